@@ -1,0 +1,104 @@
+/* Howdah plugin ABI, part 5: one query on its way through the hooks, and how a plugin runs one. */
+#ifndef HOWDAH_ABI_QUERY_H
+#define HOWDAH_ABI_QUERY_H
+
+#include "rows.h"
+#include "statement.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HOWDAH_ACCESS_READ 1u  /* READ ONLY transaction, always rolled back */
+#define HOWDAH_ACCESS_WRITE 2u /* committed; only where the operator allows it */
+
+/* Where the text comes from. Client text (any byte of it from a client, a model or data) passes every stage; plugin
+ * text was registered at start() and passes scope, not rewrite and guard. */
+#define HOWDAH_PROVENANCE_CLIENT 1u
+#define HOWDAH_PROVENANCE_PLUGIN 2u
+
+/* Borrowed until the hook returns. Read members directly; change them through howdah_query_v1 only, which refuses what
+ * the hook's stage may not change. */
+typedef struct howdah_query {
+    uint32_t struct_size;
+    uint32_t access;     /* HOWDAH_ACCESS_* */
+    uint32_t provenance; /* HOWDAH_PROVENANCE_* */
+    uint32_t depth;      /* 0 for a tool's query, +1 for each query run inside a hook; at most 4 */
+    howdah_str sql;
+    howdah_str database; /* name in the configuration */
+    howdah_str plugin;   /* whose query it is */
+    howdah_str tool;     /* empty outside a tool call */
+    const howdah_value* parameters;
+    uint64_t parameter_count;
+    uint64_t request_id;
+    uint64_t scope_hash; /* of database, role, settings, tenant; 0 before stage scope has run */
+    uint64_t rows_max;
+    uint64_t bytes_max;
+    uint64_t timeout_ms;
+    const howdah_principal* principal;
+    const howdah_facts* facts; /* null until the guard has attached them */
+} howdah_query;
+
+/* A whole result (at most 256 KiB), or the trailer of a streamed one. */
+#define HOWDAH_RESULT_STREAMED 1u /* batches have passed through on_rows already; batch_count is 0 */
+#define HOWDAH_RESULT_REPLIED 2u  /* a hook replied; the database was not asked */
+typedef struct howdah_result {
+    uint32_t struct_size;
+    uint32_t flags; /* HOWDAH_RESULT_* */
+    const howdah_column* columns;
+    uint64_t column_count;
+    const howdah_batch* batches;
+    uint64_t batch_count;
+    howdah_trailer trailer;
+} howdah_result;
+
+typedef struct howdah_query_request {
+    uint32_t struct_size;
+    uint32_t access;     /* HOWDAH_ACCESS_* */
+    uint32_t provenance; /* HOWDAH_PROVENANCE_* */
+    uint32_t reserved;
+    howdah_str database; /* empty = the only one, or "main" */
+    howdah_str sql;
+    const howdah_value* parameters;
+    uint64_t parameter_count;
+    uint64_t rows_max;   /* 0 = the executor's limit; never raised above it */
+    uint64_t bytes_max;  /* likewise */
+    uint64_t timeout_ms; /* likewise */
+} howdah_query_request;
+
+#define HOWDAH_QUERY_1 "howdah.query/1"
+/* Offered by the kernel. */
+typedef struct howdah_query_v1 {
+    uint32_t struct_size;
+    uint32_t reserved;
+
+    /* [shard] Runs a statement through every stage; waits for its first rows. HOWDAH_OK and rows, or an error. */
+    howdah_status (*run)(howdah_ctx* ctx, const howdah_query_request* request, howdah_rows** rows);
+    /* [control] In start(): declares a constant text of the plugin. Judged once against the manifest's permissions. */
+    howdah_status (*register_statement)(howdah_ctx* ctx, howdah_str sql, uint32_t access);
+
+    /* The setters: [shard], inside beforeQuery only. Kept only if the hook proceeds. */
+    howdah_status (*set_sql)(howdah_ctx* ctx, howdah_query* query, howdah_str sql);                   /* rewrite */
+    howdah_status (*set_parameters)(howdah_ctx* ctx, howdah_query* query, const howdah_value* values, /* rewrite */
+                                    uint64_t count);
+    /* May only lower. rewrite, admit, scope */
+    howdah_status (*set_limits)(howdah_ctx* ctx, howdah_query* query, uint64_t rows_max, uint64_t bytes_max,
+                                uint64_t timeout_ms);
+    /* A setting of the transaction (set_config(name, value, true)), "role" and "search_path" included. scope */
+    howdah_status (*set_setting)(howdah_ctx* ctx, howdah_query* query, howdah_str name, howdah_str value);
+    howdah_status (*set_database)(howdah_ctx* ctx, howdah_query* query, howdah_str name);             /* scope */
+    howdah_status (*set_facts)(howdah_ctx* ctx, howdah_query* query, const howdah_facts* facts);      /* guard */
+    howdah_status (*add_tag)(howdah_ctx* ctx, howdah_query* query, howdah_str tag);                   /* any stage */
+    /* [shard] 1 or 0; any hook. */
+    howdah_status (*has_tag)(howdah_ctx* ctx, howdah_query* query, howdah_str tag);
+
+    /* [shard] The result that goes with the verdict HOWDAH_REPLY: from beforeQuery (stage recall or later), onError, or
+     * afterQuery (replaces). Copied. */
+    howdah_status (*reply)(howdah_ctx* ctx, howdah_query* query, const howdah_result* result);
+} howdah_query_v1;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

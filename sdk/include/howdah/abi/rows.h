@@ -1,0 +1,59 @@
+/* Howdah plugin ABI, part 3: rows. A result is columns, then batches, then a trailer. Values are PostgreSQL's text
+ * format; docs/types.md says how they become JSON. */
+#ifndef HOWDAH_ABI_ROWS_H
+#define HOWDAH_ABI_ROWS_H
+
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct howdah_column {
+    howdah_str name;       /* may be empty or equal to another's */
+    uint32_t type_oid;     /* pg_type.oid */
+    int32_t type_modifier; /* pg_attribute.atttypmod, -1 = none */
+} howdah_column;
+
+/* At most 64 KiB of whole rows (one larger row stands alone). A row is its cells in column order; a cell is an int32 in
+ * the machine's byte order, its size in bytes or -1 for NULL, then that many bytes, unpadded. */
+typedef struct howdah_batch {
+    const uint8_t* bytes;
+    uint64_t size;
+    uint64_t row_count;
+} howdah_batch;
+
+#define HOWDAH_TRUNCATED_ROWS 1u  /* there are more rows than the row limit */
+#define HOWDAH_TRUNCATED_BYTES 2u /* the byte limit was reached; the rows given are whole */
+typedef struct howdah_trailer {
+    uint32_t struct_size;
+    uint32_t truncated;     /* HOWDAH_TRUNCATED_* */
+    uint64_t row_count;     /* rows delivered */
+    int64_t affected_rows;  /* of INSERT, UPDATE, DELETE, MERGE; -1 = not applicable */
+    uint64_t elapsed_ns;    /* from sending the statement to its last row */
+    howdah_str command_tag; /* e.g. "SELECT 5" */
+} howdah_trailer;
+
+#define HOWDAH_ROWS_1 "howdah.rows/1"
+/* Offered by the kernel: reads what howdah_query_v1.run gave. */
+typedef struct howdah_rows_v1 {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* [shard] Valid until close. */
+    howdah_status (*columns)(howdah_ctx* ctx, howdah_rows* rows, const howdah_column** columns, uint64_t* count);
+    /* [shard] 1 and the next batch (borrowed until the next call on these rows), 0 at the end, or an error; after an
+     * error the rows already given must not be taken for a whole answer. */
+    howdah_status (*next)(howdah_ctx* ctx, howdah_rows* rows, howdah_batch* batch);
+    /* [shard] After the end only. */
+    howdah_status (*trailer)(howdah_ctx* ctx, howdah_rows* rows, howdah_trailer* trailer);
+    /* [shard] 1 when the whole result is in memory (at most 256 KiB), else 0: it streams. */
+    howdah_status (*complete)(howdah_ctx* ctx, howdah_rows* rows);
+    /* [shard] Ends the statement if it still runs. Also done when the request ends. */
+    void (*close)(howdah_ctx* ctx, howdah_rows* rows);
+} howdah_rows_v1;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
