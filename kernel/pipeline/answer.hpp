@@ -1,0 +1,28 @@
+// Where a tool's answer goes, piece by piece. The protocol room implements it: it writes the envelope around the pieces
+// and hands the bytes to the transport, so rows are escaped once and never copied into a JSON tree.
+//
+// Threads: the request's fiber; each call may park it while a slow client catches up.
+// Errors:  cancelled when the client is gone; the tool then returns promptly.
+#pragma once
+
+#include <string_view>
+
+#include <howdah/result.hpp>
+
+namespace howdah::kernel {
+
+class Answer {
+public:
+    virtual ~Answer() = default;
+    // Appends to the current text block (opened when needed).
+    virtual Result<void> text(std::string_view bytes) = 0;
+    // Appends raw JSON to structuredContent; ends the content array. Dropped where the client's revision lacks it.
+    virtual Result<void> structured(std::string_view json) = 0;
+    // A whole content block as raw JSON; ends the current text block.
+    virtual Result<void> content(std::string_view json) = 0;
+    // A progress notification; dropped when the client did not ask for progress.
+    virtual Result<void> progress(double done, double total, std::string_view message) = 0;
+    virtual bool wantsProgress() const = 0;
+};
+
+}  // namespace howdah::kernel

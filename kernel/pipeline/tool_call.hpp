@@ -1,0 +1,26 @@
+// Steps 4 to 9 of a request: look the tool up in the pinned generation, validate, hooks around the call, run its handler.
+//
+// Errors: not_found (no such tool: a protocol error, -32602), invalid_argument with `protocol` semantics (arguments do
+//         not fit the schema: an isError result since 2025-11-25, see callTool), everything else is an isError result.
+#pragma once
+
+#include <string_view>
+
+#include <simdjson.h>
+
+#include <howdah/result.hpp>
+
+#include "kernel/pipeline/answer.hpp"
+#include "kernel/pipeline/request.hpp"
+
+namespace howdah::kernel {
+
+// Runs a tool. `arguments` must be an object (an absent one is the empty object). On success the answer has been
+// written through `answer` and only needs its envelope closed; on error the caller adds the error's text as content and
+// closes with isError. Error code not_found means the tool does not exist; nothing has been written then.
+Result<void> callTool(Request& request, std::string_view tool, simdjson::dom::element arguments, Answer& answer);
+
+// The onConnect hooks (kind client) for a principal's first request or session. refused when a hook denies.
+Result<void> connectClient(Request& request);
+
+}  // namespace howdah::kernel

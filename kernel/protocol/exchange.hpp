@@ -1,0 +1,62 @@
+// The seam between transports and protocol: one message in, answers out.
+//
+// A transport frames messages, checks Origin, Host and limits, and calls Protocol::handle() on a fiber for each message.
+// It implements ReplySink, once per message, and PeerLink, once per connection (stdio) or open event stream.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <howdah/result.hpp>
+
+#include "kernel/runtime/cancellation.hpp"
+
+namespace howdah::kernel {
+
+// How an answer leaves, one object per incoming message. Fiber only.
+class ReplySink {
+public:
+    virtual ~ReplySink() = default;
+
+    // HTTP: status line and headers before the first byte of the body; elsewhere without effect. Default 200.
+    virtual void status(int http_status) = 0;
+    virtual void header(std::string_view name, std::string_view value) = 0;
+
+    // A whole message that belongs to this exchange but is not its answer (progress). HTTP switches to an event stream
+    // on the first one, if the client accepts it; else it is dropped.
+    virtual Result<void> notify(std::string_view json) = 0;
+
+    // Bytes of the answer, in order. Small answers stay buffered until finish(); larger ones are streamed and may park
+    // the fiber. cancelled when the client is gone.
+    virtual Result<void> write(std::string_view bytes) = 0;
+
+    // The answer is whole. Without any write() before: no answer (HTTP 202, nothing on stdio).
+    virtual Result<void> finish() = 0;
+};
+
+// A way to reach the peer outside an exchange: the stdio pipe, an open GET stream, a subscriptions/listen stream.
+class PeerLink {
+public:
+    virtual ~PeerLink() = default;
+    // [any thread] Queues a whole message; false when the peer is gone or its queue (1 MiB) is full.
+    virtual bool push(std::string json) = 0;
+};
+
+// What the transport knows of a message. Views are valid until handle() returns.
+struct Inbound {
+    std::string_view transport;       // "stdio", "http"
+    std::string_view body;            // the raw message; at least 64 readable bytes follow it (simdjson padding)
+    std::string_view authorization;   // header values; data() == nullptr when the header is absent
+    std::string_view protocol_version;  // MCP-Protocol-Version
+    std::string_view mcp_method;        // Mcp-Method
+    std::string_view mcp_name;          // Mcp-Name
+    std::string_view session_id;        // Mcp-Session-Id
+    std::string_view host;
+    bool accepts_events = false;  // Accept names text/event-stream
+    Cancellation* cancellation = nullptr;  // set when the connection goes away; the protocol decides what that means
+};
+
+}  // namespace howdah::kernel
