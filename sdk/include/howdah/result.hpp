@@ -44,11 +44,18 @@ inline std::string_view name(Code code) {
 }
 
 namespace detail {
-inline void appendPart(std::string& out, std::string_view part) { out += part; }
-inline void appendPart(std::string& out, char part) { out += part; }
-inline void appendPart(std::string& out, bool part) { out += part ? "true" : "false"; }
+inline void appendPart(std::string& out, std::string_view part) {
+    out += part;
+}
+inline void appendPart(std::string& out, char part) {
+    out += part;
+}
+template <std::same_as<bool> Bool>  // a template, so that a string literal never turns into one
+void appendPart(std::string& out, Bool part) {
+    out += part ? "true" : "false";
+}
 template <typename Number>
-    requires std::is_arithmetic_v<Number>
+    requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool> && !std::is_same_v<Number, char>)
 void appendPart(std::string& out, Number part) {
     char digits[40];
     auto end = std::to_chars(digits, digits + sizeof digits, part).ptr;
@@ -75,28 +82,40 @@ std::string concat(const Parts&... parts) {
 struct Error {
     Code code = Code::internal;
     std::string message;
-    std::string rule;                     // name of the policy rule that refused, "" if none
-    std::string hint;                     // what to do next, "" if the message says it
-    std::string detail;                   // PostgreSQL's DETAIL, "" if none
-    std::string sqlstate;                 // five characters, "" unless code is database
-    std::uint32_t position = 0;           // 1-based character offset into the statement, 0 = none
-    std::uint64_t retry_after_ms = 0;     // 0 = not known
+    std::string rule;                  // name of the policy rule that refused, "" if none
+    std::string hint;                  // what to do next, "" if the message says it
+    std::string detail;                // PostgreSQL's DETAIL, "" if none
+    std::string sqlstate;              // five characters, "" unless code is database
+    std::uint32_t position = 0;        // 1-based character offset into the statement, 0 = none
+    std::uint64_t retry_after_ms = 0;  // 0 = not known
 
     Error() = default;
     Error(Code error_code, std::string text) : code(error_code), message(std::move(text)) {}
 
     template <typename... Parts>
-    static Error invalidArgument(const Parts&... parts) { return {Code::invalid_argument, concat(parts...)}; }
+    static Error invalidArgument(const Parts&... parts) {
+        return {Code::invalid_argument, concat(parts...)};
+    }
     template <typename... Parts>
-    static Error notFound(const Parts&... parts) { return {Code::not_found, concat(parts...)}; }
+    static Error notFound(const Parts&... parts) {
+        return {Code::not_found, concat(parts...)};
+    }
     template <typename... Parts>
-    static Error refused(const Parts&... parts) { return {Code::refused, concat(parts...)}; }
+    static Error refused(const Parts&... parts) {
+        return {Code::refused, concat(parts...)};
+    }
     template <typename... Parts>
-    static Error unavailable(const Parts&... parts) { return {Code::unavailable, concat(parts...)}; }
+    static Error unavailable(const Parts&... parts) {
+        return {Code::unavailable, concat(parts...)};
+    }
     template <typename... Parts>
-    static Error timeout(const Parts&... parts) { return {Code::timeout, concat(parts...)}; }
+    static Error timeout(const Parts&... parts) {
+        return {Code::timeout, concat(parts...)};
+    }
     template <typename... Parts>
-    static Error cancelled(const Parts&... parts) { return {Code::cancelled, concat(parts...)}; }
+    static Error cancelled(const Parts&... parts) {
+        return {Code::cancelled, concat(parts...)};
+    }
     template <typename... Parts>
     static Error database(std::string state, const Parts&... parts) {
         Error error{Code::database, concat(parts...)};
@@ -104,7 +123,9 @@ struct Error {
         return error;
     }
     template <typename... Parts>
-    static Error internal(const Parts&... parts) { return {Code::internal, concat(parts...)}; }
+    static Error internal(const Parts&... parts) {
+        return {Code::internal, concat(parts...)};
+    }
 
     Error&& withHint(std::string text) && {
         hint = std::move(text);
@@ -121,8 +142,8 @@ class [[nodiscard]] Result {
 public:
     using Value = T;
 
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}       // NOLINT: implicit by design
-    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}   // NOLINT: implicit by design
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
     bool has_value() const { return state_.index() == 0; }
     explicit operator bool() const { return has_value(); }
