@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -48,7 +49,7 @@ public:
     // starts once that one waits.
     bool spawn(Task job, const char* label = "");
 
-    Fiber* running() const { return running_.load(std::memory_order_relaxed); }
+    Fiber* running() const { return running_.load(std::memory_order_acquire); }
 
     // Suspends the running fiber until wake(). Prefer Event, which knows deadlines, cancellation and other threads.
     void park();
@@ -66,8 +67,8 @@ public:
     // For Runtime. drain() refuses new fibers and calls drained from the loop once the last one has finished.
     void start();
     void drain(Task drained);
-    void stop();  // the loop ends after the current handler; suspended fibers stay as they are
-    void join();
+    void stop();                   // the loop ends after the current handler; suspended fibers stay as they are
+    bool join(Deadline deadline);  // false if a fiber still runs; the thread is then left to itself
 
 private:
     void loop();
@@ -97,6 +98,7 @@ private:
     std::atomic<Fiber*> running_{nullptr};
     std::atomic<std::uint64_t> stretch_{0};
     std::atomic<std::size_t> active_{0};
+    std::promise<void> ended_;
     std::thread thread_;
 };
 

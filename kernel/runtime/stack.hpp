@@ -34,6 +34,9 @@ public:
     // Gives the pages deeper than keep_bytes back to the system. Only while nothing runs that deep.
     void trim(std::size_t keep_bytes);
 
+    // Never unmapped: a thread or fiber that will not come back may be on it.
+    void abandon() { guard_ = nullptr; }
+
 private:
     char* guard_ = nullptr;
     std::size_t bytes_ = 0;
