@@ -1,0 +1,135 @@
+// The configuration: one YAML file, or the environment when there is none. Its shape is config/howdah.schema.json,
+// which is compiled in; docs/configuration.md explains each key.
+//
+// Threads: built on the control thread, read-only afterwards; copies share the source map.
+// Errors:  invalid_argument, "file:line:column: key: text", with the nearest known key where a name is unknown.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/base/json.hpp"
+#include "kernel/config/secrets.hpp"
+#include "kernel/config/yaml.hpp"
+#include "kernel/schema/schema.hpp"
+
+namespace howdah::kernel {
+
+struct HttpConfig {
+    std::string host = "127.0.0.1";           // loopback: 127.0.0.0/8, ::1 or localhost
+    std::uint16_t port = 8642;                // 0..65535, 0 = any free one
+    std::string path = "/mcp";                // begins with /
+    std::string auth;                         // "none", or the plugin that offers howdah.auth/1; no default
+    std::vector<std::string> origins;         // allowed Origin values beside those of loopback
+    std::uint32_t sessions_max = 1000;        // 1..100000, legacy sessions kept at once
+    std::chrono::seconds session_idle{1800};  // 1..86400, then a legacy session is forgotten
+};
+
+struct TransportsConfig {
+    bool stdio = true;
+    std::optional<HttpConfig> http;
+};
+
+enum class Access : std::uint8_t { restricted, read_write };
+
+struct DatabaseConfig {
+    std::string name;
+    std::string dsn;  // libpq URI or key=value; "" = libpq's own environment and defaults. A secret: see maskDsn()
+    Access access = Access::restricted;
+    std::string source;  // where the dsn came from, for people: "howdah.yaml:9:5", "DATABASE_URL"
+};
+
+struct PluginEntry {
+    enum class Run : std::uint8_t { by_manifest, shard, worker, process };
+    enum class Mode : std::uint8_t { enforce, audit };
+    enum class OnFailure : std::uint8_t { by_stage, deny, ignore, quarantine };
+
+    std::string id;  // "cache", "acme/audit"
+    Run run = Run::by_manifest;
+    Mode mode = Mode::enforce;
+    OnFailure on_failure = OnFailure::by_stage;
+    std::string library;            // folder that holds the plugin; "" = looked up in plugin_paths
+    Json section = Json::object();  // all other keys: the plugin's own, valid by the schema it ships
+    std::string pointer;            // of the section in the file, "/plugins/3/cache": prefix for Config::errorAt()
+};
+
+struct ToolsConfig {
+    std::string profile = "core";      // which tools are listed; "all" lists every one
+    std::vector<std::string> include;  // listed beside the profile's
+    std::vector<std::string> exclude;  // neither listed nor callable
+};
+
+// Everything that can grow has its bound here.
+struct LimitsConfig {
+    std::size_t message_bytes_max = 4u << 20;          // bytes, 1024..268435456, one JSON-RPC message
+    std::uint32_t json_depth_max = 64;                 // levels, 4..256
+    std::uint32_t batch_members_max = 50;              // 1..1000, 2025-03-26 only
+    std::uint32_t header_bytes_max = 16384;            // bytes, 1024..1048576, HTTP head
+    std::uint32_t connections_max = 1024;              // 1..100000, client connections
+    std::uint32_t requests_in_flight_max = 1024;       // 1..100000, in the whole process
+    std::uint32_t requests_per_connection_max = 64;    // 1..10000, stdio counts as one connection
+    std::chrono::milliseconds request_timeout{60000};  // ms, 1..3600000, one request from frame to answer
+    std::chrono::milliseconds idle_timeout{60000};     // ms, 100..86400000, connection without a request
+    std::chrono::milliseconds body_timeout{10000};     // ms, 100..3600000, from first byte of a request to its last
+    std::chrono::milliseconds drain_timeout{10000};    // ms, 0..600000, for requests in flight at SIGTERM
+    std::chrono::milliseconds reload_timeout{30000};   // ms, 0..600000, for requests of an old generation
+    std::chrono::milliseconds hook_timeout{50};        // ms, 1..60000, host calls inside one hook
+    std::uint32_t workers_max = 8;                     // threads, 1..256, for run: worker and howdah.offload/1
+    std::uint32_t worker_queue_max = 64;               // jobs, 0..10000, waiting for one of them
+};
+
+struct LogConfig {
+    std::string level = "info";  // debug, info, warn, error, off
+    std::string file;            // "" = stderr
+};
+
+struct Config {
+    TransportsConfig transports;
+    std::vector<DatabaseConfig> databases;  // as ordered in the file; the first is the default
+    std::vector<PluginEntry> plugins;       // order matters inside a stage
+    ToolsConfig tools;
+    std::map<std::string, std::string> services;  // service id -> the plugin that shall provide it
+    LimitsConfig limits;
+    std::uint32_t shards = 0;  // threads, 0..64; 0 = min(cores, 4), never more than connections_max / 4
+    LogConfig log;
+    bool control = true;                              // listen on a control socket (reload, plugin list, doctor)
+    std::string control_socket;                       // path; "" = chosen by serve under the XDG runtime folder
+    std::vector<std::filesystem::path> plugin_paths;  // folders searched first, in order; then the installed ones
+    std::filesystem::path state_dir;                  // $XDG_STATE_HOME/howdah, else ~/.local/state/howdah
+
+    std::string source;                 // "howdah.yaml", or "environment (DATABASE_URL)"
+    std::filesystem::path file;         // "" when it came from the environment
+    std::vector<std::string> warnings;  // to be logged once, ready to read
+
+    static Result<Config> fromFile(const std::filesystem::path& path,
+                                   const Environment& environment = processEnvironment());
+    // `name` stands in messages; relative paths are taken from `folder`.
+    static Result<Config> fromText(std::string_view text, std::string name, const std::filesystem::path& folder,
+                                   const Environment& environment = processEnvironment());
+    // stdio, one restricted database "main", plugins pool, guard, query, schema.
+    static Result<Config> fromEnvironment(const Environment& environment = processEnvironment());
+
+    // Position in the file of a JSON pointer; line 0 when there is no file.
+    Position positionOf(std::string_view pointer) const;
+    std::string describe(std::string_view pointer, std::string_view text) const;
+    // For a plugin's section: prefix is PluginEntry::pointer. Leaves out what was met where it came from a secret.
+    Error errorAt(std::string_view prefix, const Violation& violation) const;
+
+    std::shared_ptr<const YamlDocument> document;  // null without a file
+    Secrets secrets;
+};
+
+// The effective configuration with defaults filled in: secrets as the reference that was written, passwords as "***".
+Json printable(const Config& config);
+
+// The JSON Schema of the file, as published in config/howdah.schema.json.
+std::string_view configSchemaText();
+
+}  // namespace howdah::kernel
