@@ -56,7 +56,9 @@ struct Inbound {
     std::string_view session_id;        // Mcp-Session-Id
     std::string_view host;
     bool accepts_events = false;  // Accept names text/event-stream
-    Cancellation* cancellation = nullptr;  // set when the connection goes away; the protocol decides what that means
+    // One per message, made with Cancellation::create(); the transport cancels it (client_gone) when the connection goes
+    // away and the protocol decides what that means. nullptr: the peer cannot be seen going away.
+    Cancellation* cancellation = nullptr;
 };
 
 }  // namespace howdah::kernel

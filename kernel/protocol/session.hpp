@@ -1,0 +1,120 @@
+// What is remembered of a client between messages: requests in flight, and in the legacy era a session.
+//
+// Threads: any; locks are held for a look-up only, never across a call into other code that could wait.
+// Source:  MCP 2025-11-25 "Transports: Session Management", "Cancellation".
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <howdah/result.hpp>
+
+#include "kernel/pipeline/request.hpp"
+#include "kernel/protocol/era.hpp"
+#include "kernel/protocol/exchange.hpp"
+#include "kernel/runtime/cancellation.hpp"
+
+namespace howdah::kernel {
+
+// The requests a peer has not had an answer to, by id.
+class InFlight {
+public:
+    // One request, on the stack of the fiber that serves it.
+    class Entry {
+    public:
+        Entry() = default;
+        ~Entry();
+        Entry(const Entry&) = delete;
+        Entry& operator=(const Entry&) = delete;
+
+    private:
+        friend class InFlight;
+        InFlight* list_ = nullptr;
+        std::string_view id_;
+        Cancellation* cancellation_ = nullptr;
+        Entry* previous_ = nullptr;
+        Entry* next_ = nullptr;
+    };
+
+    // False when that id is in flight already. `id` and `cancellation` outlive the entry.
+    bool enter(Entry& entry, std::string_view id, Cancellation& cancellation);
+    bool cancel(std::string_view id, CancelReason reason);
+    void cancelAll(CancelReason reason);
+    std::size_t count() const;
+
+private:
+    void leave(Entry& entry);
+
+    mutable std::mutex mutex_;
+    Entry* first_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+class Session {
+public:
+    Session(std::string id, Revision revision, Client client, std::shared_ptr<const Principal> principal)
+        : id(std::move(id)), revision(revision), client(std::move(client)), principal(std::move(principal)) {}
+
+    const std::string id;  // "" on stdio
+    const Revision revision;
+    const Client client;
+    const std::shared_ptr<const Principal> principal;
+    InFlight in_flight;
+    std::atomic<std::int64_t> last_used_ns{0};
+
+    bool belongsTo(const Principal& other) const {
+        return principal->subject == other.subject && principal->tenant == other.tenant;
+    }
+    void addStream(const std::shared_ptr<PeerLink>& link);
+    bool hasStream() const;
+    // To one open stream only, the newest that takes it (the same message must not go to several).
+    bool push(const std::string& json);
+
+private:
+    mutable std::mutex streams_mutex_;
+    std::vector<std::weak_ptr<PeerLink>> streams_;
+};
+
+struct SessionLimits {
+    std::size_t sessions_max = 1000;
+    std::size_t streams_max = 8;                        // open GET streams of one session
+    std::chrono::milliseconds idle_timeout{1'800'000};  // without a request or an open stream
+    std::chrono::milliseconds evict_after{60'000};      // when full, one idle this long makes room
+};
+
+// The sessions of HTTP clients, by unguessable id.
+class SessionStore {
+public:
+    explicit SessionStore(SessionLimits limits) : limits_(limits) {}
+
+    // unavailable when full of sessions in use.
+    Result<std::shared_ptr<Session>> create(Revision revision, Client client,
+                                            std::shared_ptr<const Principal> principal);
+    // nullptr for an unknown or expired id, and for a session of another principal: an id is no credential.
+    std::shared_ptr<Session> find(std::string_view id, const Principal& principal);
+    bool end(std::string_view id, const Principal& principal);
+
+    std::vector<std::shared_ptr<Session>> all() const;
+    std::size_t count() const;
+
+private:
+    bool makeRoom(std::int64_t now_ns);  // under the lock
+
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+    };
+    const SessionLimits limits_;
+    mutable std::mutex mutex_;
+    std::unordered_map<std::string, std::shared_ptr<Session>, Hash, std::equal_to<>> sessions_;
+};
+
+}  // namespace howdah::kernel
