@@ -1,12 +1,13 @@
 // The seam between transports and protocol: one message in, answers out.
 //
-// A transport frames messages, checks Origin, Host and limits, and calls Protocol::handle() on a fiber for each message.
-// It implements ReplySink, once per message, and PeerLink, once per connection (stdio) or open event stream.
+// A transport frames messages, checks Origin, Host, credentials and limits, and calls MessageHandler::handle() on a
+// fiber for each message. It implements ReplySink, once per message, and PeerLink, once per connection (stdio) or open
+// event stream. Protocol implements MessageHandler.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@
 #include "kernel/runtime/cancellation.hpp"
 
 namespace howdah::kernel {
+
+struct Principal;
 
 // How an answer leaves, one object per incoming message. Fiber only.
 class ReplySink {
@@ -47,17 +50,17 @@ public:
 
 // What the transport knows of a message. Views are valid until handle() returns.
 struct Inbound {
-    std::string_view transport;       // "stdio", "http"
-    std::string_view body;            // the raw message; at least 64 readable bytes follow it (simdjson padding)
-    std::string_view authorization;   // header values; data() == nullptr when the header is absent
+    std::string_view transport;         // "stdio", "http"
+    std::string_view body;              // the raw message; at least 64 readable bytes follow it (simdjson padding)
+    std::string_view authorization;     // header values; data() == nullptr when the header is absent
     std::string_view protocol_version;  // MCP-Protocol-Version
     std::string_view mcp_method;        // Mcp-Method
     std::string_view mcp_name;          // Mcp-Name
     std::string_view session_id;        // Mcp-Session-Id
     std::string_view host;
     bool accepts_events = false;  // Accept names text/event-stream
-    // One per message, made with Cancellation::create(); the transport cancels it (client_gone) when the connection goes
-    // away and the protocol decides what that means. nullptr: the peer cannot be seen going away.
+    // One per message, made with Cancellation::create(); the transport cancels it (client_gone) when the connection
+    // goes away and the protocol decides what that means. nullptr: the peer cannot be seen going away.
     Cancellation* cancellation = nullptr;
 };
 
