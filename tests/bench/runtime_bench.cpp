@@ -1,0 +1,108 @@
+// What the runtime's parts cost, in ns: best of five short rounds on one shard. Runs for about two seconds.
+#include <algorithm>
+#include <cstdio>
+#include <future>
+#include <limits>
+
+#include "kernel/runtime/event.hpp"
+#include "kernel/runtime/runtime.hpp"
+#include "kernel/runtime/worker_bridge.hpp"
+
+using namespace howdah::kernel;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+template <typename Body>
+void onShard(Shard& shard, bool on_fiber, Body body) {
+    std::promise<void> done;
+    shard.post([&] {
+        auto whole = [&] {
+            body();
+            done.set_value();
+        };
+        if (on_fiber) {
+            shard.spawn(whole, "bench");
+        } else {
+            whole();
+        }
+    });
+    done.get_future().wait();
+}
+
+// `round(count)` does the thing `count` times, on the loop or on a fiber.
+template <typename Round>
+void measure(Shard& shard, const char* what, bool on_fiber, int count, Round round) {
+    double best = std::numeric_limits<double>::max();
+    for (int i = 0; i < 5; ++i) {
+        onShard(shard, on_fiber, [&] {
+            const auto start = Clock::now();
+            round(count);
+            best = std::min(best, std::chrono::duration<double, std::nano>(Clock::now() - start).count() / count);
+        });
+    }
+    std::printf("%-58s %9.0f ns\n", what, best);
+}
+
+}  // namespace
+
+int main() {
+    auto started = Runtime::start({});
+    if (!started) {
+        std::fprintf(stderr, "%s\n", started.error().message.c_str());
+        return 1;
+    }
+    Runtime& runtime = **started;
+    Shard& shard = runtime.shard(0);
+
+    measure(shard, "fiber start and finish, from the loop", false, 200'000, [&](int count) {
+        for (int i = 0; i < count; ++i)
+            shard.spawn([] {});
+    });
+    measure(shard, "fiber start and finish, from a fiber (through the loop)", true, 100'000, [&](int count) {
+        Event last;
+        for (int i = 0; i < count; ++i) {
+            shard.spawn([&last] { last.set(); });
+            last.wait(nullptr, Deadline::never());
+            last.reset();
+        }
+    });
+    measure(shard, "park and wake (through the loop)", true, 200'000, [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            shard.post([&shard, fiber = shard.running()] { shard.wake(*fiber); });
+            shard.park();
+        }
+    });
+    auto waitRound = [&](Deadline deadline, Cancellation* cancellation) {
+        return [&shard, deadline, cancellation](int count) {
+            for (int i = 0; i < count; ++i) {
+                Event event;
+                shard.post([&event] { event.set(); });
+                event.wait(cancellation, deadline);
+            }
+        };
+    };
+    auto cancellation = Cancellation::create(shard);
+    measure(shard, "event wait, no deadline", true, 200'000, waitRound(Deadline::never(), nullptr));
+    measure(shard, "event wait with a deadline of its own and cancellation", true, 200'000, [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            Event event;
+            shard.post([&event] { event.set(); });
+            event.wait(cancellation.get(), Deadline::in(std::chrono::seconds(2)));
+        }
+    });
+    measure(shard, "worker hop (job to a pool thread and back)", true, 5'000, [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            if (!runtime.workers().run([] {}, nullptr, Deadline::never())) std::abort();
+        }
+    });
+    measure(shard, "worker bridge: function with one host call", true, 5'000, [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            auto ran =
+                WorkerBridge::run(runtime.workers(), [] { WorkerBridge::atHome([] {}); }, nullptr, Deadline::never());
+            if (!ran) std::abort();
+        }
+    });
+    return runtime.stop(Deadline::in(std::chrono::seconds(5))).clean() ? 0 : 1;
+}

@@ -1,0 +1,71 @@
+#include "kernel/runtime/deadline_queue.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace howdah::kernel;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Expiring : DeadlineQueue::Node {
+    explicit Expiring(std::vector<Expiring*>& log, Deadline at) : expired_log(log) {
+        deadline = at;
+        expired = [](Node& node) {
+            auto& self = static_cast<Expiring&>(node);
+            self.expired_log.push_back(&self);
+        };
+    }
+    std::vector<Expiring*>& expired_log;
+};
+
+}  // namespace
+
+TEST_CASE("deadline_queue: what was not removed expires in order, whatever the order of adding and removing") {
+    boost::asio::io_context io(1);
+    DeadlineQueue queue(io);
+    std::vector<Expiring*> log;
+    std::vector<std::unique_ptr<Expiring>> nodes;
+    std::mt19937 random(7);
+    const auto start = Deadline::Clock::now();
+    for (int i = 0; i < 500; ++i) {
+        nodes.push_back(std::make_unique<Expiring>(log, Deadline(start + std::chrono::microseconds(random() % 3000))));
+        queue.add(*nodes.back());
+    }
+    std::shuffle(nodes.begin(), nodes.end(), random);
+    for (int i = 0; i < 250; ++i)
+        queue.remove(*nodes[i]);
+    CHECK(queue.size() == 250);
+    queue.remove(*nodes[0]);  // absent: nothing happens
+    CHECK(queue.size() == 250);
+    io.run();
+    CHECK(log.size() == 250);
+    CHECK(queue.size() == 0);
+    CHECK(std::is_sorted(log.begin(), log.end(), [](auto* a, auto* b) { return a->deadline < b->deadline; }));
+    for (int i = 0; i < 250; ++i)
+        CHECK(std::find(log.begin(), log.end(), nodes[i].get()) == log.end());
+}
+
+TEST_CASE("deadline_queue: one added by an expiry is served too") {
+    boost::asio::io_context io(1);
+    DeadlineQueue queue(io);
+    struct Chain : DeadlineQueue::Node {
+        DeadlineQueue* queue;
+        int left = 3;
+    } chain;
+    chain.queue = &queue;
+    chain.deadline = Deadline::in(1ms);
+    chain.expired = [](DeadlineQueue::Node& node) {
+        auto& self = static_cast<Chain&>(node);
+        if (--self.left == 0) return;
+        self.deadline = Deadline::in(1ms);
+        self.queue->add(self);
+    };
+    queue.add(chain);
+    io.run();
+    CHECK(chain.left == 0);
+}

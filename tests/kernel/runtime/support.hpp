@@ -1,0 +1,64 @@
+// What the runtime's tests share: a started Runtime and a way to run a piece of code on a fiber and wait for it.
+#pragma once
+
+#include <chrono>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+#include "kernel/runtime/runtime.hpp"
+#include "kernel/runtime/task.hpp"
+
+namespace howdah::kernel {
+
+inline Deadline inMicroseconds(long count) {
+    return Deadline(Deadline::Clock::now() + std::chrono::microseconds(count));
+}
+
+// Long enough for any machine; reached only by a test that hangs.
+inline Deadline hang() {
+    return Deadline::in(std::chrono::seconds(60));
+}
+
+inline std::unique_ptr<Runtime> startRuntime(Runtime::Config config = {}) {
+    auto runtime = Runtime::start(std::move(config));
+    REQUIRE(runtime);
+    return std::move(*runtime);
+}
+
+inline void await(std::future<void> future) {
+    if (future.wait_until(hang().at()) == std::future_status::ready) return;
+    MESSAGE("a fiber did not come back");
+    std::abort();  // the test's frame is borrowed by that fiber: no way to go on
+}
+
+// Runs `body` on a fiber of the shard; the caller's thread waits until it has finished.
+inline void onFiber(Shard& shard, FunctionRef body, const char* label = "test") {
+    std::promise<void> done;
+    shard.post([&] {
+        const bool started = shard.spawn(
+            [&] {
+                body();
+                done.set_value();
+            },
+            label);
+        if (!started) done.set_value();
+        CHECK(started);
+    });
+    await(done.get_future());
+}
+
+// The same on the bare loop.
+inline void onLoop(Shard& shard, FunctionRef body) {
+    std::promise<void> done;
+    shard.post([&] {
+        body();
+        done.set_value();
+    });
+    await(done.get_future());
+}
+
+}  // namespace howdah::kernel
