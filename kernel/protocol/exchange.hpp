@@ -62,6 +62,26 @@ struct Inbound {
     // One per message, made with Cancellation::create(); the transport cancels it (client_gone) when the connection
     // goes away and the protocol decides what that means. nullptr: the peer cannot be seen going away.
     Cancellation* cancellation = nullptr;
+    const Principal* principal = nullptr;  // whom the transport authenticated; null: the local user (stdio, auth: none)
+    // stdio: the way back to this client, the same object for each of its messages. HTTP: null.
+    std::shared_ptr<PeerLink> peer;
+};
+
+// What a transport calls, each function on a fiber of the shard the message came to, concurrently for many messages.
+class MessageHandler {
+public:
+    virtual ~MessageHandler() = default;
+
+    // Answers one message through the sink. The exchange is over when this returns; what was written is then sent even
+    // without finish(), which is a fault of the handler.
+    virtual void handle(Inbound& message, ReplySink& reply) = 0;
+
+    // HTTP GET (revisions with sessions): true keeps the stream open for as long as the peer stays and somebody holds
+    // the link; false after refusing through the sink.
+    virtual bool openEventStream(Inbound& request, ReplySink& refusal, std::shared_ptr<PeerLink> link) = 0;
+
+    // HTTP DELETE: ends the session named in the request and says so through the sink.
+    virtual void endSession(Inbound& request, ReplySink& reply) = 0;
 };
 
 }  // namespace howdah::kernel
