@@ -1,0 +1,23 @@
+// PostgreSQL's own names, as far as the guard must know them. The tables are generated: see catalog_names.sh.
+//
+// Threads: constant data.
+#pragma once
+
+#include <string_view>
+
+namespace howdah::guard {
+
+enum class FunctionClass { unknown, safe, safe_volatile, unsafe };
+
+// Of a function written without a schema, as pg_catalog.name or as information_schema.name; unknown otherwise.
+FunctionClass functionClass(std::string_view schema, std::string_view function);
+
+bool isBuiltinOperator(std::string_view op);
+
+// Passwords, access rules, connection strings, raw large objects, samples of other people's rows, and what lies on the
+// pooled connection from the caller before.
+bool isSecretRelation(std::string_view schema, std::string_view relation);
+bool isCatalogRelation(std::string_view schema, std::string_view relation);
+bool isSecretSetting(std::string_view setting);
+
+}  // namespace howdah::guard

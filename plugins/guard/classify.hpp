@@ -1,0 +1,36 @@
+// May this statement run? Decided on its text alone, by PostgreSQL's own grammar and allow-lists; the transaction and
+// the role stay the fence for what a text cannot show.
+//
+// Known gap, to be closed by a catalog snapshot: a name without a schema is taken for PostgreSQL's own, yet a user's
+// function or operator of the same name whose argument types fit better wins, and a view, policy, domain or cast may
+// call anything. `t.f` may be a call of f(t). Facts carry the names so that the snapshot can settle them. The server
+// must read strings as the grammar does: standard_conforming_strings on, client_encoding UTF8.
+//
+// Threads: any, at once. Needs stack: 512 KiB free, or kLargeStack where needsLargeStack(sql) says so.
+// Errors:  refused, with rule, 1-based character position where there is one, and what to do next in hint.
+// Source:  research/security.md, section 2 (layer L2); PostgreSQL manual, "SQL Syntax".
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <howdah/result.hpp>
+
+#include "plugins/guard/facts.hpp"
+#include "plugins/guard/policy.hpp"
+#include "plugins/guard/text_scan.hpp"
+
+namespace howdah::guard {
+
+// The restricted path: one SELECT, VALUES, TABLE, SHOW or EXPLAIN that only reads.
+Result<Facts> classify(const std::string& sql, const Policy& policy);
+
+// The write path: one read, DML or DDL statement. Transaction, session and server statements stay refused, and so do
+// PostgreSQL's own unsafe functions; the user's functions are the operator's decision to open this path.
+Result<Facts> classifyWrite(const std::string& sql, const Policy& policy);
+
+// Equal for texts that differ only in constants; 0 if the text does not parse. Costs as much as classify() and needs
+// the same stack, so it is computed only where somebody asks.
+std::uint64_t fingerprint(const std::string& sql);
+
+}  // namespace howdah::guard

@@ -1,0 +1,61 @@
+// What the guard finds out about one statement from its text alone.
+//
+// Threads: plain values, shared as const.
+// Source:  research on the read-only layers: a name without a schema can still mean a user's object whose argument
+// types
+//          fit better than PostgreSQL's own. The names are kept here so that a catalog snapshot can settle them later.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace howdah::guard {
+
+enum class Kind : std::uint32_t {
+    select = 1,  // SELECT, TABLE, set operations, WITH
+    values = 2,
+    show = 3,
+    explain = 4,
+    insert = 5,
+    update = 6,
+    remove = 7,  // DELETE
+    merge = 8,
+    truncate = 9,
+    ddl = 10,
+};
+
+std::string_view name(Kind kind);
+
+// As written; an empty schema means that the search_path decides.
+struct ObjectName {
+    std::string schema;
+    std::string name;
+
+    friend bool operator==(const ObjectName&, const ObjectName&) = default;
+};
+
+struct TableUse {
+    ObjectName table;
+    bool maybe_cte = false;  // a WITH query of this name exists somewhere in the statement
+
+    friend bool operator==(const TableUse&, const TableUse&) = default;
+};
+
+struct Facts {
+    Kind kind = Kind::select;
+    bool read_only = false;        // passed the rules of the restricted path
+    bool wrappable = false;        // may stand as a subquery: select * from (<body>) q
+    bool has_volatile = false;     // calls a function whose value changes: not to be cached
+    bool reads_catalog = false;    // reads pg_catalog or information_schema
+    std::uint32_t body_begin = 0;  // bytes; the statement without semicolon, blanks and comments around it
+    std::uint32_t body_end = 0;
+    std::uint32_t parameters = 0;  // the highest $n
+    std::vector<TableUse> tables;
+    std::vector<ObjectName> functions;
+    std::vector<ObjectName> operators;
+    std::vector<ObjectName> types;  // only those not written as pg_catalog types
+};
+
+}  // namespace howdah::guard

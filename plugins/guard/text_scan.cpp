@@ -1,0 +1,144 @@
+#include "plugins/guard/text_scan.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include <pg_query.h>
+#include <simdjson.h>
+
+#include "plugins/guard/rules.hpp"
+
+namespace howdah::guard {
+namespace {
+
+// Values of enum Token in pg_query.proto of libpg_query 15; a test scans one of each.
+enum Token : std::uint64_t {
+    kParenOpen = 40,
+    kParenClose = 41,
+    kPlus = 43,
+    kMinus = 45,
+    kSemicolon = 59,
+    kBracketOpen = 91,
+    kBracketClose = 93,
+    kOperator = 265,
+    kLineComment = 275,
+    kBlockComment = 276,
+    kCase = 321,
+    kEnd = 401,
+    kNot = 528,
+    kNotBeforeLike = 737,
+};
+
+struct ScannedToken {
+    std::uint64_t begin = 0, end = 0, kind = 0;
+};
+
+// Reads the protobuf wire format of ScanResult: field 2 repeats ScanToken {1 start, 2 end, 4 token}, all else is
+// skipped. The writer is the library in this process, so a malformed message is a fault of ours; it ends the reading
+// early.
+class TokenReader {
+public:
+    TokenReader(const char* data, std::size_t size) : at_(data), end_(data + size) {}
+
+    bool next(ScannedToken& token) {
+        while (at_ < end_) {
+            const std::uint64_t tag = varint();
+            if ((tag & 7) != 2) {
+                varint();
+                continue;
+            }
+            const std::size_t length = std::min<std::size_t>(varint(), end_ - at_);
+            const char* message_end = at_ + length;
+            token = {};
+            while (at_ < message_end) {
+                const std::uint64_t field = varint();
+                const std::uint64_t value = varint();
+                if (field >> 3 == 1) token.begin = value;
+                if (field >> 3 == 2) token.end = value;
+                if (field >> 3 == 4) token.kind = value;
+            }
+            at_ = message_end;
+            return true;
+        }
+        return false;
+    }
+
+private:
+    std::uint64_t varint() {
+        std::uint64_t value = 0;
+        for (int shift = 0; at_ < end_ && shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(*at_++);
+            value |= std::uint64_t(byte & 0x7f) << shift;
+            if (byte < 0x80) break;
+        }
+        return value;
+    }
+
+    const char* at_;
+    const char* end_;
+};
+
+Result<void> checkBytes(const std::string& sql, const Limits& limits) {
+    if (sql.size() > limits.text_bytes_max)
+        return refusal(Rule::text_too_long, concat(sql.size(), " bytes of at most ", limits.text_bytes_max), 0);
+    if (const auto nul = sql.find('\0'); nul != std::string::npos)
+        return refusal(Rule::nul_byte, "", characterAt(sql, nul));
+    if (!simdjson::validate_utf8(sql.data(), sql.size())) return refusal(Rule::not_utf8, "", 0);
+    if (sql.starts_with("\xEF\xBB\xBF")) return refusal(Rule::byte_order_mark, "", 1);
+    return {};
+}
+
+bool isPrefixOperator(std::uint64_t kind) {
+    return kind == kPlus || kind == kMinus || kind == kOperator || kind == kNot || kind == kNotBeforeLike;
+}
+
+}  // namespace
+
+Result<TextScan> scanText(const std::string& sql, const Limits& limits) {
+    if (auto checked = checkBytes(sql, limits); !checked) return checked.error();
+
+    PgQueryScanResult scanned = pg_query_scan(sql.c_str());
+    const auto freed = std::unique_ptr<PgQueryScanResult, void (*)(PgQueryScanResult*)>(
+        &scanned, [](PgQueryScanResult* result) { pg_query_free_scan_result(*result); });
+    if (scanned.error) return refusal(Rule::syntax, scanned.error->message, std::max(scanned.error->cursorpos, 0));
+
+    TextScan scan;
+    std::uint32_t depth = 0, prefix_run = 0;
+    bool in_body = false, behind_body = false;
+    TokenReader reader(scanned.pbuf.data, scanned.pbuf.len);
+    for (ScannedToken token; reader.next(token);) {
+        if (token.kind == kLineComment || token.kind == kBlockComment) continue;
+        if (++scan.tokens > limits.tokens_max)
+            return refusal(Rule::too_many_tokens, concat("more than ", limits.tokens_max),
+                           characterAt(sql, token.begin));
+        if (token.kind == kSemicolon) {
+            if (in_body && depth == 0) behind_body = true;
+            continue;
+        }
+        if (behind_body && depth == 0) return refusal(Rule::several_statements, "", characterAt(sql, token.begin));
+        if (!in_body) scan.body_begin = static_cast<std::uint32_t>(token.begin);
+        in_body = true;
+        scan.body_end = static_cast<std::uint32_t>(token.end);
+
+        const bool opens = token.kind == kParenOpen || token.kind == kBracketOpen || token.kind == kCase;
+        const bool closes = token.kind == kParenClose || token.kind == kBracketClose || token.kind == kEnd;
+        if (opens) ++depth;
+        if (closes && depth > 0) --depth;
+        prefix_run = isPrefixOperator(token.kind) ? prefix_run + 1 : 0;
+        scan.nesting = std::max({scan.nesting, depth, prefix_run});
+        if (scan.nesting > limits.nesting_max)
+            return refusal(Rule::too_deep, concat("more than ", limits.nesting_max, " levels"),
+                           characterAt(sql, token.begin));
+    }
+    if (!in_body) return refusal(Rule::empty_statement, "", 0);
+    return scan;
+}
+
+std::uint32_t characterAt(std::string_view sql, std::size_t byte_offset) {
+    std::uint32_t characters = 1;
+    for (char byte : sql.substr(0, std::min(byte_offset, sql.size())))
+        if ((static_cast<unsigned char>(byte) & 0xc0) != 0x80) ++characters;
+    return characters;
+}
+
+}  // namespace howdah::guard

@@ -1,0 +1,140 @@
+// The public attack suite, as far as a text alone decides, and mutations of it. The suite lies outside the tree: the
+// environment variable HOWDAH_SHARED names its folder, without it these tests say that they were skipped.
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "plugins/guard/classify.hpp"
+#include "tests/plugins/guard/stack_thread.hpp"
+
+namespace howdah::guard {
+namespace {
+
+struct AttackCase {
+    std::string id, expected, sql;
+};
+
+std::string repeated(const std::string& text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i)
+        all += text;
+    return all;
+}
+
+std::vector<std::string> statementsOf(const nlohmann::json& entry) {
+    if (entry.contains("sql")) return {entry["sql"]};
+    if (entry.contains("json_sql")) {
+        auto text = nlohmann::json::parse(entry["json_sql"].get<std::string>(), nullptr, false);
+        if (text.is_string()) return {text};
+    }
+    if (entry.contains("gen")) {
+        const auto& gen = entry["gen"];
+        auto part = [&](const char* key) { return gen.value(key, std::string{}); };
+        const int n = gen.value("n", 0);
+        return {part("prefix") + repeated(part("open"), n) + part("mid") + repeated(part("close"), n) + part("suffix")};
+    }
+    return {};
+}
+
+std::vector<AttackCase> suite() {
+    const char* folder = std::getenv("HOWDAH_SHARED");
+    if (!folder) return {};
+    std::ifstream file(std::string(folder) + "/attacks-public.json");
+    const auto read = nlohmann::json::parse(file, nullptr, false);
+    std::vector<AttackCase> cases;
+    if (read.is_discarded()) return cases;
+    for (const auto& entry : read["cases"])
+        for (const std::string& sql : statementsOf(entry))
+            cases.push_back({entry["id"], entry["expected"], sql});
+    return cases;
+}
+
+// Statements whose parts make good raw material for mutations.
+const std::vector<std::string> kSeeds{
+    "with recursive r(n) as (select 1 union all select n + 1 from r) select *, count(*) over (order by n) from r, "
+    "lateral (select 1) q",
+    "insert into t (a, b) values (1, default) on conflict (a) do update set b = excluded.b returning *",
+    "select case when a[1:2] is null then $1::text[] else array['x', E'\\n', U&'\\0061'] end from t tablesample system "
+    "(1) for update",
+    "explain (analyze, format json) select xmltable.* from xmltable('/a' passing x columns b int path 'c', n for "
+    "ordinality)",
+    "create table t as select $$a;b$$, \"q\"\"q\", 1.5e3, x'1f', b'1' /* /* */ */ -- c\n from s where a "
+    "operator(pg_catalog.+) -b > 1",
+    "merge into t using s on a = b when matched then update set c = pg_sleep(1) when not matched then do nothing; "
+    "commit",
+};
+
+}  // namespace
+
+TEST_CASE("guard: every public attack is refused and every public read passes") {
+    const auto cases = suite();
+    if (cases.empty()) {
+        MESSAGE("skipped: HOWDAH_SHARED does not name a folder with attacks-public.json");
+        return;
+    }
+    int refused = 0, attacks = 0, passed = 0, reads = 0;
+    for (const AttackCase& attack : cases) {
+        Result<Facts> judged = Error::internal("not run");
+        test::runOnStack(kLargeStack, [&] { judged = classify(attack.sql, Policy{}); });
+        if (attack.expected == "blocked") {
+            ++attacks;
+            refused += !judged;
+            CHECK_MESSAGE(!judged, attack.id << ": " << attack.sql);
+            if (judged) continue;
+            CHECK_MESSAGE(!judged.error().rule.empty(), attack.id);
+            CHECK_MESSAGE(!judged.error().hint.empty(), attack.id);
+            CHECK_MESSAGE(judged.error().position > 0, attack.id << ": " << judged.error().rule);
+        } else if (attack.expected == "allowed") {
+            ++reads;
+            passed += judged.has_value();
+            CHECK_MESSAGE(judged.has_value(),
+                          attack.id << ": " << attack.sql << " -> " << (judged ? "" : judged.error().message));
+        }
+    }
+    MESSAGE("refused " << refused << " of " << attacks << " attacks, passed " << passed << " of " << reads << " reads");
+}
+
+TEST_CASE("guard: mutated statements neither crash nor pass as a write") {
+    std::vector<std::string> seeds = kSeeds;
+    for (const AttackCase& attack : suite())
+        if (attack.sql.size() < 2000) seeds.push_back(attack.sql);
+    std::mt19937 random(20261124);
+    auto pick = [&](std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random); };
+    int passed = 0;
+    for (int round = 0; round < 20'000; ++round) {
+        std::string sql = seeds[pick(seeds.size())];
+        for (std::size_t edits = 1 + pick(4); edits > 0 && !sql.empty(); --edits) {
+            const std::string& other = seeds[pick(seeds.size())];
+            const std::size_t at = pick(sql.size()), from = pick(other.size() + 1);
+            switch (pick(5)) {
+                case 0: sql[at] = static_cast<char>(pick(256)); break;
+                case 1: sql.erase(at, 1 + pick(10)); break;
+                case 2: sql.insert(at, other.substr(from, 1 + pick(30))); break;
+                case 3: sql.insert(at, sql.substr(pick(sql.size()), 20)); break;
+                case 4: sql = sql.substr(0, at) + other.substr(from); break;
+            }
+        }
+        const auto judged = classify(sql, Policy{});
+        const auto written = classifyWrite(sql, Policy{});
+        if (!judged) continue;
+        ++passed;
+        REQUIRE(judged->body_begin < judged->body_end);
+        REQUIRE(judged->body_end <= sql.size());
+        // What passes as a read is a statement of its own when cut out, and the write path takes it as well.
+        const auto body = classify(sql.substr(judged->body_begin, judged->body_end - judged->body_begin), Policy{});
+        CHECK_MESSAGE(body.has_value(), sql);
+        CHECK_MESSAGE(written.has_value(), sql);
+        if (written)
+            CHECK_MESSAGE((written->kind == Kind::select || written->kind == Kind::values ||
+                           written->kind == Kind::show || written->kind == Kind::explain),
+                          sql);
+    }
+    MESSAGE(passed << " of 20000 mutations pass as reads");
+}
+
+}  // namespace howdah::guard
