@@ -1,17 +1,16 @@
-// Protocol: from a framed message to its answer, in both eras of MCP. Transports call handle(); everything else they
-// need of a client (its stdio connection, its event stream, the end of its session) stands here too.
+// Protocol: from a framed message to its answer, in both eras of MCP.
 //
-// Threads: handle() on a fiber, as many at once as there are; all else any. GenerationStore::publish() must not run
-//          once this is being destroyed.
+// Threads: what MessageHandler says; the counters any. The first generation is published before the first message
+//          comes, and none once this is being destroyed.
 // Owns:    legacy sessions, open subscriptions, the memory of which clients were seen.
 // Errors:  every one is answered on the wire; handle() itself cannot fail.
-// Source:  MCP 2026-07-28 "Base Protocol", "Streamable HTTP", "stdio"; 2025-11-25 and earlier "Lifecycle", "Transports".
+// Source:  MCP 2026-07-28 "Base Protocol", "Streamable HTTP", "stdio"; 2025-11-25 and earlier "Lifecycle",
+// "Transports".
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,88 +47,49 @@ struct ProtocolOptions {
     std::size_t subscriptions_max = 256;  // open subscriptions/listen streams
 };
 
-// Who sent this message. refused becomes 401, unavailable 503. May park the fiber.
-using Authenticate = std::function<Result<std::shared_ptr<const Principal>>(const Inbound&)>;
-
-class Protocol {
+class Protocol final : public MessageHandler {
 public:
-    // Without `authenticate` everybody is the principal "local".
-    Protocol(GenerationStore& generations, ProtocolOptions options, Authenticate authenticate = {});
-    ~Protocol();
+    explicit Protocol(GenerationStore& generations, ProtocolOptions options = {});
     Protocol(const Protocol&) = delete;
     Protocol& operator=(const Protocol&) = delete;
 
-    // Serves one message (or one batch) and finishes the sink. `connection` is the stdio connection it came over,
-    // nullptr for HTTP.
-    void handle(const Inbound& inbound, ReplySink& sink, Connection* connection);
+    void handle(Inbound& inbound, ReplySink& sink) override;
+    bool openEventStream(Inbound& inbound, ReplySink& sink, std::shared_ptr<PeerLink> link) override;
+    void endSession(Inbound& inbound, ReplySink& sink) override;
 
-    // HTTP GET of a legacy session: list_changed goes to `link` while it lives. The HTTP status to answer with:
-    // 200 (keep the stream open), 400 (no session id), 401, 404 (no such session), 503.
-    int openEventStream(const Inbound& inbound, const std::shared_ptr<PeerLink>& link);
-    // HTTP DELETE: ends a legacy session and cancels what it has in flight. 204, 400, 401, 404 or 503.
-    int endSession(const Inbound& inbound);
-
-    // A stdio connection says hello and goodbye (Connection does it by itself).
-    void add(Connection& connection);
-    void remove(Connection& connection);
-
-    // The server shuts down: open subscriptions get their last word. Requests go on.
+    // [any] The server shuts down: open subscriptions get their last word. Requests go on.
     void drain() { subscriptions_.endAll(); }
 
     std::size_t inFlight() const { return in_flight_.load(std::memory_order_relaxed); }
     std::size_t sessionCount() const { return sessions_.count(); }
+    std::size_t subscriptionCount() const { return subscriptions_.count(); }
 
 private:
     friend struct Exchange;
 
-    void handleBatch(const Inbound& inbound, ReplySink& sink, Connection* connection, simdjson::dom::array batch,
-                     const std::shared_ptr<const Principal>& principal);
+    void handleBatch(const Inbound& inbound, ReplySink& sink, Connection* connection, simdjson::dom::array batch);
     void handleOne(const Inbound& inbound, ReplySink& sink, Connection* connection, simdjson::dom::element json,
-                   const std::shared_ptr<const Principal>& principal, bool in_batch);
-    Result<std::shared_ptr<const Principal>> principalOf(const Inbound& inbound) const;
-    Result<std::shared_ptr<Session>> sessionOf(const Inbound& inbound, int& http_status);
+                   bool in_batch);
+    std::optional<Refusal> enterEra(struct Exchange& exchange, Client& client);
+    void serve(struct Exchange& exchange);
+    std::optional<Refusal> findSession(const Inbound& inbound, std::shared_ptr<Session>& session);
+    const Principal& principalOf(const Inbound& inbound) const {
+        return inbound.principal ? *inbound.principal : local_;
+    }
+    std::shared_ptr<Connection> connectionOf(const std::shared_ptr<PeerLink>& peer);
     void toolsChanged();
 
     GenerationStore& generations_;
     const ProtocolOptions options_;
-    const Authenticate authenticate_;
-    const std::shared_ptr<const Principal> local_;
+    const Principal local_;
     const std::string server_info_;  // {"name":...,"version":...}
+    const std::string result_meta_;  // the _meta of every result of the stateless era
     SessionStore sessions_;
     Subscriptions subscriptions_;
     RecentClients recent_;
     std::atomic<std::size_t> in_flight_{0};
-    std::atomic<std::uint64_t> next_request_{1};
     std::mutex connections_mutex_;
-    std::vector<Connection*> connections_;
-};
-
-// The peer at the other end of one stdio pipe. The transport makes one per connection and cancels what is in flight
-// when the pipe ends.
-//
-// Threads: any.
-class Connection {
-public:
-    Connection(Protocol& protocol, std::shared_ptr<PeerLink> link);
-    ~Connection();
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-
-    void cancelAll(CancelReason reason) { in_flight_.cancelAll(reason); }
-    std::size_t inFlight() const { return in_flight_.count(); }
-
-    // For Protocol.
-    std::shared_ptr<Session> session() const;  // nullptr before initialize
-    bool begin(std::shared_ptr<Session> session);  // false when there is one already
-    InFlight& requests() { return in_flight_; }
-    const std::shared_ptr<PeerLink>& link() const { return link_; }
-
-private:
-    Protocol& protocol_;
-    const std::shared_ptr<PeerLink> link_;
-    InFlight in_flight_;
-    mutable std::mutex mutex_;
-    std::shared_ptr<Session> session_;
+    std::vector<std::shared_ptr<Connection>> connections_;  // stdio: one, seldom more
 };
 
 }  // namespace howdah::kernel

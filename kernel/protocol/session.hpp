@@ -60,27 +60,56 @@ private:
 
 class Session {
 public:
-    Session(std::string id, Revision revision, Client client, std::shared_ptr<const Principal> principal)
-        : id(std::move(id)), revision(revision), client(std::move(client)), principal(std::move(principal)) {}
+    Session(std::string session_id, Revision agreed, Client sender, Principal owner)
+        : id(std::move(session_id)), revision(agreed), client(std::move(sender)), principal(std::move(owner)) {}
 
     const std::string id;  // "" on stdio
     const Revision revision;
     const Client client;
-    const std::shared_ptr<const Principal> principal;
+    const Principal principal;
     InFlight in_flight;
     std::atomic<std::int64_t> last_used_ns{0};
 
     bool belongsTo(const Principal& other) const {
-        return principal->subject == other.subject && principal->tenant == other.tenant;
+        return principal.subject == other.subject && principal.tenant == other.tenant;
     }
-    void addStream(const std::shared_ptr<PeerLink>& link);
-    bool hasStream() const;
+    // `gone` tells when the stream's client went away; nullptr: only a failed push will. False when `limit` are open.
+    bool addStream(std::shared_ptr<PeerLink> link, std::shared_ptr<Cancellation> gone, std::size_t limit);
+    bool hasStream();
     // To one open stream only, the newest that takes it (the same message must not go to several).
     bool push(const std::string& json);
 
 private:
-    mutable std::mutex streams_mutex_;
-    std::vector<std::weak_ptr<PeerLink>> streams_;
+    struct Stream {
+        std::shared_ptr<PeerLink> link;  // holding it keeps the stream open
+        std::shared_ptr<Cancellation> gone;
+    };
+    void dropClosedStreams();  // the caller holds the lock
+
+    std::mutex streams_mutex_;
+    std::vector<Stream> streams_;
+};
+
+// The peer at the other end of one stdio pipe.
+class Connection {
+public:
+    explicit Connection(const std::shared_ptr<PeerLink>& link) : link_(link) {}
+
+    bool isOf(const std::shared_ptr<PeerLink>& link) const {
+        return !link_.owner_before(link) && !link.owner_before(link_);
+    }
+    bool closed() const { return link_.expired(); }
+    InFlight& requests() { return in_flight_; }
+
+    std::shared_ptr<Session> session() const;      // nullptr before initialize
+    bool begin(std::shared_ptr<Session> session);  // false when there is one already
+    void push(const std::string& json);            // once there is a session
+
+private:
+    const std::weak_ptr<PeerLink> link_;
+    InFlight in_flight_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<Session> session_;
 };
 
 struct SessionLimits {
@@ -96,8 +125,7 @@ public:
     explicit SessionStore(SessionLimits limits) : limits_(limits) {}
 
     // unavailable when full of sessions in use.
-    Result<std::shared_ptr<Session>> create(Revision revision, Client client,
-                                            std::shared_ptr<const Principal> principal);
+    Result<std::shared_ptr<Session>> create(Revision revision, Client client, Principal principal);
     // nullptr for an unknown or expired id, and for a session of another principal: an id is no credential.
     std::shared_ptr<Session> find(std::string_view id, const Principal& principal);
     bool end(std::string_view id, const Principal& principal);
@@ -106,7 +134,7 @@ public:
     std::size_t count() const;
 
 private:
-    bool makeRoom(std::int64_t now_ns);  // under the lock
+    bool makeRoom(std::int64_t now_ns);  // the caller holds the lock
 
     struct Hash {
         using is_transparent = void;

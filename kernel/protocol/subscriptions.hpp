@@ -1,4 +1,5 @@
-// Open subscriptions/listen streams: each is a parked fiber that wakes when the tool list changed or the server ends it.
+// Open subscriptions/listen streams: each is a parked fiber that wakes when the tool list changed or the server ends
+// it.
 //
 // Threads: any; a Listener is waited for by the one fiber that opened it.
 // Owns:    nothing: a Listener lives as long as its fiber holds it.
@@ -6,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>

@@ -1,7 +1,7 @@
-// Writing JSON text: strings escaped, raw JSON kept on one line.
+// JSON that arrives in pieces: text to be escaped, raw JSON to be kept on one line.
 //
 // Threads: values, any.
-// Source:  RFC 8259, sections 7 and 8.1.
+// Source:  RFC 8259, sections 2 and 7; RFC 3629.
 #pragma once
 
 #include <cstddef>
@@ -10,22 +10,16 @@
 
 namespace howdah::kernel {
 
-// Escapes one string that arrives in pieces, without the quotes around it. Bytes that are not UTF-8 become U+FFFD; a
-// character cut in two by a piece's end is put together again.
-class JsonEscaper {
+// The inside of one JSON string from pieces that may cut a character in two. Bytes that are no UTF-8 become U+FFFD.
+class PieceEscaper {
 public:
     void append(std::string& out, std::string_view piece);
     void finish(std::string& out);  // a character cut short at the very end becomes U+FFFD
 
 private:
-    void appendSlow(std::string& out, std::string_view piece);
-
     char held_[4] = {};
     std::size_t held_count_ = 0;
 };
-
-// A whole string, with quotes.
-void appendJsonString(std::string& out, std::string_view text);
 
 // Raw JSON on one line: a line break between tokens becomes a space (inside a string JSON has none). Both stdio and
 // event streams end a message at a line break.

@@ -1,0 +1,228 @@
+#include "kernel/protocol/methods.hpp"
+
+#include <string>
+#include <string_view>
+
+#include <howdah/json_text.hpp>
+
+#include "kernel/pipeline/tool_call.hpp"
+#include "kernel/protocol/protocol.hpp"
+#include "kernel/protocol/router.hpp"
+#include "kernel/protocol/tool_answer.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+constexpr std::string_view kCapabilities = R"("capabilities":{"tools":{"listChanged":true}})";
+constexpr std::size_t kClientNameMax = 128;  // bytes of a client's name or version that are kept
+constexpr std::size_t kTokenMax = 1024;      // bytes of a progress token
+constexpr std::size_t kMessageMax = 512;     // bytes of a message that repeats what the client sent
+
+Refusal badParams(std::string message) {
+    return {.code = kInvalidParams, .http_status = 200, .message = std::move(message)};
+}
+
+// The hooks that greet a client. False when one turned it away; the refusal has been written then.
+bool greet(Exchange& exchange) {
+    Request request;
+    exchange.prepare(request);
+    auto greeted = connectClient(request);
+    if (!greeted) exchange.refuse(refusalOf(greeted.error()));
+    return static_cast<bool>(greeted);
+}
+
+// A stateless client is greeted on the first request that is seen of it, a legacy one on initialize.
+bool greetIfNew(Exchange& exchange) {
+    if (!exchange.modern()) return true;
+    const Principal& principal = exchange.principal;
+    constexpr char kBetween = '\x1f';
+    std::string key = concat(principal.subject, kBetween, principal.tenant, kBetween, exchange.client->name, kBetween,
+                             exchange.client->version);
+    if (exchange.recentClients().seen(key)) return true;
+    if (!greet(exchange)) return false;
+    exchange.recentClients().remember(key);
+    return true;
+}
+
+std::string progressToken(const Exchange& exchange) {
+    if (!exchange.message.meta) return {};
+    auto token = member(*exchange.message.meta, "progressToken");
+    return token ? idText(*token, kTokenMax).value_or("") : "";
+}
+
+// What a call without arguments gets. Parsed once; elements are read-only and may be shared.
+simdjson::dom::element emptyObject() {
+    static simdjson::dom::parser parser;
+    static const simdjson::dom::element empty = parser.parse(std::string_view("{}")).value_unsafe();
+    return empty;
+}
+
+// The SQL of a call, for the caret under an error: by convention the argument is called sql.
+std::string_view statementOf(simdjson::dom::element arguments) {
+    return textMember(simdjson::dom::object(arguments), "sql").value_or(std::string_view());
+}
+
+std::string subscriptionMeta(const Exchange& exchange) {
+    return concat(R"("_meta":{"io.modelcontextprotocol/subscriptionId":)", exchange.message.id, "}");
+}
+
+}  // namespace
+
+void initialize(Exchange& exchange) {
+    if (exchange.session && !exchange.http()) {
+        return exchange.refuse({.http_status = 200, .message = "initialize came twice on this connection"});
+    }
+    const auto& params = exchange.message.params;
+    auto requested = params ? textMember(*params, "protocolVersion") : std::nullopt;
+    if (!requested) return exchange.refuse(badParams("initialize needs params.protocolVersion, a string"));
+    auto info = objectMember(*params, "clientInfo");
+    Client client{.name = "unknown"};
+    if (info) {
+        client.name = textMember(*info, "name").value_or("unknown").substr(0, kClientNameMax);
+        client.version = textMember(*info, "version").value_or("").substr(0, kClientNameMax);
+    }
+    auto revision = revisionNamed(*requested);
+    if (!revision || isModern(*revision)) revision = kLatestLegacy;
+    client.protocol = name(*revision);
+    client.structured = hasStructuredContent(*revision);
+    exchange.revision = *revision;
+    exchange.client = &client;
+    if (!greet(exchange)) return;
+
+    if (exchange.http()) {
+        auto session = exchange.sessions().create(*revision, client, exchange.principal);
+        if (!session) {
+            Refusal refusal = refusalOf(session.error());
+            refusal.http_status = 503;
+            return exchange.refuse(refusal);
+        }
+        exchange.sink.header("Mcp-Session-Id", (*session)->id);
+    } else if (exchange.connection) {
+        auto session = std::make_shared<Session>("", *revision, client, exchange.principal);
+        if (!exchange.connection->begin(std::move(session)))
+            return exchange.refuse({.http_status = 200, .message = "initialize came twice on this connection"});
+    }
+    std::string instructions = ",\"instructions\":";
+    appendJsonString(instructions, exchange.options().instructions);
+    exchange.answer({R"("protocolVersion":")", name(*revision), "\",", kCapabilities, R"(,"serverInfo":)",
+                     exchange.serverInfo(), instructions});
+}
+
+void ping(Exchange& exchange) {
+    exchange.answer({});
+}
+
+void discover(Exchange& exchange) {
+    std::string instructions = ",\"instructions\":";
+    appendJsonString(instructions, exchange.options().instructions);
+    std::string ttl = concat(R"(,"ttlMs":)", exchange.options().list_ttl.count(), R"(,"cacheScope":"public")");
+    exchange.answer({R"("supportedVersions":)", supportedRevisionsJson(), ",", kCapabilities, instructions, ttl});
+}
+
+void toolsList(Exchange& exchange) {
+    // All tools fit on one page, so no cursor was ever handed out.
+    if (exchange.message.params && member(*exchange.message.params, "cursor"))
+        return exchange.refuse(badParams("unknown cursor, tools/list has one page only"));
+    if (!greetIfNew(exchange)) return;
+    GenerationPin generation = exchange.generations().pin();
+    std::string_view tools = generation ? std::string_view(generation->tools_json) : std::string_view();
+    if (!exchange.modern()) return exchange.answer({"\"tools\":[", tools, "]"});
+    // The list is the same for everybody, but where clients must authenticate it is nobody else's business.
+    std::string ttl = concat(R"(],"ttlMs":)", exchange.options().list_ttl.count(), R"(,"cacheScope":")",
+                             exchange.authenticated() ? "private\"" : "public\"");
+    exchange.answer({"\"tools\":[", tools, ttl});
+}
+
+void toolsCall(Exchange& exchange) {
+    const auto& params = exchange.message.params;
+    auto tool = params ? textMember(*params, "name") : std::nullopt;
+    if (!tool) return exchange.refuse(badParams("tools/call needs params.name, a string"));
+    auto arguments = member(*params, "arguments").value_or(emptyObject());
+    if (!arguments.is_object()) return exchange.refuse(badParams("params.arguments must be an object"));
+    if (!greetIfNew(exchange)) return;
+
+    Request request;
+    exchange.prepare(request);
+    ToolAnswer answer(exchange.sink, {.id = exchange.message.id,
+                                      .revision = exchange.revision,
+                                      .meta = exchange.resultMeta(),
+                                      .progress_token = progressToken(exchange),
+                                      .structured_max = exchange.options().structured_max,
+                                      .progress_interval = exchange.options().progress_interval,
+                                      .outlives_client = exchange.http() && !exchange.modern()});
+    auto called = callTool(request, *tool, arguments, answer);
+    // A request the client took back gets no answer, unless part of it has gone out and must be brought to an end.
+    bool taken_back = request.cancellation && request.cancellation->reason() == CancelReason::requested;
+    if (taken_back && answer.untouched()) return;
+    if (called) {
+        (void)answer.finish();
+        return;
+    }
+    const Error& error = called.error();
+    const auto& tools = request.generation->tools_by_name;
+    auto known = tools.find(*tool);
+    if (known == tools.end()) return exchange.refuse(badParams(error.message.substr(0, kMessageMax)));
+    if (error.code == Code::invalid_argument && !argumentErrorsAreResults(exchange.revision) && answer.untouched() &&
+        known->second->arguments.validate(arguments)) {
+        return exchange.refuse(badParams(error.message.substr(0, kMessageMax)));
+    }
+    (void)answer.finishWithError(error, statementOf(arguments));
+}
+
+void listen(Exchange& exchange) {
+    const auto& params = exchange.message.params;
+    auto wanted = params ? objectMember(*params, "notifications") : std::nullopt;
+    if (!wanted) return exchange.refuse(badParams("subscriptions/listen needs params.notifications, an object"));
+    if (exchange.http() && !exchange.inbound.accepts_events)
+        return exchange.refuse({.http_status = 406, .message = "subscriptions/listen answers as text/event-stream"});
+    bool tools = false;
+    if (auto flag = member(*wanted, "toolsListChanged"); flag && flag->get(tools))
+        return exchange.refuse(badParams("toolsListChanged must be true or false"));
+    if (!greetIfNew(exchange)) return;
+    auto listener = exchange.subscriptions().open(exchange.options().subscriptions_max);
+    if (!listener) {
+        return exchange.refuse({.code = kInternalError,
+                                .http_status = 503,
+                                .message = concat("no more than ", exchange.options().subscriptions_max,
+                                                  " subscriptions can be open, or the server is shutting down")});
+    }
+    std::string meta = subscriptionMeta(exchange);
+    auto sent = exchange.sink.notify(
+        concat(R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{)", meta,
+               R"(,"notifications":{)", tools ? R"("toolsListChanged":true)" : "", "}}}"));
+    while (sent) {
+        Listener::Wake wake = listener->wait(exchange.cancellation);
+        if (wake == Listener::Wake::cancelled) return;
+        if (wake == Listener::Wake::ended) break;
+        if (tools)
+            sent = exchange.sink.notify(
+                concat(R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{)", meta, "}}"));
+    }
+    if (!sent) return;
+    // The last word. On stdio the stream has no end of its own to see, so the protocol wants it said as well.
+    if (!exchange.http())
+        sent =
+            exchange.sink.notify(concat(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)",
+                                        exchange.message.id, R"(,"reason":"the server is shutting down"}})"));
+    if (sent)
+        (void)exchange.sink.write(concat(R"({"jsonrpc":"2.0","id":)", exchange.message.id,
+                                         R"(,"result":{"resultType":"complete",)", meta, "}}"));
+}
+
+// Nothing waits for it: a client may send requests as soon as it has the answer to initialize.
+void initialized(Exchange&) {}
+
+// Over HTTP the stateless era cancels by closing the stream; there this names nothing and is ignored. So is an id that
+// is not in flight: the answer and the notification may cross.
+void cancelled(Exchange& exchange) {
+    auto id = exchange.message.params ? member(*exchange.message.params, "requestId") : std::nullopt;
+    auto text = id ? idText(*id, exchange.options().message.id_bytes_max) : std::nullopt;
+    if (!text) return;
+    if (exchange.connection) {
+        exchange.connection->requests().cancel(*text, CancelReason::requested);
+    } else if (exchange.session) {
+        exchange.session->in_flight.cancel(*text, CancelReason::requested);
+    }
+}
+
+}  // namespace howdah::kernel

@@ -1,0 +1,18 @@
+// The handlers behind the router's table. Each writes its whole answer into the exchange and leaves finishing to it.
+#pragma once
+
+namespace howdah::kernel {
+
+struct Exchange;
+
+void initialize(Exchange& exchange);
+void ping(Exchange& exchange);
+void discover(Exchange& exchange);
+void toolsList(Exchange& exchange);
+void toolsCall(Exchange& exchange);
+void listen(Exchange& exchange);
+
+void initialized(Exchange& exchange);
+void cancelled(Exchange& exchange);
+
+}  // namespace howdah::kernel

@@ -1,0 +1,286 @@
+#include "kernel/protocol/protocol.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include <howdah/json_text.hpp>
+
+#include "kernel/protocol/router.hpp"
+#include "kernel/runtime/shard.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+std::string serverInfo(const ProtocolOptions& options) {
+    std::string json = "{\"name\":";
+    appendJsonString(json, options.server_name);
+    json += ",\"version\":";
+    appendJsonString(json, options.server_version);
+    json += '}';
+    return json;
+}
+
+// Within a batch each answer is one element of an array; the whole has one status and one end.
+class BatchSink final : public ReplySink {
+public:
+    explicit BatchSink(ReplySink& sink) : sink_(sink) {}
+
+    void status(int) override {}
+    void header(std::string_view, std::string_view) override {}
+    Result<void> notify(std::string_view json) override { return sink_.notify(json); }
+    Result<void> write(std::string_view bytes) override {
+        if (!in_answer_) {
+            in_answer_ = true;
+            if (auto separated = sink_.write(any_ ? "," : "["); !separated) return separated;
+            any_ = true;
+        }
+        return sink_.write(bytes);
+    }
+    Result<void> finish() override {
+        in_answer_ = false;
+        return {};
+    }
+    Result<void> close() {
+        if (any_)
+            if (auto closed = sink_.write("]"); !closed) return closed;
+        return sink_.finish();
+    }
+
+private:
+    ReplySink& sink_;
+    bool any_ = false;
+    bool in_answer_ = false;
+};
+
+// Counts a request while it is served.
+class Served {
+public:
+    explicit Served(std::atomic<std::size_t>& count) : count_(count), before_(count.fetch_add(1)) {}
+    ~Served() { count_.fetch_sub(1); }
+    Served(const Served&) = delete;
+    Served& operator=(const Served&) = delete;
+    std::size_t before() const { return before_; }
+
+private:
+    std::atomic<std::size_t>& count_;
+    const std::size_t before_;
+};
+
+void refuseWith(ReplySink& sink, std::string_view id, const Refusal& refusal) {
+    sink.status(refusal.http_status);
+    (void)sink.write(errorResponse(id, refusal));
+    (void)sink.finish();
+}
+
+}  // namespace
+
+Protocol::Protocol(GenerationStore& generations, ProtocolOptions options)
+    : generations_(generations),
+      options_(std::move(options)),
+      server_info_(serverInfo(options_)),
+      result_meta_(concat(R"({"io.modelcontextprotocol/serverInfo":)", server_info_, "}")),
+      sessions_(options_.session) {
+    generations_.onPublish([this](const Generation* old, const Generation& fresh) {
+        if (old && old->tools_json != fresh.tools_json) toolsChanged();
+    });
+}
+
+void Protocol::handle(Inbound& inbound, ReplySink& sink) {
+    Document document;
+    if (auto refusal = document.parse(inbound.body, options_.message)) return refuseWith(sink, {}, *refusal);
+    std::shared_ptr<Connection> connection = inbound.peer ? connectionOf(inbound.peer) : nullptr;
+    simdjson::dom::array batch;
+    if (document.root().get(batch) == simdjson::SUCCESS) return handleBatch(inbound, sink, connection.get(), batch);
+    handleOne(inbound, sink, connection.get(), document.root(), false);
+}
+
+void Protocol::handleBatch(const Inbound& inbound, ReplySink& sink, Connection* connection,
+                           simdjson::dom::array batch) {
+    std::shared_ptr<Session> session;
+    if (connection) {
+        session = connection->session();
+    } else if (inbound.session_id.data()) {
+        if (auto refusal = findSession(inbound, session)) return refuseWith(sink, {}, *refusal);
+    }
+    if (!session || !allowsBatches(session->revision))
+        return refuseWith(sink, {}, {.message = "batches are served in a 2025-03-26 session only"});
+    if (batch.size() == 0) return refuseWith(sink, {}, {.message = "the batch is empty"});
+    if (batch.size() > options_.message.batch_max) {
+        return refuseWith(sink, {},
+                          {.message = concat("a batch has at most ", options_.message.batch_max, " messages")});
+    }
+    // One after the other: each is a request of its own with its own hooks, and memory holds one answer at a time.
+    BatchSink members(sink);
+    std::unordered_set<std::string> ids;
+    for (simdjson::dom::element json : batch) {
+        simdjson::dom::object object;
+        auto id = json.get(object) == simdjson::SUCCESS ? member(object, "id") : std::nullopt;
+        auto text = id ? idText(*id, options_.message.id_bytes_max) : std::nullopt;
+        if (text && !ids.insert(*text).second) {
+            refuseWith(members, {}, {.message = concat("the id ", *text, " stands twice in the batch")});
+            continue;
+        }
+        handleOne(inbound, members, connection, json, true);
+    }
+    (void)members.close();
+}
+
+void Protocol::handleOne(const Inbound& inbound, ReplySink& sink, Connection* connection, simdjson::dom::element json,
+                         bool in_batch) {
+    Message message;
+    if (auto refusal = Message::read(json, options_.message, message)) return refuseWith(sink, message.id, *refusal);
+    Exchange exchange{.protocol = *this,
+                      .inbound = inbound,
+                      .sink = sink,
+                      .connection = connection,
+                      .message = message,
+                      .principal = principalOf(inbound)};
+    Client client;
+    if (auto refusal = enterEra(exchange, client)) {
+        // Over stdio nobody may answer a notification; over HTTP the sender's POST must be told.
+        if (message.kind == Message::Kind::request || exchange.http()) return refuseWith(sink, message.id, *refusal);
+        (void)sink.finish();
+        return;
+    }
+    if (in_batch && message.method == "initialize")
+        return refuseWith(sink, message.id, {.message = "initialize cannot be part of a batch"});
+    switch (message.kind) {
+        case Message::Kind::request: serve(exchange); break;
+        case Message::Kind::notification: routeNotification(exchange); break;
+        case Message::Kind::response: break;  // we ask clients nothing, so it answers nothing
+    }
+    (void)sink.finish();
+}
+
+// Settles revision, client and, in the legacy era, the session.
+std::optional<Refusal> Protocol::enterEra(Exchange& exchange, Client& client) {
+    const Message& message = exchange.message;
+    const Inbound& inbound = exchange.inbound;
+    bool is_request = message.kind == Message::Kind::request;
+    if (is_request && speaksModern(message, inbound)) {
+        exchange.revision = Revision::v2026_07_28;
+        exchange.client = &client;
+        return checkModern(message, inbound, client);
+    }
+    if (!is_request && exchange.http() && !inbound.session_id.data() && inbound.protocol_version.data() &&
+        speaksModern(message, inbound)) {
+        if (message.kind == Message::Kind::response) return Refusal{.message = "a client sends no responses"};
+        exchange.revision = Revision::v2026_07_28;
+        exchange.client = &client;
+        return std::nullopt;
+    }
+    exchange.revision = kLatestLegacy;
+    if (is_request && message.method == "initialize") {
+        if (exchange.connection) exchange.session = exchange.connection->session();
+        return std::nullopt;
+    }
+    if (exchange.http()) {
+        if (auto refusal = checkLegacyHeader(inbound)) return refusal;
+        if (auto refusal = findSession(inbound, exchange.session)) return refusal;
+    } else {
+        if (exchange.connection) exchange.session = exchange.connection->session();
+        if (!exchange.session) {
+            if (!is_request || message.method == "ping") return std::nullopt;
+            return Refusal{.message = "send initialize first, or describe the request in params._meta (2026-07-28)"};
+        }
+    }
+    exchange.revision = exchange.session->revision;
+    exchange.client = &exchange.session->client;
+    return std::nullopt;
+}
+
+void Protocol::serve(Exchange& exchange) {
+    Served served(in_flight_);
+    if (served.before() >= options_.in_flight_max) {
+        return exchange.refuse(
+            {.code = kInternalError,
+             .http_status = 503,
+             .message = concat("the server is busy with ", options_.in_flight_max, " requests, try again later")});
+    }
+    // Legacy HTTP: a lost connection is not a cancel, so the request gets a cancellation the transport does not know.
+    std::shared_ptr<Cancellation> cancellation;
+    if (exchange.inbound.cancellation && (exchange.modern() || !exchange.http())) {
+        cancellation = exchange.inbound.cancellation->shared_from_this();
+    } else {
+        cancellation = Cancellation::create(*Shard::current());
+    }
+    exchange.cancellation = cancellation.get();
+
+    // Ids are unique in flight within a stdio connection and within a session; stateless HTTP requests know no others.
+    InFlight* requests = exchange.connection                   ? &exchange.connection->requests()
+                         : exchange.session && exchange.http() ? &exchange.session->in_flight
+                                                               : nullptr;
+    std::shared_ptr<Session> session = exchange.session;  // outlives the entry below
+    InFlight::Entry entry;
+    if (requests && !requests->enter(entry, exchange.message.id, *cancellation)) {
+        Refusal refusal{.message = concat("the id ", exchange.message.id, " is in flight already")};
+        // On a shared pipe an error with that id would look like the answer to the first request.
+        exchange.sink.status(refusal.http_status);
+        (void)exchange.sink.write(errorResponse(exchange.http() ? exchange.message.id : std::string_view(), refusal));
+        return;
+    }
+    route(exchange);
+}
+
+std::optional<Refusal> Protocol::findSession(const Inbound& inbound, std::shared_ptr<Session>& session) {
+    if (!inbound.session_id.data())
+        return Refusal{.message = "the header Mcp-Session-Id is missing; initialize opens a session"};
+    session = sessions_.find(inbound.session_id, principalOf(inbound));
+    if (session) return std::nullopt;
+    return Refusal{.http_status = 404, .message = "no such session, it may have expired; initialize opens a new one"};
+}
+
+bool Protocol::openEventStream(Inbound& inbound, ReplySink& sink, std::shared_ptr<PeerLink> link) {
+    std::shared_ptr<Session> session;
+    auto refusal = checkLegacyHeader(inbound);
+    if (!refusal && !inbound.session_id.data()) {
+        // Not even a legacy client: 2026-07-28 has no GET.
+        refusal = Refusal{.http_status = 405, .message = "GET opens the event stream of a session, none is named"};
+        sink.header("Allow", "POST");
+    }
+    if (!refusal) refusal = findSession(inbound, session);
+    if (!refusal) {
+        auto gone = inbound.cancellation ? inbound.cancellation->shared_from_this() : nullptr;
+        if (session->addStream(std::move(link), std::move(gone), options_.session.streams_max)) return true;
+        refusal = Refusal{.http_status = 409,
+                          .message = concat("a session has at most ", options_.session.streams_max, " event streams")};
+    }
+    refuseWith(sink, {}, *refusal);
+    return false;
+}
+
+void Protocol::endSession(Inbound& inbound, ReplySink& sink) {
+    if (!inbound.session_id.data()) {
+        sink.header("Allow", "POST");
+        return refuseWith(sink, {}, {.http_status = 405, .message = "DELETE ends a session, none is named"});
+    }
+    if (!sessions_.end(inbound.session_id, principalOf(inbound)))
+        return refuseWith(sink, {}, {.http_status = 404, .message = "no such session"});
+    sink.status(204);
+    (void)sink.finish();
+}
+
+std::shared_ptr<Connection> Protocol::connectionOf(const std::shared_ptr<PeerLink>& peer) {
+    std::lock_guard lock(connections_mutex_);
+    for (const auto& connection : connections_)
+        if (connection->isOf(peer)) return connection;
+    std::erase_if(connections_, [](const auto& connection) { return connection->closed(); });
+    connections_.push_back(std::make_shared<Connection>(peer));
+    return connections_.back();
+}
+
+void Protocol::toolsChanged() {
+    const std::string json = R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})";
+    std::vector<std::shared_ptr<Connection>> connections;
+    {
+        std::lock_guard lock(connections_mutex_);
+        connections = connections_;
+    }
+    for (const auto& connection : connections)
+        connection->push(json);
+    for (const auto& session : sessions_.all())
+        session->push(json);
+    subscriptions_.toolsChanged();
+}
+
+}  // namespace howdah::kernel

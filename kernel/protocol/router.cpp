@@ -1,0 +1,104 @@
+#include "kernel/protocol/router.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "kernel/protocol/methods.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+enum class Eras : std::uint8_t { legacy, modern, both };
+
+struct Method {
+    std::string_view name;
+    Eras eras;
+    void (*handler)(Exchange&);
+
+    bool servedIn(Revision revision) const {
+        return eras == Eras::both || (eras == Eras::modern) == isModern(revision);
+    }
+};
+
+// Every method there is. What is not here is answered with -32601.
+constexpr Method kRequests[] = {
+    {"tools/call", Eras::both, &toolsCall},
+    {"tools/list", Eras::both, &toolsList},
+    {"ping", Eras::legacy, &ping},
+    {"initialize", Eras::legacy, &initialize},
+    {"server/discover", Eras::modern, &discover},
+    {"subscriptions/listen", Eras::modern, &listen},
+};
+constexpr Method kNotifications[] = {
+    {"notifications/initialized", Eras::legacy, &initialized},
+    {"notifications/cancelled", Eras::both, &cancelled},
+};
+
+const Method* find(std::span<const Method> methods, const Exchange& exchange) {
+    for (const Method& method : methods)
+        if (method.name == exchange.message.method && method.servedIn(exchange.revision)) return &method;
+    return nullptr;
+}
+
+}  // namespace
+
+void route(Exchange& exchange) {
+    if (const Method* method = find(kRequests, exchange)) return method->handler(exchange);
+    exchange.refuse({.code = kMethodNotFound,
+                     .http_status = exchange.modern() ? 404 : 200,
+                     .message = concat("method \"", exchange.message.method.substr(0, 64), "\" is not served in ",
+                                       name(exchange.revision))});
+}
+
+void routeNotification(Exchange& exchange) {
+    if (const Method* method = find(kNotifications, exchange)) method->handler(exchange);
+}
+
+void Exchange::prepare(Request& request) const {
+    request.generation = generations().pin();
+    request.principal = &principal;
+    request.client = client;
+    request.transport = inbound.transport;
+    request.cancellation = cancellation;
+    auto timeout = options().request_timeout;
+    if (message.meta) {
+        std::int64_t wanted = 0;
+        if (auto asked = member(*message.meta, "howdah/timeoutMs"); asked && !asked->get(wanted) && wanted > 0) {
+            timeout = std::min(std::chrono::milliseconds(wanted), options().request_timeout_max);
+        }
+    }
+    request.deadline = Deadline::in(timeout);
+}
+
+// A failed write means the client has gone; there is nobody left to tell, and the transport knows already.
+void Exchange::answer(std::initializer_list<std::string_view> members) {
+    std::size_t size = 128 + message.id.size() + resultMeta().size();
+    for (std::string_view part : members)
+        size += part.size();
+    std::string json;
+    json.reserve(size);
+    json += R"({"jsonrpc":"2.0","id":)";
+    json += message.id;
+    json += ",\"result\":{";
+    std::string_view comma;
+    if (modern()) {
+        json += R"("resultType":"complete","_meta":)";
+        json += resultMeta();
+        comma = ",";
+    }
+    for (std::string_view part : members) {
+        if (part.empty()) continue;
+        json += comma;
+        json += part;
+        comma = {};
+    }
+    json += "}}";
+    (void)sink.write(json);
+}
+
+void Exchange::refuse(const Refusal& refusal) {
+    sink.status(refusal.http_status);
+    (void)sink.write(errorResponse(message.id, refusal));
+}
+
+}  // namespace howdah::kernel

@@ -1,0 +1,67 @@
+#include "kernel/protocol/subscriptions.hpp"
+
+namespace howdah::kernel {
+
+Listener::Wake Listener::wait(Cancellation* cancellation) {
+    while (true) {
+        std::shared_ptr<Event> event;
+        {
+            std::lock_guard lock(mutex_);
+            if (ended_) return Wake::ended;
+            if (changed_) {
+                changed_ = false;
+                return Wake::changed;
+            }
+            event = waiting_ = std::make_shared<Event>();
+        }
+        if (event->wait(cancellation, Deadline::never()) != WaitStatus::ready) return Wake::cancelled;
+    }
+}
+
+void Listener::signal(bool changed, bool ended) {
+    std::shared_ptr<Event> event;
+    {
+        std::lock_guard lock(mutex_);
+        changed_ = changed_ || changed;
+        ended_ = ended_ || ended;
+        event = std::move(waiting_);
+    }
+    if (event) event->set();
+}
+
+std::shared_ptr<Listener> Subscriptions::open(std::size_t limit) {
+    auto listener = std::make_shared<Listener>();
+    std::lock_guard lock(mutex_);
+    std::erase_if(listeners_, [](const auto& other) { return other.expired(); });
+    if (ended_ || listeners_.size() >= limit) return nullptr;
+    listeners_.push_back(listener);
+    return listener;
+}
+
+void Subscriptions::endAll() {
+    {
+        std::lock_guard lock(mutex_);
+        ended_ = true;
+    }
+    signalAll(false, true);
+}
+
+std::size_t Subscriptions::count() const {
+    std::lock_guard lock(mutex_);
+    std::size_t open = 0;
+    for (const auto& listener : listeners_)
+        open += listener.expired() ? 0 : 1;
+    return open;
+}
+
+void Subscriptions::signalAll(bool changed, bool ended) {
+    std::vector<std::weak_ptr<Listener>> listeners;
+    {
+        std::lock_guard lock(mutex_);
+        listeners = listeners_;
+    }
+    for (const auto& weak : listeners)
+        if (auto listener = weak.lock()) listener->signal(changed, ended);
+}
+
+}  // namespace howdah::kernel

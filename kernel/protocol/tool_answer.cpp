@@ -1,0 +1,142 @@
+#include "kernel/protocol/tool_answer.hpp"
+
+#include <cmath>
+
+#include <howdah/json_text.hpp>
+
+namespace howdah::kernel {
+
+Result<void> ToolAnswer::text(std::string_view bytes) {
+    if (!structured_.empty()) return Error::internal("text after structured content");
+    if (!in_text_) {
+        beginBlock();
+        buffer_ += R"({"type":"text","text":")";
+        in_text_ = true;
+    }
+    // In slices, so that the buffer stays small however large a piece is.
+    while (bytes.size() > kTextSlice) {
+        escaper_.append(buffer_, bytes.substr(0, kTextSlice));
+        bytes.remove_prefix(kTextSlice);
+        if (auto flushed = flush(); !flushed) return flushed;
+    }
+    escaper_.append(buffer_, bytes);
+    return flush();
+}
+
+Result<void> ToolAnswer::structured(std::string_view json) {
+    // A revision without structuredContent still needs it as text when the tool writes nothing else.
+    if (!hasStructuredContent(settings_.revision) && any_block_) return {};
+    if (structured_.size() + json.size() > settings_.structured_max) {
+        return Error::internal("structured content larger than ", settings_.structured_max,
+                               " bytes, large results belong into the text");
+    }
+    appendJsonLine(structured_, json);
+    return {};
+}
+
+Result<void> ToolAnswer::content(std::string_view json) {
+    if (!structured_.empty()) return Error::internal("content after structured content");
+    beginBlock();
+    appendJsonLine(buffer_, json);
+    return flush();
+}
+
+Result<void> ToolAnswer::progress(double done, double total, std::string_view message) {
+    if (!wantsProgress() || client_gone_) return {};
+    // The protocol wants each value above the last and no flood: what does not fit is left out, the last one never is.
+    if (!std::isfinite(done) || done <= last_progress_) return {};
+    auto now = std::chrono::steady_clock::now();
+    bool last = total > 0 && done >= total;
+    if (!last && last_progress_at_ && now - *last_progress_at_ < settings_.progress_interval) return {};
+    last_progress_ = done;
+    last_progress_at_ = now;
+    std::string json = concat(R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)",
+                              settings_.progress_token, ",\"progress\":", done);
+    if (std::isfinite(total) && total > 0) json += concat(",\"total\":", total);
+    if (!message.empty() && settings_.revision >= Revision::v2025_03_26) {
+        json += ",\"message\":";
+        appendJsonString(json, message);
+    }
+    json += "}}";
+    auto sent = sink_.notify(json);
+    if (!sent && settings_.outlives_client) {
+        client_gone_ = true;
+        return {};
+    }
+    return sent;
+}
+
+Result<void> ToolAnswer::finish() {
+    if (!any_block_ && !structured_.empty()) {
+        std::string only = std::move(structured_);
+        structured_.clear();
+        if (auto written = text(only); !written) return written;
+        structured_ = std::move(only);
+    }
+    close(false);
+    return flush();
+}
+
+Result<void> ToolAnswer::finishWithError(const Error& error, std::string_view statement) {
+    structured_.clear();
+    endText();
+    if (auto written = text(errorText(error, statement)); !written) return written;
+    structured_ = concat("{\"error\":", errorJson(error), "}");
+    close(true);
+    return flush();
+}
+
+void ToolAnswer::open() {
+    if (opened_) return;
+    opened_ = true;
+    buffer_.reserve(1024);
+    buffer_ += R"({"jsonrpc":"2.0","id":)";
+    buffer_ += settings_.id;
+    buffer_ += isModern(settings_.revision) ? R"(,"result":{"resultType":"complete","content":[)"
+                                            : R"(,"result":{"content":[)";
+}
+
+void ToolAnswer::beginBlock() {
+    open();
+    endText();
+    if (any_block_) buffer_ += ',';
+    any_block_ = true;
+}
+
+void ToolAnswer::endText() {
+    if (!in_text_) return;
+    escaper_.finish(buffer_);
+    buffer_ += "\"}";
+    in_text_ = false;
+}
+
+void ToolAnswer::close(bool is_error) {
+    open();
+    endText();
+    buffer_ += ']';
+    if (!structured_.empty() && hasStructuredContent(settings_.revision)) {
+        buffer_ += ",\"structuredContent\":";
+        buffer_ += structured_;
+    }
+    buffer_ += is_error ? ",\"isError\":true" : ",\"isError\":false";
+    if (!settings_.meta.empty()) {
+        buffer_ += ",\"_meta\":";
+        buffer_ += settings_.meta;
+    }
+    buffer_ += "}}";
+    closed_ = true;
+}
+
+Result<void> ToolAnswer::flush() {
+    if (!closed_ && buffer_.size() < kFlushAt) return {};
+    sent_ = true;
+    Result<void> written = client_gone_ ? Result<void>() : sink_.write(buffer_);
+    buffer_.clear();
+    if (!written && settings_.outlives_client) {
+        client_gone_ = true;
+        return {};
+    }
+    return written;
+}
+
+}  // namespace howdah::kernel
