@@ -31,12 +31,13 @@ Key keyOf(std::string_view sql, Path path, std::uint64_t generation) {
 }
 
 std::size_t bytesOf(std::string_view sql, const Judgement& judgement) {
-    std::size_t bytes = sizeof(Judgement) + 160 + sql.size();  // 160: list and map nodes, measured roughly
-    if (!judgement) return bytes + judgement.error().message.size() + judgement.error().hint.size();
-    auto add = [&](const ObjectName& name) { bytes += sizeof name + name.schema.size() + name.name.size(); };
-    for (const TableUse& use : judgement->tables)
+    std::size_t bytes = sizeof(Judgement) + 160 + sql.size();  // 160: the list and map nodes, roughly
+    const Result<Facts>& result = judgement.result();
+    if (!result) return bytes + result.error().message.size() + result.error().hint.size();
+    auto add = [&](const ObjectName& name) { bytes += 2 * sizeof name + name.schema.size() + name.name.size(); };
+    for (const TableUse& use : result->tables)
         add(use.table);
-    for (const auto* names : {&judgement->functions, &judgement->operators, &judgement->types})
+    for (const auto* names : {&result->functions, &result->operators, &result->types})
         for (const ObjectName& name : *names)
             add(name);
     return bytes;
@@ -117,9 +118,9 @@ std::shared_ptr<const Judgement> FactsCache::find(std::string_view sql, Path pat
 }
 
 std::shared_ptr<const Judgement> FactsCache::insert(std::string_view sql, Path path, std::uint64_t generation,
-                                                    Judgement judgement) {
+                                                    Result<Facts> result) {
     const Key key = keyOf(sql, path, generation);
-    return partOf(key.hash).insert(key, std::make_shared<const Judgement>(std::move(judgement)));
+    return partOf(key.hash).insert(key, std::make_shared<const Judgement>(std::move(result)));
 }
 
 std::size_t FactsCache::entryCount() const {

@@ -1,4 +1,4 @@
-// Judgements by exact text, so that a statement is parsed once.
+// Judgements by exact text, refusals included, so that a statement is parsed once.
 //
 // Threads: any, at once; the locks are per part and are held for a lookup only.
 // Owns:    the judgements; a found one lives as long as its holder keeps it.
@@ -14,12 +14,10 @@
 
 #include <howdah/result.hpp>
 
-#include "plugins/guard/facts.hpp"
+#include "plugins/guard/judgement.hpp"
 #include "plugins/guard/tree.hpp"
 
 namespace howdah::guard {
-
-using Judgement = Result<Facts>;  // refusals are kept too
 
 struct CacheLimits {
     std::size_t entries_max = 1024;           // 0..1048576, 0 turns the cache off
@@ -35,7 +33,7 @@ public:
     // `generation` is the policy's: another policy finds nothing of this one.
     std::shared_ptr<const Judgement> find(std::string_view sql, Path path, std::uint64_t generation);
     std::shared_ptr<const Judgement> insert(std::string_view sql, Path path, std::uint64_t generation,
-                                            Judgement judgement);
+                                            Result<Facts> result);
 
     std::size_t entryCount() const;
     std::size_t byteCount() const;

@@ -134,6 +134,17 @@ Result<TextScan> scanText(const std::string& sql, const Limits& limits) {
     return scan;
 }
 
+Result<void> checkScanner() {
+    // Each token of enum Token once: what is skipped, opened, closed and counted shows in the numbers.
+    const auto scan = scanText("/* c */ (a[case not - + ~ 1 end]) ; -- d", {});
+    const auto refused = scanText("(1;) ; 2", {});
+    if (scan && scan->body_begin == 8 && scan->body_end == 33 && scan->tokens == 13 && scan->nesting == 4 && !refused &&
+        refused.error().rule == id(Rule::several_statements))
+        return {};
+    return Error::internal(
+        "the loaded libpg_query numbers its tokens differently; the guard is built for libpg_query 15");
+}
+
 std::uint32_t characterAt(std::string_view sql, std::size_t byte_offset) {
     std::uint32_t characters = 1;
     for (char byte : sql.substr(0, std::min(byte_offset, sql.size())))

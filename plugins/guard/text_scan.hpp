@@ -38,6 +38,9 @@ struct TextScan {
 // `sql` must be followed by a NUL, which std::string gives.
 Result<TextScan> scanText(const std::string& sql, const Limits& limits);
 
+// Whether the scanner that was loaded numbers its tokens as this code expects; another libpg_query might not.
+Result<void> checkScanner();
+
 // The 1-based character of a byte offset.
 std::uint32_t characterAt(std::string_view sql, std::size_t byte_offset);
 

@@ -297,7 +297,9 @@ Result<Facts> parseFailure(const std::string& sql, const PgQueryError& error) {
     return refused;
 }
 
-constexpr std::size_t kKeptParserBytes = 256 * 1024;  // what a thread keeps between statements
+// What a thread keeps between statements: usual ones never allocate again, the memory of a huge one is given back.
+constexpr std::size_t kKeptJsonBytes = 128 * 1024;
+constexpr std::size_t kKeptDepth = 16 * 1024;
 
 }  // namespace
 
@@ -308,21 +310,21 @@ Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Poli
     if (parsed.error) return parseFailure(sql, *parsed.error);
 
     // No host call lies between here and the end of the walk, so the fiber stays on this thread.
-    thread_local std::optional<simdjson::dom::parser> parser;
-    if (!parser) parser.emplace();
+    thread_local simdjson::dom::parser kept;
+    simdjson::dom::parser once;
     const std::string_view json(parsed.parse_tree);
     const std::size_t depth = 64 + 6 * std::size_t(scan.tokens);  // a token adds at most 3 levels of JSON
-    const bool large = json.size() > kKeptParserBytes || depth > 4096;
-    if (large || parser->max_depth() < depth) {
-        if (parser->allocate(std::max(json.size(), kKeptParserBytes), std::max<std::size_t>(depth, 4096)) !=
-            simdjson::SUCCESS)
+    const bool large = json.size() > kKeptJsonBytes || depth > kKeptDepth;
+    simdjson::dom::parser& parser = large ? once : kept;
+    const std::size_t bytes_wanted = large ? json.size() : kKeptJsonBytes;
+    const std::size_t depth_wanted = large ? depth : kKeptDepth;
+    if (parser.capacity() < bytes_wanted || parser.max_depth() < depth_wanted)
+        if (parser.allocate(bytes_wanted, depth_wanted) != simdjson::SUCCESS)
             return refusal(Rule::not_classified, "", 0);
-    }
     element root;
     Result<Facts> judged = refusal(Rule::not_classified, "", 0);
-    if (parser->parse(json.data(), json.size(), true).get(root) == simdjson::SUCCESS)
+    if (parser.parse(json.data(), json.size(), true).get(root) == simdjson::SUCCESS)
         judged = Walk(sql, scan, policy, path).judge(root);
-    if (large) parser.reset();
     return judged;
 }
 

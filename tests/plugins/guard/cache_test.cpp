@@ -22,7 +22,7 @@ Facts factsWith(std::uint32_t parameters) {
 TEST_CASE("guard cache: text, path and policy generation all belong to the key") {
     FactsCache cache({});
     cache.insert("select 1", Path::read, 1, factsWith(7));
-    CHECK((*cache.find("select 1", Path::read, 1))->parameters == 7);
+    CHECK(cache.find("select 1", Path::read, 1)->result()->parameters == 7);
     CHECK(cache.find("select 1 ", Path::read, 1) == nullptr);
     CHECK(cache.find("select 1", Path::write, 1) == nullptr);
     CHECK(cache.find("select 1", Path::read, 2) == nullptr);
@@ -34,7 +34,7 @@ TEST_CASE("guard cache: a refusal is kept too") {
     FactsCache cache({});
     cache.insert("x", Path::read, 1, Error::refused("no"));
     REQUIRE(cache.find("x", Path::read, 1));
-    CHECK(cache.find("x", Path::read, 1)->error().message == "no");
+    CHECK(cache.find("x", Path::read, 1)->result().error().message == "no");
 }
 
 TEST_CASE("guard cache: at the limit the text used longest ago goes first") {
@@ -56,13 +56,13 @@ TEST_CASE("guard cache: bytes are bounded, and what is too large is handed back 
     CHECK(cache.byteCount() <= 16 * 1024);
     CHECK(cache.entryCount() > 10);
     auto large = cache.insert(std::string(20'000, 'b'), Path::read, 1, factsWith(5));
-    CHECK((*large)->parameters == 5);
+    CHECK(large->result()->parameters == 5);
     CHECK(cache.find(std::string(20'000, 'b'), Path::read, 1) == nullptr);
 }
 
 TEST_CASE("guard cache: zero entries turn it off") {
     FactsCache cache({.entries_max = 0});
-    CHECK((*cache.insert("a", Path::read, 1, factsWith(1)))->parameters == 1);
+    CHECK(cache.insert("a", Path::read, 1, factsWith(1))->result()->parameters == 1);
     CHECK(cache.entryCount() == 0);
 }
 
@@ -76,7 +76,8 @@ TEST_CASE("guard cache: several threads judge and find at once") {
                 const std::string sql = "select $" + std::to_string(1 + (i * 7 + t) % 64);
                 auto found = cache.find(sql, Path::read, 1);
                 if (!found) found = cache.insert(sql, Path::read, 1, classify(sql, Policy{}));
-                if (!*found || (*found)->parameters != static_cast<std::uint32_t>(1 + (i * 7 + t) % 64)) ++wrong;
+                if (!found->result() || found->result()->parameters != static_cast<std::uint32_t>(1 + (i * 7 + t) % 64))
+                    ++wrong;
             }
         });
     threads.clear();

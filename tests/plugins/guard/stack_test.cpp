@@ -79,9 +79,9 @@ TEST_CASE("guard: a text that may be parsed inline needs less than 512 KiB of st
 TEST_CASE("guard: the longest text needs a tenth of the large stack, whatever its shape") {
     const auto policy = Policy::make({"f"}, {}, {.nesting_max = 1000}, 1);
     REQUIRE(policy);
-    // 39,900 bytes of "1+" are just below the token limit, which cuts most shapes short at the full length.
+    // 19,900 bytes of "1+" are just below the token limit, which cuts most shapes short at the full length.
     const std::size_t used =
-        std::max(worstStack(policy->limits().text_bytes_max, *policy), worstStack(39'900, *policy));
+        std::max(worstStack(policy->limits().text_bytes_max, *policy), worstStack(19'900, *policy));
     MESSAGE("stack at " << policy->limits().text_bytes_max << " bytes of text: " << used / 1024 << " KiB");
     CHECK(used < kLargeStack / 10);
 }

@@ -75,6 +75,11 @@ TEST_CASE("guard scan: a second statement is seen, text in quotes and comments i
     CHECK(ruleOf("/* ; */") == "empty-statement");
 }
 
+TEST_CASE("guard scan: the library at hand numbers its tokens as expected") {
+    const auto checked = checkScanner();
+    CHECK_MESSAGE(checked.has_value(), (checked ? "" : checked.error().message));
+}
+
 TEST_CASE("guard scan: positions are characters") {
     CHECK(characterAt("abc", 0) == 1);
     CHECK(characterAt("é€a", 5) == 3);

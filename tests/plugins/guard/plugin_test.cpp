@@ -1,0 +1,216 @@
+// The plugin through its C tables, on the smallest host that carries it.
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <howdah/abi/hooks.h>
+#include <howdah/abi/plugin.h>
+#include <howdah/abi/runtime.h>
+#include <howdah/abi/statement.h>
+#include <howdah/host.hpp>
+
+#include "plugins/guard/text_scan.hpp"
+#include "tests/plugins/guard/stack_thread.hpp"
+
+extern "C" const howdah_entry_v1 howdah_plugin_v1;
+
+struct howdah_ctx {
+    howdah::Error last;
+    std::vector<std::unique_ptr<char[]>> arena;
+    std::vector<std::string> tables;  // of the facts that were attached
+    howdah_facts attached{};
+    howdah_status offload_status = HOWDAH_OK;
+    int offloads = 0;
+};
+
+namespace howdah::guard {
+namespace {
+
+const howdah_plugin* running = nullptr;  // whose jobs the offload runs
+
+howdah_status failWith(howdah_ctx* ctx, const howdah_error* error) {
+    ctx->last = fromAbi(*error);
+    return error->code;
+}
+void lastError(howdah_ctx* ctx, howdah_error* out) {
+    *out = toAbi(ctx->last);
+}
+void* allocate(howdah_ctx* ctx, std::uint64_t size) {
+    return ctx->arena.emplace_back(std::make_unique<char[]>(size)).get();
+}
+std::uint64_t noDeadline(howdah_ctx*) {
+    return UINT64_MAX;
+}
+
+howdah_status attachFacts(howdah_ctx* ctx, howdah_query*, const howdah_facts* facts) {
+    ctx->attached = *facts;
+    ctx->tables.clear();
+    for (std::uint64_t i = 0; i < facts->table_count; ++i)
+        ctx->tables.emplace_back(fromAbi(facts->tables[i].name));
+    return HOWDAH_OK;
+}
+
+howdah_status runJob(howdah_ctx* ctx, std::uint64_t token, std::uint32_t kind, std::uint64_t) {
+    ++ctx->offloads;
+    if (ctx->offload_status < 0) {
+        ctx->last = Error::timeout("no worker was free in time");
+        return ctx->offload_status;
+    }
+    CHECK(kind == HOWDAH_OFFLOAD_LARGE_STACK);
+    const auto* jobs = static_cast<const howdah_jobs_v1*>(running->get_interface(running->self, HOWDAH_JOBS_1));
+    test::runOnStack(kLargeStack, [&] { jobs->work(running->self, token); });
+    return HOWDAH_OK;
+}
+
+const void* hostInterface(const howdah_host*, const char* id) {
+    static const howdah_context_v1 context = [] {
+        howdah_context_v1 table{};
+        table.struct_size = sizeof table;
+        table.fail = &failWith;
+        table.last_error = &lastError;
+        table.alloc = &allocate;
+        table.deadline_ns = &noDeadline;
+        return table;
+    }();
+    static const howdah_query_v1 query = [] {
+        howdah_query_v1 table{};
+        table.struct_size = sizeof table;
+        table.set_facts = &attachFacts;
+        return table;
+    }();
+    static const howdah_offload_v1 offload{sizeof(howdah_offload_v1), 0, &runJob, nullptr};
+    const std::string_view name(id);
+    if (name == HOWDAH_CONTEXT_1) return &context;
+    if (name == HOWDAH_QUERY_1) return &query;
+    if (name == HOWDAH_OFFLOAD_1) return &offload;
+    return nullptr;
+}
+
+class Loaded {
+public:
+    explicit Loaded(std::string_view section = "{}") {
+        plugin_ = howdah_plugin_v1.create(&host_);
+        REQUIRE(plugin_);
+        running = plugin_;
+        REQUIRE(plugin_->configure(plugin_->self, &ctx, toAbi(section)) == HOWDAH_OK);
+        REQUIRE(plugin_->start(plugin_->self, &ctx) == HOWDAH_OK);
+    }
+    ~Loaded() {
+        plugin_->stop(plugin_->self);
+        plugin_->destroy(plugin_->self);
+    }
+
+    std::uint32_t beforeQuery(std::string_view sql, std::uint32_t access = HOWDAH_ACCESS_READ,
+                              std::uint32_t provenance = HOWDAH_PROVENANCE_CLIENT) {
+        howdah_query query{};
+        query.struct_size = sizeof query;
+        query.access = access;
+        query.provenance = provenance;
+        query.sql = toAbi(sql);
+        const auto* hooks = static_cast<const howdah_hooks_v1*>(plugin_->get_interface(plugin_->self, HOWDAH_HOOKS_1));
+        return hooks->before_query(plugin_->self, &ctx, &query);
+    }
+
+    howdah_status facts(std::string_view sql, const howdah_facts** out) {
+        const auto* service =
+            static_cast<const howdah_statement_v1*>(plugin_->get_interface(plugin_->self, HOWDAH_STATEMENT_1));
+        REQUIRE(service);
+        return service->facts(plugin_->self, &ctx, toAbi(sql), HOWDAH_ACCESS_READ, out);
+    }
+
+    howdah_ctx ctx;
+
+private:
+    howdah_host host_{sizeof(howdah_host), HOWDAH_ABI_MAJOR, HOWDAH_ABI_MINOR, nullptr, &hostInterface};
+    const howdah_plugin* plugin_ = nullptr;
+};
+
+std::string longRead() {
+    return "select 1 from shop.orders where note <> '" + std::string(kInlineBytes, 'x') + "'";
+}
+
+}  // namespace
+
+TEST_CASE("guard plugin: a read proceeds with its facts attached") {
+    Loaded guard;
+    for (int round = 0; round < 2; ++round) {  // judged, then found
+        CHECK(guard.beforeQuery("select $1 from shop.orders; ") == HOWDAH_PROCEED);
+        CHECK(guard.ctx.attached.kind == HOWDAH_STATEMENT_SELECT);
+        CHECK(guard.ctx.attached.flags == (HOWDAH_FACT_READ_ONLY | HOWDAH_FACT_WRAPPABLE));
+        CHECK(guard.ctx.attached.parameter_count == 1);
+        CHECK(guard.ctx.attached.body_end == 26);
+        CHECK(guard.ctx.tables == std::vector<std::string>{"orders"});
+    }
+}
+
+TEST_CASE("guard plugin: an attack is denied with rule, position and remedy") {
+    Loaded guard;
+    CHECK(guard.beforeQuery("select pg_sleep(1)") == HOWDAH_DENY);
+    CHECK(guard.ctx.last.code == Code::refused);
+    CHECK(guard.ctx.last.rule == "function-unsafe");
+    CHECK(guard.ctx.last.position == 8);
+    CHECK_FALSE(guard.ctx.last.hint.empty());
+}
+
+TEST_CASE("guard plugin: access decides which rules hold, and a plugin's own text is not judged again") {
+    Loaded guard;
+    CHECK(guard.beforeQuery("delete from t") == HOWDAH_DENY);
+    CHECK(guard.beforeQuery("delete from t", HOWDAH_ACCESS_WRITE) == HOWDAH_PROCEED);
+    CHECK(guard.ctx.attached.kind == HOWDAH_STATEMENT_DELETE);
+    CHECK(guard.ctx.attached.flags == 0);
+    CHECK(guard.beforeQuery("commit", HOWDAH_ACCESS_WRITE) == HOWDAH_DENY);
+    CHECK(guard.beforeQuery("select pg_sleep(1)", HOWDAH_ACCESS_READ, HOWDAH_PROVENANCE_PLUGIN) == HOWDAH_PROCEED);
+}
+
+TEST_CASE("guard plugin: a long text is judged on a large stack, once") {
+    Loaded guard;
+    CHECK(guard.beforeQuery(longRead()) == HOWDAH_PROCEED);
+    CHECK(guard.beforeQuery(longRead()) == HOWDAH_PROCEED);
+    CHECK(guard.ctx.offloads == 1);
+    CHECK(guard.beforeQuery(longRead() + " and pg_sleep(1) is null") == HOWDAH_DENY);
+}
+
+TEST_CASE("guard plugin: without a worker a long text is a fault, not a pass") {
+    Loaded guard;
+    guard.ctx.offload_status = HOWDAH_ERROR_TIMEOUT;
+    CHECK(guard.beforeQuery(longRead()) == HOWDAH_FAULT);
+    CHECK(guard.ctx.last.code == Code::timeout);
+    guard.ctx.offload_status = HOWDAH_OK;
+    CHECK(guard.beforeQuery(longRead()) == HOWDAH_PROCEED);
+}
+
+TEST_CASE("guard plugin: a text beyond the limit is refused on the spot") {
+    Loaded guard;
+    CHECK(guard.beforeQuery(std::string(65537, ' ')) == HOWDAH_DENY);
+    CHECK(guard.ctx.last.rule == "text-too-long");
+    CHECK(guard.ctx.offloads == 0);
+}
+
+TEST_CASE("guard plugin: the configuration opens names and checks them") {
+    Loaded guard(R"({"functions_allowed": ["st_*"], "operators_allowed": ["<=>"], "cache": {"entries_max": 0}})");
+    CHECK(guard.beforeQuery("select st_area(g) <=> 1 from t") == HOWDAH_PROCEED);
+
+    howdah_ctx ctx;
+    const howdah_host host{sizeof host, HOWDAH_ABI_MAJOR, HOWDAH_ABI_MINOR, nullptr, &hostInterface};
+    const howdah_plugin* plugin = howdah_plugin_v1.create(&host);
+    CHECK(plugin->configure(plugin->self, &ctx, toAbi(R"({"functions_allowed": ["*"]})")) < 0);
+    CHECK(ctx.last.code == Code::invalid_argument);
+    plugin->destroy(plugin->self);
+}
+
+TEST_CASE("guard plugin: the service howdah.statement/1 lends the same judgement") {
+    Loaded guard;
+    const howdah_facts* facts = nullptr;
+    REQUIRE(guard.facts("select lower(a) from shop.orders", &facts) == HOWDAH_OK);
+    REQUIRE(facts->table_count == 1);
+    CHECK(fromAbi(facts->tables[0].schema) == "shop");
+    REQUIRE(facts->function_count == 1);
+    CHECK(fromAbi(facts->functions[0].name) == "lower");
+    CHECK(guard.facts("drop table t", &facts) == HOWDAH_ERROR_REFUSED);
+    CHECK(guard.ctx.last.rule == "schema-change");
+}
+
+}  // namespace howdah::guard
