@@ -25,6 +25,18 @@ Shard* Shard::current() {
     return current_shard;
 }
 
+void Shard::post(Task function) {
+    boost::asio::post(io_, [this, function = std::move(function)]() mutable { handle(function); });
+}
+
+void Shard::handle(FunctionRef body) {
+    assert(!running() && !handling_);
+    handling_ = true;
+    body();
+    handling_ = false;
+    resumeReady();
+}
+
 bool Shard::spawn(Task job, const char* label) {
     assert(current_shard == this);
     if (draining_) return false;
@@ -70,7 +82,11 @@ void Shard::wake(Fiber& fiber) {
         ready_first_ = &fiber;
     }
     ready_last_ = &fiber;
-    if (!std::exchange(ready_posted_, true)) boost::asio::post(io_, [this] { resumeReady(); });
+    if (handling_ || std::exchange(ready_posted_, true)) return;
+    boost::asio::post(io_, [this] {
+        ready_posted_ = false;
+        resumeReady();
+    });
 }
 
 void Shard::wakeFromAnywhere(Fiber& fiber) {
@@ -84,7 +100,6 @@ void Shard::wakeFromAnywhere(Fiber& fiber) {
 void Shard::resumeReady() {
     Fiber* fiber = std::exchange(ready_first_, nullptr);
     ready_last_ = nullptr;
-    ready_posted_ = false;
     while (fiber) {
         Fiber* next = fiber->next_;
         resume(*fiber);

@@ -43,7 +43,11 @@ public:
     DeadlineQueue& deadlines() { return deadlines_; }
 
     // [any] Runs the function on the loop, soon. Dropped, unrun, when the shard has stopped.
-    void post(Task function) { boost::asio::post(io_, std::move(function)); }
+    void post(Task function);
+
+    // The body of every completion handler of ours: fibers it wakes go on at its end, without another round of the
+    // loop.
+    void handle(FunctionRef body);
 
     // Starts a fiber. From the loop it runs at once, on top of the caller, until it first waits; from a fiber it
     // starts once that one waits.
@@ -92,6 +96,7 @@ private:
     Fiber* ready_first_ = nullptr;
     Fiber* ready_last_ = nullptr;
     bool ready_posted_ = false;
+    bool handling_ = false;
     bool draining_ = false;
     Task drained_;
 

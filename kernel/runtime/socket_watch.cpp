@@ -13,7 +13,7 @@ namespace howdah::kernel {
 namespace asio = boost::asio;
 
 struct SocketWatch::State : std::enable_shared_from_this<State> {
-    explicit State(asio::io_context& io) : descriptor(io) {}
+    explicit State(Shard& owner) : shard(owner), descriptor(owner.io()) {}
     // A stream_descriptor would close what is not ours.
     ~State() { release(); }
 
@@ -29,10 +29,11 @@ struct SocketWatch::State : std::enable_shared_from_this<State> {
                 --self->outstanding;
                 if (error == asio::error::operation_aborted) return;
                 self->ready |= condition;
-                self->event.set();
+                self->shard.handle([&] { self->event.set(); });
             });
     }
 
+    Shard& shard;
     asio::posix::stream_descriptor descriptor;
     Event event;
     std::uint64_t wait_number = 0;
@@ -43,7 +44,7 @@ struct SocketWatch::State : std::enable_shared_from_this<State> {
 
 Result<std::unique_ptr<SocketWatch>> SocketWatch::adopt(Shard& shard, int descriptor) {
     assert(Shard::current() == &shard);
-    auto state = std::make_shared<State>(shard.io());
+    auto state = std::make_shared<State>(shard);
     boost::system::error_code error;
     state->descriptor.assign(descriptor, error);
     if (error) return Error::internal("cannot watch descriptor ", descriptor, ": ", error.message());

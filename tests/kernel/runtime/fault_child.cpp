@@ -1,8 +1,9 @@
 // Crashes in the way its argument names; run by fault_test.cpp, which reads what it says on stderr.
 #include <cstdio>
-#include <cstring>
 #include <future>
 #include <string_view>
+
+#include <sys/mman.h>
 
 #include "kernel/runtime/runtime.hpp"
 #include "kernel/runtime/worker_pool.hpp"
@@ -26,8 +27,8 @@ namespace {
 }
 
 [[gnu::noinline]] int wildPointer() {
-    volatile int* nowhere = nullptr;
-    return *nowhere;
+    void* unreadable = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return *static_cast<volatile int*>(unreadable);
 }
 
 }  // namespace

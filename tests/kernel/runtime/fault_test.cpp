@@ -72,7 +72,8 @@ TEST_CASE("fault_report: one frame larger than the guard still ends in the guard
 TEST_CASE("fault_report: a wild pointer is named too, but not as a stack overflow") {
     const Death death = crash("pointer");
     INFO(death.said);
-    CHECK(contains(death.said, "howdah: fatal: invalid memory access at 0x0 in \"acme/deep\""));
+    CHECK(contains(death.said, "howdah: fatal: invalid memory access at 0x"));
+    CHECK(contains(death.said, "in \"acme/deep\""));
     CHECK(death.byFault());
 }
 
