@@ -5,7 +5,7 @@
 #   cluster.sh stop STATE
 #
 # STATE is a folder that remembers the cluster; STATE/env holds the assignments a client needs (PGHOST, PGPORT, PGUSER,
-# PGDATABASE, PGPASSWORD with scram, DATABASE_URL) and is printed by start. A cluster left behind by a killed run is
+# PGDATABASE, PGPASSWORD with scram, DATABASE_URL = HOWDAH_TEST_DSN) and is printed by start. A cluster left behind by a killed run is
 # removed by the next start with the same STATE. The cluster itself lives under TMPDIR, not in STATE: as root it runs as
 # user postgres, who may not enter the build folder, and a socket path must stay below 108 bytes.
 set -euo pipefail
@@ -134,7 +134,7 @@ CONF
     {
         printf "export PGHOST='%s' PGPORT='%s' PGUSER='postgres' PGDATABASE='%s'\n" "$place" "$port" "$database"
         [[ -z $password ]] || printf "export PGPASSWORD='%s'\n" "$password"
-        printf "export DATABASE_URL='%s'\n" "$url"
+        printf "export DATABASE_URL='%s' HOWDAH_TEST_DSN='%s'\n" "$url" "$url"
         [[ $tcp == no ]] || printf "export HOWDAH_TEST_TCP='127.0.0.1:%s'\n" "$port"
         [[ $tls == no ]] || printf "export HOWDAH_TEST_CA='%s/server.crt'\n" "$place"
         printf "export HOWDAH_TEST_DATA='%s/data' HOWDAH_TEST_PG_BINDIR='%s'\n" "$place" "$bindir"
