@@ -1,0 +1,203 @@
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/transport/control.hpp"
+#include "kernel/transport/control_wire.hpp"
+#include "kernel/transport/framing.hpp"
+
+namespace howdah::kernel {
+
+namespace {
+
+// One may be held up by a long command; the other still tells the status.
+constexpr unsigned kThreads = 2;
+
+Error systemError(std::string_view what, const std::string& path) {
+    return Error::unavailable("cannot ", what, " ", path, ": ", std::string_view(std::strerror(errno)));
+}
+
+// Whoever can write to the folder can put another socket in our place.
+Result<void> prepareFolder(const std::filesystem::path& folder) {
+    std::error_code error;
+    const bool existed = std::filesystem::exists(folder, error);
+    std::filesystem::create_directories(folder, error);
+    if (error) return Error::unavailable("cannot create the folder ", folder.string(), ": ", error.message());
+    if (!existed && ::chmod(folder.c_str(), 0700) != 0) return systemError("protect", folder.string());
+    struct stat status{};
+    if (::stat(folder.c_str(), &status) != 0) return systemError("look at", folder.string());
+    if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) {
+        return Error::refused("the folder ", folder.string(),
+                              " of the control socket belongs to or is writable for others")
+            .withHint(concat("chown it to the user of the server and chmod 700 ", folder.string()));
+    }
+    return {};
+}
+
+// The lock lives exactly as long as the process that holds it, so a socket file found under it is a dead one's.
+Result<Descriptor> lockPath(const std::string& socket_path) {
+    const std::string path = socket_path + ".lock";
+    Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock) return systemError("open", path);
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return systemError("lock", path);
+        char text[16] = {};
+        const ssize_t length = ::pread(lock.get(), text, sizeof text - 1, 0);
+        return Error::unavailable("another howdah",
+                                  length > 0 ? concat(" (process ", std::string_view(text), ")") : std::string(),
+                                  " is serving on ", socket_path)
+            .withHint("stop it, or give this one another name");
+    }
+    const std::string pid = std::to_string(::getpid());
+    if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
+        return systemError("write", path);
+    }
+    return lock;
+}
+
+Result<Descriptor> listenOn(const std::string& path) {
+    auto address = controlAddress(path);
+    if (!address) return address.error();
+    Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return systemError("make a socket for", path);
+    // Before bind(): the file never exists with wider rights (the umask can only take away).
+    if (::fchmod(socket.get(), 0600) != 0) return systemError("protect", path);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return systemError("remove the old", path);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+        return systemError("bind", path);
+    }
+    if (::listen(socket.get(), 16) != 0) return systemError("listen on", path);
+    return socket;
+}
+
+bool isOwnUser(int connection) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    return ::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
+}
+
+std::string errorResponse(const Error& error) {
+    nlohmann::json response = {{"ok", false}, {"error", {{"code", name(error.code)}, {"message", error.message}}}};
+    if (!error.hint.empty()) response["error"]["hint"] = error.hint;
+    return response.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+struct ControlServer::State {
+    void serve();
+    void answer(int connection) const;
+    Result<std::string> handle(const std::string& request) const;
+
+    std::string path;
+    Limits limits;
+    Handler handler;
+    Descriptor lock;
+    Descriptor listener;
+    Descriptor stop_event;
+    std::vector<std::thread> threads;
+};
+
+void ControlServer::State::serve() {
+    for (;;) {
+        pollfd watched[] = {{listener.get(), POLLIN, 0}, {stop_event.get(), POLLIN, 0}};
+        if (::poll(watched, 2, -1) < 0 && errno != EINTR) return;
+        if (watched[1].revents != 0) return;
+        const Descriptor connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (connection) {
+            answer(connection.get());
+        } else if (errno == EMFILE || errno == ENFILE) {
+            waitFor(stop_event.get(), POLLIN, Deadline::in(std::chrono::milliseconds(50)));  // instead of spinning
+        }
+    }
+}
+
+// A client that does not take its answer has only itself to blame: nothing to report to anybody.
+void ControlServer::State::answer(int connection) const {
+    if (!isOwnUser(connection)) {
+        const Error refused = Error::refused("the control socket serves only the user the server runs as");
+        static_cast<void>(sendLine(connection, errorResponse(refused), Deadline::in(limits.response_limit)));
+        return;
+    }
+    auto request = receiveLine(connection, limits.request_bytes_max, Deadline::in(limits.request_limit));
+    const Result<std::string> result = request ? handle(*request) : Result<std::string>(request.error());
+    std::string response;
+    if (result) {
+        response = R"({"ok":true,"result":)";
+        appendOnOneLine(response, *result);
+        response += '}';
+    } else {
+        response = errorResponse(result.error());
+    }
+    static_cast<void>(sendLine(connection, response, Deadline::in(limits.response_limit)));
+}
+
+Result<std::string> ControlServer::State::handle(const std::string& request) const {
+    const auto json = nlohmann::json::parse(request, nullptr, false);
+    if (!json.is_object() || !json.contains("command") || !json["command"].is_string()) {
+        return Error::invalidArgument(R"(a control request is one line of JSON, {"command":"..."})");
+    }
+    const auto command = json["command"].get<std::string>();
+    return handler(command, request);
+}
+
+Result<std::unique_ptr<ControlServer>> ControlServer::start(std::string path, Limits limits, Handler handler) {
+    if (auto address = controlAddress(path); !address) return address.error();
+    if (auto prepared = prepareFolder(std::filesystem::path(path).parent_path()); !prepared) return prepared.error();
+    auto lock = lockPath(path);
+    if (!lock) return lock.error();
+    auto listener = listenOn(path);
+    if (!listener) return listener.error();
+    Descriptor stop_event(::eventfd(0, EFD_CLOEXEC));
+    if (!stop_event) return systemError("make an eventfd for", path);
+
+    auto state = std::make_unique<State>();
+    state->path = std::move(path);
+    state->limits = limits;
+    state->handler = std::move(handler);
+    state->lock = std::move(*lock);
+    state->listener = std::move(*listener);
+    state->stop_event = std::move(stop_event);
+    for (unsigned i = 0; i < kThreads; ++i)
+        state->threads.emplace_back([raw = state.get()] { raw->serve(); });
+    return std::unique_ptr<ControlServer>(new ControlServer(std::move(state)));
+}
+
+ControlServer::ControlServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+ControlServer::~ControlServer() {
+    stop();
+}
+
+const std::string& ControlServer::path() const {
+    return state_->path;
+}
+
+void ControlServer::stop() {
+    if (state_->threads.empty()) return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(state_->stop_event.get(), &one, sizeof one);
+    assert(written == sizeof one);
+    for (auto& thread : state_->threads)
+        thread.join();
+    state_->threads.clear();
+    ::unlink(
+        state_->path.c_str());  // the lock file stays: removing it would let two servers lock two files of one name
+    state_->listener = Descriptor();
+    state_->lock = Descriptor();
+}
+
+}  // namespace howdah::kernel

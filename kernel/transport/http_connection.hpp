@@ -1,0 +1,158 @@
+// HttpConnection: one client of the HTTP transport. Reads requests one after another, runs each on a fiber, and keeps
+// an eye on the peer meanwhile.
+//
+//   reading --head and body whole--> handling --answered--> reading
+//      '--refused--> lingering (the refusal is sent, the rest of the request is read and dropped)
+//
+// A read is pending in every state, so a peer that goes away is noticed without a system call of its own. While a
+// request is handled the read goes to a second buffer: the body handed out must not move.
+//
+// Threads: [shard].
+// Owns:    its socket, buffers and place in the shard's list; alive until closed and no fiber or handler uses it.
+// Errors:  none leave it: a refusal is answered, a broken connection closed.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/protocol/exchange.hpp"
+#include "kernel/runtime/cancellation.hpp"
+#include "kernel/runtime/deadline_queue.hpp"
+#include "kernel/runtime/shard.hpp"
+#include "kernel/transport/event_link.hpp"
+#include "kernel/transport/http_checks.hpp"
+#include "kernel/transport/http_response.hpp"
+#include "kernel/transport/http_settings.hpp"
+#include "kernel/transport/message_buffer.hpp"
+#include "kernel/transport/socket_writer.hpp"
+
+namespace howdah::kernel {
+
+class HttpConnection;
+class HttpReply;
+
+// How many connections the whole server has.
+class ConnectionCount {
+public:
+    void entered() {
+        std::lock_guard lock(mutex_);
+        ++count_;
+    }
+    void left() {
+        std::lock_guard lock(mutex_);
+        if (--count_ == 0) none_.notify_all();
+    }
+    std::size_t value() const {
+        std::lock_guard lock(mutex_);
+        return count_;
+    }
+    bool waitForNone(Deadline deadline) {
+        std::unique_lock lock(mutex_);
+        auto none = [this] { return count_ == 0; };
+        if (!deadline.isNever()) return none_.wait_until(lock, deadline.at(), none);
+        none_.wait(lock, none);
+        return true;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable none_;
+    std::size_t count_ = 0;
+};
+
+// The connections of one shard. [shard], except the count.
+struct HttpShard {
+    HttpShard(Shard& its_shard, std::shared_ptr<const HttpSettings> its_settings, ConnectionCount& server_total)
+        : shard(its_shard), settings(std::move(its_settings)), total(server_total) {}
+
+    Shard& shard;
+    const std::shared_ptr<const HttpSettings> settings;
+    ConnectionCount& total;
+    std::vector<std::shared_ptr<HttpConnection>> connections;
+    bool draining = false;
+    std::atomic<std::size_t> connection_count{0};  // includes those on their way to the shard
+};
+
+class HttpConnection : public std::enable_shared_from_this<HttpConnection>, private DeadlineQueue::Node {
+public:
+    // `server` is kept alive as long as the connection.
+    HttpConnection(std::shared_ptr<HttpShard> home, std::shared_ptr<void> server, TcpSocket socket);
+    ~HttpConnection();
+    HttpConnection(const HttpConnection&) = delete;
+    HttpConnection& operator=(const HttpConnection&) = delete;
+
+    void start();
+    void drain();  // closes at once when idle or a GET stream, else after the answer
+    void cancel(CancelReason reason);
+    void close();
+
+private:
+    friend class HttpReply;
+    enum class State : std::uint8_t { reading, handling, lingering, closed };
+
+    void armRead();
+    void onRead(const boost::system::error_code& error, std::size_t bytes);
+    void onPeerGone(bool can_still_read);
+
+    void process();
+    bool readRequest();  // true when a request is whole
+    bool readHead();
+    bool readBody();
+    bool route();  // answers what needs no handler; true when a fiber must serve it
+    void answerPreflight();
+    void answerShortly(int status, std::string_view content_type, std::string_view body, std::string_view extra = {});
+    void refuse(int status, std::string_view message, std::string_view extra = {});
+    void startRequest();
+    void serve();  // on the fiber
+    bool authenticate(Inbound& request, HttpReply& reply, std::shared_ptr<const Principal>& principal);
+    void serveStream(Inbound& request, HttpReply& reply);
+    void requestDone();
+    void nextRequest();
+    void finishSending();
+
+    void eventsBegun();  // the answer became an event stream
+    void setDue(Deadline due);
+    void setDueIn(std::chrono::milliseconds duration) { setDue(Deadline::in(duration)); }
+    static void onDue(DeadlineQueue::Node& node);
+    void onTimeout();
+    void sendKeepAlive();
+
+    const HttpHead& head() const { return parser_->head(); }
+    std::string_view body() const;
+    std::string_view corsOrigin() const;
+
+    const std::shared_ptr<HttpShard> home_;
+    const std::shared_ptr<void> server_;
+    Shard& shard_;
+    const HttpSettings& settings_;
+    TcpSocket socket_;
+    SocketWriter writer_;
+    State state_ = State::reading;
+
+    MessageBuffer buffer_;  // the request being read or handled
+    MessageBuffer ahead_;   // what arrives while one is handled
+    bool read_armed_ = false;
+    bool peer_done_ = false;  // it has closed its sending half
+    HeadScanner scanner_;
+    std::optional<HttpRequestParser> parser_;
+    Accepted accepted_;
+    std::size_t head_bytes_ = 0;  // 0 while the head is incomplete
+
+    std::shared_ptr<Cancellation> cancellation_;  // of the request being handled
+    std::string answer_;                          // its answer so far; kept to save the allocation
+    bool keep_alive_ = true;
+    bool in_process_ = false;
+    bool events_begun_ = false;           // the answer is an event stream: comments keep it open
+    std::shared_ptr<EventQueue> events_;  // of an open GET stream
+    Deadline due_;
+};
+
+}  // namespace howdah::kernel

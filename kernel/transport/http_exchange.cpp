@@ -1,0 +1,172 @@
+// The second half of HttpConnection: what is answered, and by whom.
+#include <utility>
+
+#include "kernel/transport/framing.hpp"
+#include "kernel/transport/http_connection.hpp"
+#include "kernel/transport/http_reply.hpp"
+
+namespace howdah::kernel {
+
+namespace {
+constexpr std::string_view kAllow = "Allow: POST, GET, DELETE, OPTIONS\r\n";
+constexpr int kInvalidRequest = -32600;
+constexpr int kInternalError = -32603;
+}  // namespace
+
+std::string_view HttpConnection::corsOrigin() const {
+    return parser_ && parser_->head().origins == 1 ? parser_->head().origin : std::string_view();
+}
+
+bool HttpConnection::route() {
+    const HttpHead& request = head();
+    keep_alive_ = request.keep_alive && !home_->draining;
+    using Method = HttpHead::Method;
+    switch (settings_.checks->endpoint(request)) {
+        case HttpChecks::Endpoint::none:
+            refuse(404, concat("nothing is served here; the MCP endpoint is ", settings_.path));
+            return false;
+        case HttpChecks::Endpoint::health:
+            if (request.method == Method::get || request.method == Method::head) {
+                answerShortly(200, "text/plain", "ok");
+            } else {
+                refuse(405, "only GET is understood here", "Allow: GET, HEAD\r\n");
+            }
+            return false;
+        case HttpChecks::Endpoint::mcp: break;
+    }
+    std::optional<HttpRefusal> refusal;
+    accepted_ = Accepted::parse(request.accept);
+    switch (request.method) {
+        case Method::post: refusal = HttpChecks::post(request); break;
+        case Method::get:
+            if (!accepted_.events) refusal = HttpRefusal{406, "Accept must allow text/event-stream"};
+            accepted_.json = true;  // a refusal is JSON in any case
+            break;
+        case Method::del: break;
+        case Method::options:
+            if (request.origins == 1 && request.cors_method.data()) {
+                answerPreflight();
+                return false;
+            }
+            [[fallthrough]];
+        default: refuse(405, "the MCP endpoint understands POST, GET and DELETE", kAllow); return false;
+    }
+    if (refusal) {
+        refuse(refusal->status, refusal->message);
+        return false;
+    }
+    return true;
+}
+
+// The Origin has been checked: only pages that may connect get here.
+void HttpConnection::answerPreflight() {
+    std::string lines = "Access-Control-Allow-Methods: POST, GET, DELETE\r\nAccess-Control-Max-Age: 600\r\n";
+    // The tools' own Mcp-Param-* headers have no list, so what the page wants is what it gets; values are checked where
+    // they are used, and the browser forbids the dangerous names by itself.
+    if (head().cors_headers.data()) {
+        lines.append("Access-Control-Allow-Headers: ").append(head().cors_headers).append("\r\n");
+    }
+    if (head().cors_private_network) lines += "Access-Control-Allow-Private-Network: true\r\n";
+    answerShortly(204, "", "", lines);
+}
+
+void HttpConnection::answerShortly(int status, std::string_view content_type, std::string_view body,
+                                   std::string_view extra) {
+    HttpResponseHead response;
+    response.status = status;
+    response.content_type = content_type;
+    response.length = body.size();
+    response.http_1_1 = !parser_ || head().http_1_1;
+    response.keep_alive = keep_alive_;
+    response.allowed_origin = status == 403 ? std::string_view() : corsOrigin();
+    response.extra = extra;
+    std::string out;
+    response.appendTo(out);
+    if (!parser_ || head().method != HttpHead::Method::head) out += body;
+    writer_.enqueue(out, shared_from_this());
+    if (!keep_alive_) return finishSending();
+    // What follows this request in the buffer is the next one.
+    buffer_.dropFront(head_bytes_ + (head().chunked ? 0 : head().content_length));
+    nextRequest();
+}
+
+void HttpConnection::refuse(int status, std::string_view message, std::string_view extra) {
+    keep_alive_ = false;
+    answerShortly(status, "application/json", jsonRpcError(status < 500 ? kInvalidRequest : kInternalError, message),
+                  extra);
+}
+
+// Closing with unread bytes would make the kernel send a reset, which can overtake the answer: first only the sending
+// half is closed and the rest is read and dropped until the peer has closed too, for a short while.
+void HttpConnection::finishSending() {
+    if (state_ == State::closed) return;
+    if (writer_.broken() || peer_done_) return close();
+    state_ = State::lingering;
+    if (writer_.unsentBytes() == 0) {
+        boost::system::error_code error;
+        socket_.shutdown(TcpSocket::shutdown_send, error);
+        if (error) return close();
+    }
+    if (!read_armed_) buffer_.clear();
+    setDueIn(settings_.linger_limit);
+    armRead();
+}
+
+// On the fiber of the request.
+void HttpConnection::serve() {
+    const HttpHead& request = head();
+    Inbound message;
+    message.transport = "http";
+    message.body = body();
+    message.authorization = request.authorization;
+    message.protocol_version = request.protocol_version;
+    message.mcp_method = request.mcp_method;
+    message.mcp_name = request.mcp_name;
+    message.session_id = request.session_id;
+    message.host = request.host;
+    message.accepts_events = accepted_.events;
+    message.cancellation = cancellation_.get();
+
+    HttpReply reply(*this);
+    std::shared_ptr<const Principal> principal;
+    if (!settings_.authenticator || authenticate(message, reply, principal)) {
+        message.principal = principal.get();
+        switch (request.method) {
+            case HttpHead::Method::get: serveStream(message, reply); break;
+            case HttpHead::Method::del: settings_.handler->endSession(message, reply); break;
+            default: settings_.handler->handle(message, reply); break;
+        }
+    }
+    // An answer that did not get out whole must not be followed by another.
+    if (!reply.finish()) keep_alive_ = false;
+    requestDone();
+}
+
+bool HttpConnection::authenticate(Inbound& request, HttpReply& reply, std::shared_ptr<const Principal>& principal) {
+    auto known = settings_.authenticator->authenticate(request);
+    if (known) {
+        principal = std::move(*known);
+        return true;
+    }
+    const Error& error = known.error();
+    const bool denied = error.code == Code::refused || error.code == Code::invalid_argument;
+    if (denied) reply.header("WWW-Authenticate", settings_.authenticator->challenge());
+    // A failed write shows at finish().
+    static_cast<void>(reply.refuse(denied ? 401 : 503, error.message));
+    return false;
+}
+
+void HttpConnection::serveStream(Inbound& request, HttpReply& reply) {
+    events_ = std::make_shared<EventQueue>(settings_.stream_queue_bytes_max);
+    auto link = std::make_shared<EventLink>(events_);
+    if (!settings_.handler->openEventStream(request, reply, std::move(link))) return;
+    if (home_->draining) events_->close();
+    if (!reply.beginEvents()) return;
+    std::string frames;
+    while (events_->next(frames, cancellation_.get(), Deadline::never()) == EventQueue::Next::frames) {
+        if (!reply.sendFrames(frames)) break;
+    }
+    events_->close();
+}
+
+}  // namespace howdah::kernel

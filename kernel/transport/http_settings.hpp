@@ -1,0 +1,48 @@
+// HttpSettings: what all connections of one HTTP server share.
+//
+// Threads: immutable after the server has started.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <howdah/result.hpp>
+
+#include "kernel/protocol/exchange.hpp"
+#include "kernel/transport/http_checks.hpp"
+#include "kernel/transport/http_head.hpp"
+
+namespace howdah::kernel {
+
+// Who stands behind the credentials of a request. Without one every client is the local user (auth: none).
+class Authenticator {
+public:
+    virtual ~Authenticator() = default;
+    // [fiber] May park. An error is answered with 401 (refused, invalid_argument) or 503 (all else).
+    virtual Result<std::shared_ptr<const Principal>> authenticate(const Inbound& request) = 0;
+    // The WWW-Authenticate header of a 401.
+    virtual std::string challenge() const { return "Bearer"; }
+};
+
+struct HttpSettings {
+    std::string path = "/mcp";
+    HttpLimits limits;
+    std::size_t connections_max = 1024;
+    std::size_t answer_bytes_collected = 64 * 1024;      // a longer answer is streamed
+    std::size_t stream_queue_bytes_max = 1024 * 1024;    // of a GET stream; beyond, the client is cut off
+    std::chrono::milliseconds head_limit{5'000};         // from connecting or the first byte
+    std::chrono::milliseconds body_limit{30'000};        // from the end of the head
+    std::chrono::milliseconds idle_limit{60'000};        // between requests
+    std::chrono::milliseconds stall_limit{30'000};       // a client that reads nothing of its answer
+    std::chrono::milliseconds linger_limit{2'000};       // after a refusal
+    std::chrono::milliseconds keep_alive_every{15'000};  // comments on quiet event streams
+
+    MessageHandler* handler = nullptr;
+    Authenticator* authenticator = nullptr;
+    std::unique_ptr<const HttpChecks> checks;  // made when the port is known
+};
+
+}  // namespace howdah::kernel

@@ -1,0 +1,99 @@
+#include "kernel/transport/socket_writer.hpp"
+
+#include <cassert>
+#include <cerrno>
+
+#include <sys/socket.h>
+
+namespace howdah::kernel {
+
+namespace {
+Error peerGone() {
+    return Error::cancelled("the client has gone");
+}
+}  // namespace
+
+Result<void> SocketWriter::send(iovec* parts, std::size_t count, const std::shared_ptr<void>& owner) {
+    assert(!sending_ && "one fiber sends at a time");
+    while (!broken_) {
+        if (queue_.empty() && trySend(parts, count)) return {};
+        if (broken_) break;
+        sending_ = true;
+        writable_.reset();
+        arm(owner);
+        const WaitStatus status = writable_.wait(nullptr, Deadline::in(stall_limit_));
+        sending_ = false;
+        if (status == WaitStatus::timeout) broken_ = true;  // half an answer is out: nothing else can follow
+    }
+    return peerGone();
+}
+
+bool SocketWriter::trySend(iovec*& parts, std::size_t& count) {
+    for (;;) {
+        while (count > 0 && parts->iov_len == 0) {
+            ++parts;
+            --count;
+        }
+        if (count == 0) return true;
+        msghdr message{};
+        message.msg_iov = parts;
+        message.msg_iovlen = count;
+        const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            if (errno != EAGAIN && errno != EWOULDBLOCK) broken_ = true;
+            return false;
+        }
+        std::size_t left = static_cast<std::size_t>(sent);
+        while (left > 0) {
+            const std::size_t taken = left < parts->iov_len ? left : parts->iov_len;
+            parts->iov_base = static_cast<char*>(parts->iov_base) + taken;
+            parts->iov_len -= taken;
+            left -= taken;
+            if (parts->iov_len > 0) break;
+            ++parts;
+            --count;
+        }
+    }
+}
+
+void SocketWriter::enqueue(std::string_view bytes, const std::shared_ptr<void>& owner) {
+    assert(!sending_);
+    if (broken_) return;
+    queue_ += bytes;
+    if (armed_) return;
+    flush();
+    if (!queue_.empty() && !broken_) arm(owner);
+}
+
+void SocketWriter::flush() {
+    iovec part{queue_.data(), queue_.size()};
+    iovec* parts = &part;
+    std::size_t count = 1;
+    if (trySend(parts, count)) {
+        queue_.clear();
+    } else {
+        queue_.erase(0, queue_.size() - part.iov_len);
+    }
+}
+
+void SocketWriter::breakOff() {
+    broken_ = true;
+    writable_.set();
+}
+
+void SocketWriter::arm(const std::shared_ptr<void>& owner) {
+    if (armed_) return;
+    armed_ = true;
+    socket_.async_wait(TcpSocket::wait_write, [this, owner](const boost::system::error_code& error) {
+        armed_ = false;
+        if (error) broken_ = true;  // the socket was closed
+        if (!broken_ && !queue_.empty()) {
+            flush();
+            if (!broken_ && !queue_.empty()) return arm(owner);
+        }
+        writable_.set();
+    });
+}
+
+}  // namespace howdah::kernel
