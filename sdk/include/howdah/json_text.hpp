@@ -101,10 +101,13 @@ inline void appendEscaped(std::string& out, std::string_view text) {
         if (at == end) break;
         const auto byte = static_cast<unsigned char>(*at);
         if (byte >= 0x80) {
-            if (std::size_t length = detail::utf8Sequence(at, end); length != 0) {
-                at += length;  // copied with its neighbours
-                continue;
+            const char* start = at;
+            while (at != end && static_cast<unsigned char>(*at) >= 0x80) {
+                const std::size_t length = detail::utf8Sequence(at, end);
+                if (length == 0) break;
+                at += length;
             }
+            if (at != start) continue;  // copied with its neighbours
             flush();
             out += "\xef\xbf\xbd";
         } else {
