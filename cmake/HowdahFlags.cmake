@@ -11,8 +11,10 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_program(HOWDAH_CCACHE ccache)
 if(HOWDAH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${HOWDAH_CCACHE})
-    set(CMAKE_C_COMPILER_LAUNCHER ${HOWDAH_CCACHE})
+    # Paths relative to the source tree and tolerance for precompiled headers make hits likely across build folders.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${HOWDAH_CCACHE})
+    set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 find_program(HOWDAH_MOLD mold)
 if(HOWDAH_MOLD)

@@ -28,6 +28,11 @@ namespace howdah::kernel {
 class Instance;  // kernel/host/instance.hpp: one loaded, configured, started plugin
 
 enum class Stage : std::uint8_t { observe, admit, scope, rewrite, guard, recall };
+constexpr std::string_view stageName(Stage stage) {
+    constexpr std::string_view kNames[] = {"observe", "admit", "scope", "rewrite", "guard", "recall"};
+    return kNames[static_cast<std::size_t>(stage)];
+}
+
 enum class Mode : std::uint8_t { enforce, audit };
 enum class OnFailure : std::uint8_t { deny, ignore, quarantine };
 
@@ -39,7 +44,7 @@ struct HookSlot {
     Stage stage = Stage::observe;
     Mode mode = Mode::enforce;
     OnFailure on_failure = OnFailure::deny;
-    bool worker = false;          // run: worker
+    bool worker = false;           // run: worker
     bool transforms_rows = false;  // "rows": "transform" | "observe": wants on_rows
 };
 
@@ -47,7 +52,7 @@ struct Tool {
     std::string name;
     std::string listing;  // the tool's JSON as in tools/list (2026-07-28 form), ready to be spliced
     Schema arguments;
-    bool listed = true;   // by the operator's profile and filters
+    bool listed = true;  // by the operator's profile and filters
     bool read_only = true;
     void* self = nullptr;
     const howdah_tools_v1* table = nullptr;
@@ -63,12 +68,19 @@ struct Service {
     explicit operator bool() const { return table != nullptr; }
 };
 
+struct DatabaseInfo {
+    std::string name;
+    bool writable = false;  // access: read_write
+};
+
 struct Generation {
     std::uint64_t number = 0;
-    std::vector<HookSlot> before_query;  // in stage order; afterQuery and onError walk it in reverse
-    std::vector<HookSlot> around_call;   // slots with beforeCall / afterCall
+    std::string closed;                   // not empty: why every client query is refused
+    std::vector<DatabaseInfo> databases;  // as configured; the first is the default unless one is called "main"
+    std::vector<HookSlot> before_query;   // in stage order; afterQuery and onError walk it in reverse
+    std::vector<HookSlot> around_call;    // slots with beforeCall / afterCall
     std::vector<HookSlot> on_connect;
-    std::vector<Tool> tools;             // sorted by name
+    std::vector<Tool> tools;  // sorted by name
     std::unordered_map<std::string_view, const Tool*> tools_by_name;
     Service<howdah_sql_v1> sql;
     Service<howdah_statement_v1> statement;

@@ -1,6 +1,6 @@
 // One request on its way through the kernel: who asks, until when, on which generation, and where its memory lives.
 //
-// Threads: made, used and destroyed on the fiber that serves it. Only `cancellation` is touched by others.
+// Threads: made, used and destroyed on the fiber that serves it.
 // Owns:    its arena and its pin on the generation, so everything a plugin borrowed stays valid until it ends.
 #pragma once
 
@@ -9,11 +9,15 @@
 #include <string_view>
 #include <vector>
 
+#include <howdah/abi/base.h>
+
 #include "kernel/base/arena.hpp"
 #include "kernel/host/generation.hpp"
 #include "kernel/runtime/cancellation.hpp"
 
 namespace howdah::kernel {
+
+class QueryRun;
 
 // Verified identity; final before any hook runs.
 struct Principal {
@@ -27,19 +31,35 @@ struct Principal {
 struct Client {
     std::string name;
     std::string version;
-    std::string protocol;  // MCP revision in force for this request, e.g. "2026-07-28"
+    std::string protocol;    // MCP revision in force for this request, e.g. "2026-07-28"
     bool structured = true;  // this revision knows structuredContent (2025-06-18 and later)
 };
 
-struct Request {
-    std::uint64_t id = 0;  // unique in this process; the JSON-RPC id stays with the protocol
-    GenerationPin generation;
-    const Principal* principal = nullptr;
-    const Client* client = nullptr;
-    std::string_view transport;  // "stdio", "http", "control"
+class Request {
+public:
+    Request();
+    ~Request();  // closes the queries a plugin left open
+    Request(const Request&) = delete;
+    Request& operator=(const Request&) = delete;
+
+    std::uint64_t id;          // unique in this process; the JSON-RPC id stays with the protocol
+    GenerationPin generation;  // null in a plugin's own tasks: they pin for each query, so as not to hold one for life
+    const Principal* principal;
+    const Client* client = nullptr;  // null outside client requests
+    std::string_view transport;      // "stdio", "http", "control"
     Deadline deadline;
     Cancellation* cancellation = nullptr;
     Arena arena;
+
+    // The principal as plugins see it.
+    const howdah_principal* principalView();
+
+    // Queries begun and not yet closed.
+    std::vector<std::unique_ptr<QueryRun>> queries;
+
+private:
+    howdah_principal principal_view_{};
+    std::vector<howdah_str> scopes_view_;
 };
 
 }  // namespace howdah::kernel

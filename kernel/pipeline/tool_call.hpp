@@ -1,7 +1,8 @@
-// Steps 4 to 9 of a request: look the tool up in the pinned generation, validate, hooks around the call, run its handler.
+// Steps 4 to 9 of a request: look the tool up in the pinned generation, validate, hooks around the call, run its
+// handler.
 //
-// Errors: not_found (no such tool: a protocol error, -32602), invalid_argument with `protocol` semantics (arguments do
-//         not fit the schema: an isError result since 2025-11-25, see callTool), everything else is an isError result.
+// Errors: not_found (no such tool: a protocol error, -32602), invalid_argument (the arguments do not fit the schema),
+//         and whatever the handler failed with; everything but the first is an isError result.
 #pragma once
 
 #include <string_view>
@@ -22,5 +23,8 @@ Result<void> callTool(Request& request, std::string_view tool, simdjson::dom::el
 
 // The onConnect hooks (kind client) for a principal's first request or session. refused when a hook denies.
 Result<void> connectClient(Request& request);
+
+// Runs the onConnect hooks of the request's generation for one event.
+Result<void> raiseConnect(Request& request, const howdah_connect_event& event);
 
 }  // namespace howdah::kernel

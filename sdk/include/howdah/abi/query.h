@@ -95,6 +95,10 @@ typedef struct howdah_query_v1 {
     /* [shard] The result that goes with the verdict HOWDAH_REPLY: from beforeQuery (stage recall or later), onError, or
      * afterQuery (replaces). Copied. */
     howdah_status (*reply)(howdah_ctx* ctx, howdah_query* query, const howdah_result* result);
+
+    /* [shard] For the executor: raises onConnect (kind database) for a connection before its first use. HOWDAH_OK, or
+     * an error: then close the connection. */
+    howdah_status (*connect_database)(howdah_ctx* ctx, howdah_str database);
 } howdah_query_v1;
 
 #ifdef __cplusplus

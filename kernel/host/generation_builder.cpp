@@ -1,0 +1,240 @@
+// From running instances to the snapshot requests see: hook chains, tools, services, statements.
+#include <algorithm>
+
+#include <howdah/host.hpp>
+
+#include "kernel/base/log.hpp"
+#include "kernel/base/nearest.hpp"
+#include "kernel/host/library.hpp"
+#include "kernel/host/plugin_manager.hpp"
+#include "kernel/pipeline/context.hpp"
+#include "kernel/pipeline/query_run.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+OnFailure onFailureOf(const PluginEntry& entry, Stage stage) {
+    switch (entry.on_failure) {
+        case PluginEntry::OnFailure::by_stage: break;
+        case PluginEntry::OnFailure::deny: return OnFailure::deny;
+        case PluginEntry::OnFailure::ignore: return OnFailure::ignore;
+        case PluginEntry::OnFailure::quarantine: return OnFailure::quarantine;
+    }
+    return stage == Stage::observe || stage == Stage::recall ? OnFailure::ignore : OnFailure::deny;
+}
+
+void addHooks(const PluginStatus& plugin, Generation& generation) {
+    Instance& instance = *plugin.instance;
+    const Manifest& manifest = instance.manifest();
+    if (!manifest.stage) return;
+    HookSlot slot;
+    slot.self = instance.self();
+    slot.table = &instance.hooks();
+    slot.instance = &instance;
+    slot.stage = *manifest.stage;
+    slot.mode = plugin.entry.mode == PluginEntry::Mode::audit ? Mode::audit : Mode::enforce;
+    slot.on_failure = onFailureOf(plugin.entry, slot.stage);
+    slot.worker = instance.onWorker();
+    slot.transforms_rows = slot.table->on_rows != nullptr;
+    if (slot.table->before_query || slot.table->after_query || slot.table->on_error)
+        generation.before_query.push_back(slot);
+    if (slot.table->before_call || slot.table->after_call) generation.around_call.push_back(slot);
+    if (slot.table->on_connect) generation.on_connect.push_back(slot);
+}
+
+template <typename Table>
+void offer(Service<Table>& service, const char* id, const PluginStatus& plugin, const Config& config) {
+    const auto& provides = plugin.instance->manifest().provides;
+    if (std::find(provides.begin(), provides.end(), id) == provides.end()) return;
+    if (auto chosen = config.services.find(id); chosen != config.services.end() && chosen->second != plugin.entry.id)
+        return;
+    service = {plugin.instance->self(), plugin.instance->interface<Table>(id), plugin.instance.get()};
+}
+
+bool named(const std::vector<std::string>& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// A mistyped name in tools: would silently list or hide the wrong thing.
+Result<void> checkNames(const std::vector<std::string>& names, std::string_view key,
+                        const std::vector<std::string>& known) {
+    std::vector<std::string_view> views(known.begin(), known.end());
+    for (const std::string& name : names) {
+        if (!named(known, name)) {
+            return Error::invalidArgument("tools.", key, ": no tool \"", name, "\"", didYouMean(name, views));
+        }
+    }
+    return {};
+}
+
+// Why queries must be refused: a plugin that was to judge or scope them is configured and does not run.
+std::string closedReason(const std::vector<PluginStatus>& plugins) {
+    for (const PluginStatus& plugin : plugins) {
+        if (plugin.blocked.empty()) continue;
+        bool may_miss = plugin.entry.on_failure == PluginEntry::OnFailure::ignore;
+        bool only_tools = plugin.manifest && (!plugin.manifest->stage || *plugin.manifest->stage == Stage::observe ||
+                                              *plugin.manifest->stage == Stage::recall);
+        if (may_miss || only_tools) continue;
+        return concat("plugin \"", plugin.entry.id, "\" is configured and does not run: ", plugin.blocked);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> PluginManager::addTools(const Config& config, const PluginStatus& plugin, Generation& generation) const {
+    Instance& instance = *plugin.instance;
+    const auto* table = instance.interface<howdah_tools_v1>(HOWDAH_TOOLS_1);
+    bool any_writable = std::any_of(generation.databases.begin(), generation.databases.end(),
+                                    [](const DatabaseInfo& info) { return info.writable; });
+    for (const ToolManifest& offered : instance.manifest().tools) {
+        if (named(config.tools.exclude, offered.name)) continue;
+        // A tool that writes is there only where the operator lets something be written.
+        if (!offered.read_only && instance.manifest().permits("db.write") && !any_writable) continue;
+        Tool tool;
+        tool.name = offered.name;
+        tool.listing = dumpJson(offered.listing);
+        tool.arguments = offered.arguments;
+        tool.listed = config.tools.profile == "all" || named(offered.profiles, config.tools.profile) ||
+                      named(config.tools.include, offered.name);
+        tool.read_only = offered.read_only;
+        tool.self = instance.self();
+        tool.table = table;
+        tool.bound = table ? table->bind(instance.self(), toAbi(offered.name)) : 0;
+        tool.instance = &instance;
+        if (tool.bound == 0) {
+            return Error::internal("plugin \"", plugin.entry.id, "\": plugin.json names the tool \"", offered.name,
+                                   "\", and start() bound nothing to it");
+        }
+        for (const Tool& other : generation.tools) {
+            if (other.name == tool.name) {
+                return Error::invalidArgument("both ", other.instance->id(), " and ", plugin.entry.id,
+                                              " offer the tool \"", tool.name,
+                                              "\"; take one of them out or exclude it");
+            }
+        }
+        generation.tools.push_back(std::move(tool));
+    }
+    return {};
+}
+
+// Texts the plugins registered are judged once, by the statement service, against what their manifests permit.
+Result<void> PluginManager::judgeStatements(Generation& generation) {
+    if (!generation.statement) return {};
+    for (const auto& instance : generation.instances) {
+        for (auto& [sql, registered] : instance->statements()) {
+            if (registered.facts) continue;
+            Request request;
+            request.transport = "control";
+            howdah_ctx ctx(generation.statement.instance, request);
+            const howdah_facts* facts = nullptr;
+            howdah_status status = HOWDAH_OK;
+            auto judge = [&] {
+                status = generation.statement.table->facts(generation.statement.self, &ctx, toAbi(sql),
+                                                           registered.access, &facts);
+            };
+            auto entered = generation.statement.instance->enter(judge, nullptr, Deadline::in(std::chrono::seconds(30)));
+            if (!entered) return entered;
+            if (status < 0) {
+                return Error::refused("plugin \"", instance->id(), "\": its statement \"",
+                                      std::string_view{sql}.substr(0, 80), "...\" is refused: ", ctx.error.message);
+            }
+            registered.facts = std::make_unique<Facts>(*facts);
+        }
+    }
+    return {};
+}
+
+Result<GenerationPin> PluginManager::build(const Config& config, std::vector<PluginStatus>& plugins) {
+    auto generation = std::make_unique<Generation>();
+    generation->number = next_number_++;
+    for (const DatabaseConfig& database : config.databases) {
+        generation->databases.push_back({database.name, database.access == Access::read_write});
+    }
+    generation->closed = closedReason(plugins);
+    std::vector<std::string> tool_names;
+    for (PluginStatus& plugin : plugins) {
+        plugin.quarantined = quarantined_.count(plugin.entry.id) != 0;
+        if (plugin.manifest) {
+            for (const ToolManifest& tool : plugin.manifest->tools)
+                tool_names.push_back(tool.name);
+        }
+        if (!plugin.instance) continue;
+        generation->instances.push_back(plugin.instance);
+        if (!plugin.quarantined) addHooks(plugin, *generation);
+        offer(generation->sql, HOWDAH_SQL_1, plugin, config);
+        offer(generation->statement, HOWDAH_STATEMENT_1, plugin, config);
+        offer(generation->auth, HOWDAH_AUTH_1, plugin, config);
+        if (auto added = addTools(config, plugin, *generation); !added) return std::move(added).error();
+    }
+    if (auto sound = checkNames(config.tools.include, "include", tool_names); !sound) return std::move(sound).error();
+    if (auto sound = checkNames(config.tools.exclude, "exclude", tool_names); !sound) return std::move(sound).error();
+
+    auto by_stage = [](const HookSlot& a, const HookSlot& b) { return a.stage < b.stage; };
+    for (auto* chain : {&generation->before_query, &generation->around_call, &generation->on_connect}) {
+        std::stable_sort(chain->begin(), chain->end(), by_stage);
+        if (chain->size() > QueryRun::kHooksMax) {
+            return Error::invalidArgument("more than ", QueryRun::kHooksMax, " plugins have the same hook");
+        }
+    }
+    std::sort(generation->tools.begin(), generation->tools.end(),
+              [](const Tool& a, const Tool& b) { return a.name < b.name; });
+    for (const Tool& tool : generation->tools) {
+        generation->tools_by_name.emplace(tool.name, &tool);
+        if (!tool.listed) continue;
+        if (!generation->tools_json.empty()) generation->tools_json += ',';
+        generation->tools_json += tool.listing;
+    }
+    if (auto judged = judgeStatements(*generation); !judged) return std::move(judged).error();
+
+    for (const auto& instance : generation->instances)
+        instance->generations_.fetch_add(1);
+    // The last request that pins a generation lets go of it on some shard; its instances are stopped on the control
+    // fiber, where waiting is allowed.
+    return GenerationPin(generation.release(), [this](const Generation* ended) {
+        std::unique_ptr<const Generation> owner(ended);
+        control_.post([this, instances = ended->instances] { retire(instances); });
+    });
+}
+
+Json PluginManager::list() const {
+    Json out = Json::array();
+    for (const PluginStatus& plugin : plugins_) {
+        Json line{{"id", plugin.entry.id}, {"run", runModeName(plugin.run)}};
+        line["state"] = !plugin.blocked.empty() ? "blocked" : plugin.quarantined ? "quarantined" : "running";
+        if (!plugin.blocked.empty()) line["reason"] = plugin.blocked;
+        if (plugin.manifest) {
+            line["version"] = plugin.manifest->version;
+            line["summary"] = plugin.manifest->summary;
+            line["provides"] = plugin.manifest->provides;
+            if (plugin.manifest->stage) line["stage"] = stageName(*plugin.manifest->stage);
+            Json tools = Json::array();
+            for (const ToolManifest& tool : plugin.manifest->tools)
+                tools.push_back(tool.name);
+            line["tools"] = std::move(tools);
+        }
+        if (plugin.instance) {
+            line["faults"] = plugin.instance->faults();
+            line["sha256"] = plugin.instance->library().sha256();
+        }
+        out.push_back(std::move(line));
+    }
+    return out;
+}
+
+Json PluginManager::hookOrder() const {
+    Json out = Json::array();
+    GenerationPin pin = services_.generations.pin();
+    if (!pin) return out;
+    for (const HookSlot& slot : pin->before_query) {
+        out.push_back({{"stage", stageName(slot.stage)},
+                       {"plugin", slot.instance->id()},
+                       {"mode", slot.mode == Mode::audit ? "audit" : "enforce"},
+                       {"on_failure", slot.on_failure == OnFailure::deny     ? "deny"
+                                      : slot.on_failure == OnFailure::ignore ? "ignore"
+                                                                             : "quarantine"}});
+    }
+    return out;
+}
+
+}  // namespace howdah::kernel

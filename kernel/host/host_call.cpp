@@ -1,0 +1,53 @@
+// howdah.call/1: what a tool's handler uses.
+#include <howdah/host.hpp>
+
+#include "kernel/host/host_tables.hpp"
+#include "kernel/pipeline/context.hpp"
+#include "kernel/pipeline/tool_run.hpp"
+#include "kernel/runtime/worker_bridge.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+ToolRun& runOf(howdah_call* call) {
+    return *static_cast<ToolRun*>(call);
+}
+
+howdah_status callArgument(howdah_ctx*, howdah_call* call, howdah_str name, howdah_value* out) noexcept {
+    return runOf(call).argument(fromAbi(name), *out);
+}
+
+howdah_status callArguments(howdah_ctx* ctx, howdah_call* call, howdah_str* json) noexcept {
+    auto text = runOf(call).argumentsJson();
+    if (!text) return ctx->fail(std::move(text).error());
+    *json = *text;
+    return HOWDAH_OK;
+}
+
+// Writing may wait for a slow client, so it happens on the request's fiber.
+template <typename Write>
+howdah_status write(howdah_ctx* ctx, Write&& body) {
+    Result<void> done;
+    WorkerBridge::atHome([&] { done = body(); });
+    return done ? HOWDAH_OK : ctx->fail(std::move(done).error());
+}
+
+howdah_status callText(howdah_ctx* ctx, howdah_call* call, howdah_str bytes) noexcept {
+    return write(ctx, [&] { return runOf(call).answer().text(fromAbi(bytes)); });
+}
+howdah_status callStructured(howdah_ctx* ctx, howdah_call* call, howdah_str json) noexcept {
+    return write(ctx, [&] { return runOf(call).answer().structured(fromAbi(json)); });
+}
+howdah_status callContent(howdah_ctx* ctx, howdah_call* call, howdah_str json) noexcept {
+    return write(ctx, [&] { return runOf(call).answer().content(fromAbi(json)); });
+}
+howdah_status callProgress(howdah_ctx* ctx, howdah_call* call, double done, double total, howdah_str message) noexcept {
+    return write(ctx, [&] { return runOf(call).answer().progress(done, total, fromAbi(message)); });
+}
+
+}  // namespace
+
+const howdah_call_v1 kHostCall{
+    sizeof(howdah_call_v1), 0, &callArgument, &callArguments, &callText, &callStructured, &callContent, &callProgress};
+
+}  // namespace howdah::kernel

@@ -1,0 +1,181 @@
+#include "kernel/host/manifest.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+namespace howdah::kernel {
+namespace {
+
+constexpr std::size_t kFileBytesMax = 1u << 20;
+
+constexpr std::string_view kSchema = R"json({
+  "type": "object",
+  "required": ["schema", "id", "version", "summary", "abi"],
+  "additionalProperties": false,
+  "$defs": {
+    "names": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 128}, "maxItems": 64, "uniqueItems": true},
+    "run": {"enum": ["shard", "worker", "process"]}
+  },
+  "properties": {
+    "schema": {"const": 1},
+    "id": {"type": "string", "pattern": "^[a-z][a-z0-9_-]*(/[a-z][a-z0-9_-]*)?$", "maxLength": 64},
+    "version": {"type": "string", "minLength": 1, "maxLength": 64},
+    "summary": {"type": "string", "minLength": 1, "maxLength": 200},
+    "license": {"type": "string"},
+    "authors": {"type": "array", "items": {"type": "string"}},
+    "repository": {"type": "string"},
+    "abi": {"type": "object", "required": ["needs"], "additionalProperties": false,
+            "properties": {"needs": {"type": "integer", "minimum": 0, "maximum": 65535}}},
+    "run": {"type": "object", "additionalProperties": false,
+            "properties": {"default": {"$ref": "#/$defs/run"},
+                           "allowed": {"type": "array", "items": {"$ref": "#/$defs/run"}, "minItems": 1}}},
+    "provides": {"$ref": "#/$defs/names"},
+    "requires": {"$ref": "#/$defs/names"},
+    "optional": {"$ref": "#/$defs/names"},
+    "permissions": {"type": "array", "uniqueItems": true,
+                    "items": {"enum": ["db.read", "db.session", "db.write", "databases.credentials"]}},
+    "hooks": {"type": "object", "additionalProperties": false,
+              "dependentRequired": {"events": ["stage"], "stage": ["events"]},
+              "properties": {
+                "stage": {"enum": ["observe", "admit", "scope", "rewrite", "guard", "recall"]},
+                "events": {"type": "array", "minItems": 1, "uniqueItems": true,
+                           "items": {"enum": ["beforeQuery", "afterQuery", "onError", "onConnect", "beforeCall", "afterCall"]}},
+                "rows": {"enum": ["none", "observe", "transform"]}}},
+    "tools": {"type": "array", "maxItems": 256, "items": {
+      "type": "object", "required": ["name", "description", "inputSchema"], "additionalProperties": false,
+      "properties": {
+        "name": {"type": "string", "pattern": "^[a-zA-Z0-9_-]+$", "maxLength": 64},
+        "title": {"type": "string", "maxLength": 200},
+        "description": {"type": "string", "minLength": 1, "maxLength": 4096},
+        "inputSchema": {"type": "object", "required": ["type"], "properties": {"type": {"const": "object"}}},
+        "outputSchema": {"type": "object"},
+        "annotations": {"type": "object"},
+        "profiles": {"$ref": "#/$defs/names"}}}},
+    "config": {"type": "object"}
+  }
+})json";
+
+const Schema& schema() {
+    static const Schema compiled = [] {
+        auto json = parseJson(kSchema);
+        assert(json && "the manifest schema is not JSON");
+        auto made = Schema::compile(*json);
+        assert(made && "the manifest schema does not compile");
+        return *made;
+    }();
+    return compiled;
+}
+
+std::vector<std::string> names(const Json& json, const char* key) {
+    return json.contains(key) ? json[key].get<std::vector<std::string>>() : std::vector<std::string>{};
+}
+
+RunMode runModeOf(const std::string& name) {
+    if (name == "worker") return RunMode::worker;
+    if (name == "process") return RunMode::process;
+    return RunMode::shard;
+}
+
+Stage stageOf(std::string_view name) {
+    for (auto stage : {Stage::observe, Stage::admit, Stage::scope, Stage::rewrite, Stage::guard}) {
+        if (stageName(stage) == name) return stage;
+    }
+    return Stage::recall;
+}
+
+Result<ToolManifest> toolOf(const Json& json, std::string_view file) {
+    ToolManifest tool;
+    tool.name = json["name"].get<std::string>();
+    tool.listing = json;
+    tool.listing.erase("profiles");
+    if (json.contains("profiles")) tool.profiles = names(json, "profiles");
+    auto arguments = Schema::compile(json["inputSchema"]);
+    if (!arguments) {
+        return Error::invalidArgument(file, ": tool \"", tool.name, "\": inputSchema: ", arguments.error().message);
+    }
+    tool.arguments = std::move(*arguments);
+    if (json.contains("outputSchema")) {
+        if (auto output = Schema::compile(json["outputSchema"]); !output) {
+            return Error::invalidArgument(file, ": tool \"", tool.name, "\": outputSchema: ", output.error().message);
+        }
+    }
+    if (json.contains("annotations")) tool.read_only = json["annotations"].value("readOnlyHint", false);
+    return tool;
+}
+
+}  // namespace
+
+std::string_view manifestSchemaText() {
+    return kSchema;
+}
+
+std::string_view runModeName(RunMode mode) {
+    constexpr std::string_view kNames[] = {"shard", "worker", "process"};
+    return kNames[static_cast<std::size_t>(mode)];
+}
+
+bool Manifest::hasEvent(std::string_view event) const {
+    return std::find(events.begin(), events.end(), event) != events.end();
+}
+
+bool Manifest::permits(std::string_view permission) const {
+    return std::find(permissions.begin(), permissions.end(), permission) != permissions.end();
+}
+
+Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name) {
+    auto parsed = parseJson(text, {.bytes_max = kFileBytesMax});
+    if (!parsed) return Error::invalidArgument(name, ": ", parsed.error().message);
+    const Json& json = *parsed;
+    if (auto wrong = schema().validate(json)) {
+        return Error::invalidArgument(name, ": ", wrong->pointer.empty() ? "" : dotted(wrong->pointer) + ": ",
+                                      wrong->message);
+    }
+    Manifest manifest;
+    manifest.id = json["id"].get<std::string>();
+    manifest.version = json["version"].get<std::string>();
+    manifest.summary = json["summary"].get<std::string>();
+    manifest.abi_needs = json["abi"]["needs"].get<std::uint32_t>();
+    manifest.provides = names(json, "provides");
+    manifest.requires_services = names(json, "requires");
+    manifest.optional_services = names(json, "optional");
+    manifest.permissions = names(json, "permissions");
+    manifest.run = manifest.community() ? RunMode::process : RunMode::shard;
+    const Json run = json.value("run", Json::object());
+    if (run.contains("default")) manifest.run = runModeOf(run["default"].get<std::string>());
+    if (run.contains("allowed")) {
+        for (const Json& mode : run["allowed"])
+            manifest.run_allowed.push_back(runModeOf(mode.get<std::string>()));
+    } else {
+        manifest.run_allowed = {RunMode::shard, RunMode::worker, RunMode::process};
+    }
+    const Json hooks = json.value("hooks", Json::object());
+    if (hooks.contains("stage")) {
+        manifest.stage = stageOf(hooks["stage"].get<std::string>());
+        manifest.events = names(hooks, "events");
+        manifest.rows = hooks.value("rows", std::string{"none"}) != "none";
+    }
+    for (const Json& tool_json : json.value("tools", Json::array())) {
+        auto tool = toolOf(tool_json, name);
+        if (!tool) return std::move(tool).error();
+        manifest.tools.push_back(std::move(*tool));
+    }
+    manifest.config_schema = json.value("config", Json{{"type", "object"}, {"additionalProperties", false}});
+    auto config = Schema::compile(manifest.config_schema);
+    if (!config) return Error::invalidArgument(name, ": config: ", config.error().message);
+    manifest.config = std::move(*config);
+    return manifest;
+}
+
+Result<Manifest> Manifest::fromFile(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        return Error::notFound(path.string(), " cannot be read; a plugin's folder holds plugin.json and its library");
+    std::string text(kFileBytesMax + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kFileBytesMax)
+        return Error::invalidArgument(path.string(), " is larger than ", kFileBytesMax, " bytes");
+    return fromText(text, path.string());
+}
+
+}  // namespace howdah::kernel

@@ -1,0 +1,68 @@
+// Manifest: plugin.json, the only source of a plugin's id, version, ABI, and of what it offers, requires and may do.
+// Static parts (tool names, schemas, descriptions) are read here, so listing and validating never run plugin code.
+//
+// Threads: a value, any.
+// Errors:  invalid_argument naming the file, the key, and what was expected.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <howdah/result.hpp>
+
+#include "kernel/base/json.hpp"
+#include "kernel/host/generation.hpp"
+#include "kernel/schema/schema.hpp"
+
+namespace howdah::kernel {
+
+enum class RunMode : std::uint8_t { shard, worker, process };
+
+struct ToolManifest {
+    std::string name;
+    Json listing;  // name, title, description, inputSchema, outputSchema, annotations: as in tools/list
+    Schema arguments;
+    std::vector<std::string> profiles{"core"};
+    bool read_only = true;  // annotations.readOnlyHint
+};
+
+struct Manifest {
+    std::string id;       // "cache", "acme/audit"
+    std::string version;  // semantic version
+    std::string summary;
+    std::uint32_t abi_needs = 0;
+    RunMode run = RunMode::shard;
+    std::vector<RunMode> run_allowed;
+    std::vector<std::string> provides;
+    std::vector<std::string> requires_services;
+    std::vector<std::string> optional_services;
+    std::vector<std::string> permissions;  // "db.read", "db.write", "databases.credentials"
+
+    // Hooks.
+    std::optional<Stage> stage;       // present when it has hooks
+    std::vector<std::string> events;  // "beforeQuery", "afterQuery", "onError", "onConnect", "beforeCall", "afterCall"
+    bool rows = false;                // "rows": "observe" | "transform"
+
+    std::vector<ToolManifest> tools;
+    Schema config;
+    Json config_schema = Json::object();
+
+    bool hasEvent(std::string_view event) const;
+    bool permits(std::string_view permission) const;
+    // An id with a namespace is somebody else's code.
+    bool community() const { return id.find('/') != std::string::npos; }
+
+    static Result<Manifest> fromText(std::string_view text, std::string_view name);
+    static Result<Manifest> fromFile(const std::filesystem::path& path);
+};
+
+std::string_view runModeName(RunMode mode);
+
+// The JSON Schema every plugin.json must fit.
+std::string_view manifestSchemaText();
+
+}  // namespace howdah::kernel

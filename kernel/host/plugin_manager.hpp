@@ -1,0 +1,78 @@
+// PluginManager: turns a configuration into a running generation, and one generation into the next.
+//
+// Threads: apply(), list() and stop() on the control fiber; quarantine() any.
+// Owns:    the instances of the current generation; older ones live until their last request ends.
+// Errors:  apply(strict) fails as a whole and leaves the old generation serving. Not strict (at start) a plugin that
+//          cannot run is blocked with a reason; if it would have guarded queries, queries are refused meanwhile.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <howdah/result.hpp>
+
+#include "kernel/base/json.hpp"
+#include "kernel/config/config.hpp"
+#include "kernel/host/control_fiber.hpp"
+#include "kernel/host/generation.hpp"
+#include "kernel/host/host_services.hpp"
+#include "kernel/host/instance.hpp"
+#include "kernel/host/manifest.hpp"
+
+namespace howdah::kernel {
+
+// One configured plugin and what became of it.
+struct PluginStatus {
+    PluginEntry entry;
+    std::optional<Manifest> manifest;
+    std::filesystem::path folder;
+    RunMode run = RunMode::shard;
+    std::shared_ptr<Instance> instance;  // null when blocked
+    std::string blocked;                 // why it does not run
+    bool quarantined = false;
+};
+
+class PluginManager {
+public:
+    PluginManager(HostServices& services, ControlFiber& control, std::vector<std::filesystem::path> search_paths);
+
+    // What the new generation changed, as lines for people; empty when nothing did.
+    Result<std::vector<std::string>> apply(const Config& config, bool strict);
+
+    const std::vector<PluginStatus>& plugins() const { return plugins_; }
+    Json list() const;       // for `howdah plugin list`
+    Json hookOrder() const;  // for `howdah plugin order`: stage by stage
+
+    void quarantine(Instance& instance, const std::string& reason);
+    // Stops every instance, the last started first. Requests have ended before.
+    void stop(Deadline deadline);
+
+    // Manifests and their configuration sections only, without loading code: for `howdah config check`.
+    static Result<void> check(const Config& config, const std::vector<std::filesystem::path>& search_paths);
+
+private:
+    static Result<PluginStatus> discover(const Config& config, const PluginEntry& entry,
+                                         const std::vector<std::filesystem::path>& search_paths);
+    Result<void> bringUp(const Config& config, std::vector<PluginStatus>& next, std::size_t index,
+                         const Instance::Providers& providers);
+    Result<GenerationPin> build(const Config& config, std::vector<PluginStatus>& plugins);
+    Result<void> addTools(const Config& config, const PluginStatus& plugin, Generation& generation) const;
+    static Result<void> judgeStatements(Generation& generation);
+    void retire(std::vector<std::shared_ptr<Instance>> instances);
+    std::shared_ptr<Instance> reusable(const std::string& id, const std::string& key,
+                                       const Instance::Providers& providers) const;
+
+    HostServices& services_;
+    ControlFiber& control_;
+    const std::vector<std::filesystem::path> search_paths_;
+    std::vector<PluginStatus> plugins_;
+    std::optional<Config> config_;
+    std::set<std::string> quarantined_;
+    std::uint64_t next_number_ = 1;
+};
+
+}  // namespace howdah::kernel

@@ -1,0 +1,196 @@
+#include <howdah/host.hpp>
+
+#include "kernel/host/instance.hpp"
+#include "kernel/pipeline/query_invoke.hpp"
+#include "kernel/pipeline/query_run.hpp"
+
+namespace howdah::kernel {
+
+// Between the hooks and the service howdah.sql/1: running the statement and reading its rows.
+
+// --- executor
+
+Error QueryRun::executorError() {
+    Error error = std::move(hook_ctx_.error);
+    hook_ctx_.error = Error{};
+    if (error.message.empty()) error = Error::internal("the executor failed without saying why");
+    return error;
+}
+
+Result<void> QueryRun::execute() {
+    const auto& executor = generation_->sql;
+    if (!executor) {
+        return Error::unavailable("no plugin executes statements (service howdah.sql/1)")
+            .withHint(
+                "add the plugin pool to plugins: in howdah.yaml, or ask `howdah plugin list` why it does not run");
+    }
+    hook_ctx_.in_hook = false;
+    hook_ctx_.reset(executor.instance);
+
+    std::vector<howdah_setting> settings;
+    for (const Setting& setting : settings_)
+        settings.push_back({toAbi(setting.name), toAbi(setting.value)});
+    howdah_execution execution{};
+    execution.struct_size = sizeof execution;
+    execution.access = access;
+    execution.database = database;
+    execution.sql = sql;
+    execution.parameters = parameters;
+    execution.parameter_count = parameter_count;
+    execution.settings = settings.data();
+    execution.setting_count = settings.size();
+    execution.facts = facts;
+    execution.rows_max = rows_max;
+    execution.bytes_max = bytes_max;
+    execution.timeout_ms = timeout_ms;
+    execution.principal = principal;
+
+    Result<void> outcome;
+    auto call = [&] {
+        if (executor.table->execute(executor.self, &hook_ctx_, &execution, &cursor_) < 0) {
+            cursor_ = 0;
+            outcome = executorError();
+        } else {
+            outcome = fetchFirst();
+        }
+    };
+    auto entered = executor.instance->enter(call, request_.cancellation, hook_ctx_.deadline);
+    hook_ctx_.in_hook = true;
+    if (!entered) return entered;
+    return outcome;
+}
+
+// Fetches until the result is whole or has passed kCompleteBytes.
+Result<void> QueryRun::fetchFirst() {
+    const auto& executor = generation_->sql;
+    const howdah_column* columns = nullptr;
+    std::uint64_t count = 0;
+    if (executor.table->columns(executor.self, &hook_ctx_, cursor_, &columns, &count) < 0) return executorError();
+    columns_.reserve(count);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        auto name = keep(fromAbi(columns[i].name));
+        if (!name) return std::move(name).error();
+        columns_.push_back({*name, columns[i].type_oid, columns[i].type_modifier});
+    }
+    while (true) {
+        howdah_batch batch{};
+        howdah_status status = executor.table->next(executor.self, &hook_ctx_, cursor_, &batch);
+        if (status < 0) return executorError();
+        if (status == 0) break;
+        if (held_bytes_ + batch.size > kCompleteBytes) {
+            live_ = batch;
+            streaming_ = true;
+            return {};
+        }
+        if (auto held = hold(batch); !held) return held;
+    }
+    trailer_.struct_size = sizeof trailer_;
+    if (executor.table->trailer(executor.self, &hook_ctx_, cursor_, &trailer_) < 0) return executorError();
+    auto tag = keep(fromAbi(trailer_.command_tag));
+    if (!tag) return std::move(tag).error();
+    trailer_.command_tag = *tag;
+    closeCursor();
+    return {};
+}
+
+Result<void> QueryRun::hold(const howdah_batch& batch) {
+    std::string_view copy = arena_.copy({reinterpret_cast<const char*>(batch.bytes), batch.size});
+    if (!copy.data()) return outOfMemory();
+    batches_.push_back({reinterpret_cast<const std::uint8_t*>(copy.data()), batch.size, batch.row_count});
+    held_bytes_ += batch.size;
+    return {};
+}
+
+void QueryRun::closeCursor() {
+    if (cursor_ == 0) return;
+    const auto& executor = generation_->sql;
+    std::uint64_t cursor = cursor_;
+    cursor_ = 0;
+    hook_ctx_.reset(executor.instance);
+    executor.table->close(executor.self, &hook_ctx_, cursor);
+}
+
+// --- reading
+
+Result<bool> QueryRun::next(howdah_batch& batch) {
+    if (!streaming_) {
+        if (next_batch_ == batches_.size()) return false;
+        batch = batches_[next_batch_++];
+        return true;
+    }
+    if (finished_) {
+        if (error_) return *error_;
+        return false;
+    }
+    if (next_batch_ < batches_.size()) {
+        batch = batches_[next_batch_++];
+        return passRows(batch);
+    }
+    if (live_) {
+        batch = *live_;
+        live_.reset();
+        return passRows(batch);
+    }
+    const auto& executor = generation_->sql;
+    howdah_status status = 0;
+    std::optional<Error> failed;
+    auto call = [&] {
+        hook_ctx_.in_hook = false;
+        hook_ctx_.reset(executor.instance);
+        status = executor.table->next(executor.self, &hook_ctx_, cursor_, &batch);
+        trailer_.struct_size = sizeof trailer_;
+        if (status == 0) status = executor.table->trailer(executor.self, &hook_ctx_, cursor_, &trailer_) < 0 ? -1 : 0;
+        if (status < 0) failed = executorError();
+        hook_ctx_.in_hook = true;
+    };
+    auto entered = executor.instance->enter(call, request_.cancellation, hook_ctx_.deadline);
+    if (!entered) failed = std::move(entered).error();
+    if (!failed && status > 0) return passRows(batch);
+    if (!failed) {
+        auto tag = keep(fromAbi(trailer_.command_tag));
+        if (tag) trailer_.command_tag = *tag;
+    }
+    if (auto done = finishStream(std::move(failed)); !done) return std::move(done).error();
+    return false;
+}
+
+// Shows a batch to the hooks that asked for rows, in reverse order; a transform hands on another one.
+Result<bool> QueryRun::passRows(howdah_batch& batch) {
+    const auto& chain = generation_->before_query;
+    phase_ = Phase::rows;
+    for (std::size_t i = chain.size(); i-- > 0;) {
+        const HookSlot& slot = chain[i];
+        if (!slot.transforms_rows || !entered_.test(i)) continue;
+        howdah_batch out = batch;
+        std::uint32_t verdict =
+            invoke(slot, [&] { return slot.table->on_rows(slot.self, &hook_ctx_, this, &batch, &out); });
+        if (verdict == HOWDAH_PROCEED) {
+            if (slot.mode == Mode::enforce) batch = out;
+            continue;
+        }
+        std::optional<Error> stop;
+        if (verdict == HOWDAH_DENY) {
+            if (slot.mode == Mode::enforce) stop = std::move(hook_ctx_.error);
+        } else {
+            stop = onFault(slot, faultOf(slot, verdict, "onRows"));
+        }
+        if (stop) {
+            phase_ = Phase::idle;
+            if (auto done = finishStream(std::move(stop)); !done) return std::move(done).error();
+            return false;
+        }
+    }
+    phase_ = Phase::idle;
+    return true;
+}
+
+Result<void> QueryRun::finishStream(std::optional<Error> failed) {
+    closeCursor();
+    error_ = std::move(failed);
+    finished_ = true;
+    back();
+    if (error_) return *error_;
+    return {};
+}
+
+}  // namespace howdah::kernel

@@ -1,0 +1,150 @@
+#include "kernel/pipeline/tool_run.hpp"
+
+#include <howdah/host.hpp>
+
+#include "kernel/base/log.hpp"
+#include "kernel/host/host_services.hpp"
+#include "kernel/host/instance.hpp"
+
+namespace howdah::kernel {
+
+ToolRun::ToolRun(Request& request, const Tool& tool_found, simdjson::dom::element arguments, Answer& answer)
+    : howdah_call{}, request_(request), target_(tool_found), arguments_(arguments), answer_(answer) {
+    struct_size = sizeof(howdah_call);
+    tool = toAbi(target_.name);
+    plugin = toAbi(target_.instance->id());
+    request_id = request.id;
+    principal = request.principalView();
+    transport = toAbi(request.transport);
+    if (answer.wantsProgress()) flags |= HOWDAH_CALL_PROGRESS;
+    if (!request.client) return;
+    if (request.client->structured) flags |= HOWDAH_CALL_STRUCTURED;
+    client_name = toAbi(request.client->name);
+    client_version = toAbi(request.client->version);
+    protocol = toAbi(request.client->protocol);
+}
+
+Result<void> ToolRun::run() {
+    if (request_.generation->around_call.empty()) [[likely]]
+        return handle();
+    Result<void> outcome = before();
+    if (outcome) outcome = handle();
+    after(outcome ? nullptr : &outcome.error());
+    return outcome;
+}
+
+Result<void> ToolRun::handle() {
+    howdah_ctx ctx(target_.instance, request_);
+    ctx.call = this;
+    howdah_status status = HOWDAH_OK;
+    auto handler = [&] { status = target_.table->call(target_.self, &ctx, target_.bound, this); };
+    if (auto entered = target_.instance->enter(handler, request_.cancellation, request_.deadline); !entered)
+        return entered;
+    if (status >= 0) return {};
+    if (ctx.error.message.empty()) {
+        target_.instance->countFault();
+        return Error::internal("tool \"", target_.name, "\" failed without saying why");
+    }
+    return std::move(ctx.error);
+}
+
+Result<void> ToolRun::before() {
+    const auto& chain = request_.generation->around_call;
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        const HookSlot& slot = chain[i];
+        if (!slot.table->before_call) {
+            entered_.set(i);
+            continue;
+        }
+        howdah_ctx ctx(slot.instance, request_);
+        ctx.call = this;
+        ctx.in_hook = true;
+        std::uint32_t verdict = HOWDAH_FAULT;
+        auto hook = [&] { verdict = slot.table->before_call(slot.self, &ctx, this); };
+        auto entered = slot.instance->enter(hook, request_.cancellation, request_.deadline);
+        if (!entered) ctx.error = std::move(entered).error();
+        if (ctx.budget_spent) {
+            verdict = HOWDAH_FAULT;
+            ctx.error =
+                Error::timeout("its host calls took more than ", slot.instance->services().hook_budget.count(), " ms");
+        }
+        if (verdict == HOWDAH_PROCEED) {
+            entered_.set(i);
+            continue;
+        }
+        if (verdict == HOWDAH_DENY) {
+            if (slot.mode == Mode::enforce) return std::move(ctx.error);
+            logInfo(slot.instance->id(), "audit: would have denied: ", ctx.error.message);
+            entered_.set(i);
+            continue;
+        }
+        std::string fault = concat("plugin \"", slot.instance->id(), "\" failed in beforeCall: ",
+                                   verdict == HOWDAH_FAULT ? ctx.error.message : concat("unknown verdict ", verdict));
+        slot.instance->countFault();
+        logWarn(slot.instance->id(), fault);
+        if (slot.on_failure == OnFailure::deny && slot.mode == Mode::enforce) return Error{Code::internal, fault};
+        if (slot.on_failure == OnFailure::quarantine) slot.instance->services().quarantine(*slot.instance, fault);
+    }
+    return {};
+}
+
+void ToolRun::after(const Error* error) {
+    const auto& chain = request_.generation->around_call;
+    howdah_error view{};
+    if (error) view = toAbi(*error);
+    for (std::size_t i = chain.size(); i-- > 0;) {
+        const HookSlot& slot = chain[i];
+        if (!entered_.test(i) || !slot.table->after_call) continue;
+        howdah_ctx ctx(slot.instance, request_);
+        ctx.call = this;
+        ctx.in_hook = true;
+        auto hook = [&] { slot.table->after_call(slot.self, &ctx, this, error ? &view : nullptr); };
+        auto entered = slot.instance->enter(hook, request_.cancellation, request_.deadline);
+        if (!entered) ctx.error = std::move(entered).error();
+        if (!ctx.error.message.empty()) {
+            slot.instance->countFault();
+            logWarn(slot.instance->id(), "afterCall: ", ctx.error.message);
+        }
+    }
+}
+
+howdah_status ToolRun::argument(std::string_view name, howdah_value& out) const {
+    simdjson::dom::element found;
+    if (arguments_.at_key(name).get(found) != simdjson::SUCCESS) return HOWDAH_ERROR_NOT_FOUND;
+    out = howdah_value{};
+    switch (found.type()) {
+        case simdjson::dom::element_type::NULL_VALUE: out.type = HOWDAH_VALUE_NULL; return HOWDAH_OK;
+        case simdjson::dom::element_type::BOOL:
+            out.type = HOWDAH_VALUE_BOOL;
+            out.integer = found.get_bool().value_unsafe() ? 1 : 0;
+            return HOWDAH_OK;
+        case simdjson::dom::element_type::INT64:
+            out.type = HOWDAH_VALUE_INTEGER;
+            out.integer = found.get_int64().value_unsafe();
+            return HOWDAH_OK;
+        case simdjson::dom::element_type::DOUBLE:
+            out.type = HOWDAH_VALUE_NUMBER;
+            out.number = found.get_double().value_unsafe();
+            return HOWDAH_OK;
+        case simdjson::dom::element_type::STRING:
+            out.type = HOWDAH_VALUE_TEXT;
+            out.text = toAbi(found.get_string().value_unsafe());
+            return HOWDAH_OK;
+        case simdjson::dom::element_type::UINT64:  // above int64: its digits, so that nothing is rounded
+        case simdjson::dom::element_type::ARRAY:
+        case simdjson::dom::element_type::OBJECT: break;
+    }
+    std::string_view json = request_.arena.copy(simdjson::minify(found));
+    if (!json.data()) return HOWDAH_ERROR_UNAVAILABLE;
+    out.type = HOWDAH_VALUE_JSON;
+    out.text = toAbi(json);
+    return HOWDAH_OK;
+}
+
+Result<howdah_str> ToolRun::argumentsJson() const {
+    std::string_view json = request_.arena.copy(simdjson::minify(arguments_));
+    if (!json.data()) return Error::unavailable("the request holds more memory than one request may");
+    return toAbi(json);
+}
+
+}  // namespace howdah::kernel
