@@ -78,12 +78,24 @@ private:
     const char* end_;
 };
 
+std::size_t firstInvalidByte(const std::string& sql) {
+    std::size_t at = 0;
+    while (at < sql.size()) {
+        const auto lead = static_cast<unsigned char>(sql[at]);
+        const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+        if (at + length > sql.size() || !simdjson::validate_utf8(sql.data() + at, length)) break;
+        at += length;
+    }
+    return at;
+}
+
 Result<void> checkBytes(const std::string& sql, const Limits& limits) {
     if (sql.size() > limits.text_bytes_max)
         return refusal(Rule::text_too_long, concat(sql.size(), " bytes of at most ", limits.text_bytes_max), 0);
     if (const auto nul = sql.find('\0'); nul != std::string::npos)
         return refusal(Rule::nul_byte, "", characterAt(sql, nul));
-    if (!simdjson::validate_utf8(sql.data(), sql.size())) return refusal(Rule::not_utf8, "", 0);
+    if (!simdjson::validate_utf8(sql.data(), sql.size()))
+        return refusal(Rule::not_utf8, "", characterAt(sql, firstInvalidByte(sql)));
     if (sql.starts_with("\xEF\xBB\xBF")) return refusal(Rule::byte_order_mark, "", 1);
     return {};
 }

@@ -148,6 +148,7 @@ TEST_CASE("guard: each refusal names its rule") {
           "select PG_SLEEP(1)",
           "select \"pg_sleep\"(1)",
           "select U&\"pg\\005fsleep\"(1)",
+          "select U&\"pg!005fsleep\" uescape '!' (1)",
           "select 1 where pg_sleep(1) is null",
           "select * from pg_sleep(1)",
           "select 1 limit pg_advisory_lock(1)::text::int",

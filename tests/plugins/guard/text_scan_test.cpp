@@ -27,6 +27,7 @@ TEST_CASE("guard scan: bytes that PostgreSQL would not take are refused with the
     CHECK(ruleOf(std::string("select 1\0; drop table t", 23)) == "text-nul-byte");
     CHECK(scanText(std::string("a\0b", 3), {}).error().position == 2);
     CHECK(ruleOf("select '\xff'") == "text-not-utf8");
+    CHECK(scanText("select '\xc3\xa9\xff'", {}).error().position == 10);
     CHECK(ruleOf("select '\xc0\xaf'") == "text-not-utf8");      // overlong
     CHECK(ruleOf("select '\xed\xa0\x80'") == "text-not-utf8");  // a surrogate
     CHECK(ruleOf("\xEF\xBB\xBFselect 1") == "text-byte-order-mark");
