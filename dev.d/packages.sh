@@ -64,9 +64,7 @@ aptUpdate() {
 installPackages() {
     local -a install=(install -y --no-install-recommends "$@")
     # Without lists apt knows no package; with old ones it asks for files that are gone. Both are cured by an update.
-    if apt-cache show --no-all-versions "$@" >/dev/null 2>&1; then
-        if aptGet "${install[@]}"; then return 0; fi
-    fi
+    if aptGet --simulate "${install[@]}" >/dev/null 2>&1 && aptGet "${install[@]}"; then return 0; fi
     say "updating apt's package lists"
     aptUpdate || say "apt-get update reported errors, trying with what it got"
     aptGet "${install[@]}" || die "apt-get could not install: $*"
