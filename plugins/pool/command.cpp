@@ -1,0 +1,65 @@
+#include "command.hpp"
+
+#include <algorithm>
+
+#include <howdah/host.hpp>
+
+namespace howdah::pool {
+namespace {
+
+std::uint64_t lower(std::uint64_t asked, std::uint64_t limit) {
+    return asked == 0 ? limit : std::min(asked, limit);
+}
+
+Command::Settings settingsOf(std::vector<std::string> names_and_values) {
+    Command::Settings settings;
+    for (std::size_t i = 0; i < names_and_values.size(); i += 2) {
+        settings.sql += concat(i == 0 ? "select " : ", ", "pg_catalog.set_config($", i + 1, ", $", i + 2, ", true)");
+    }
+    settings.parameters = Parameters::ofTexts(std::move(names_and_values));
+    return settings;
+}
+
+}  // namespace
+
+Result<Command> Command::from(const howdah_execution& execution, const Config& config, milliseconds remaining) {
+    std::string_view sql = fromAbi(execution.sql);
+    if (sql.find('\0') != std::string_view::npos) {
+        return Error::invalidArgument("the statement holds a NUL character at byte ", sql.find('\0') + 1);
+    }
+    auto parameters = Parameters::from({execution.parameters, execution.parameter_count});
+    if (!parameters) return std::move(parameters).error();
+
+    Command command;
+    command.writes = execution.access == HOWDAH_ACCESS_WRITE;
+    command.rows_max = lower(execution.rows_max, config.rows_max);
+    command.bytes_max = lower(execution.bytes_max, config.bytes_max);
+    command.cell_bytes_max = config.cell_bytes_max;
+    command.text = StatementText(sql, execution.facts, command.rows_max);
+    command.parameters = std::move(*parameters);
+
+    // Deadlines are kept on this side, by a cancel. The server is told as well when the request ends much earlier than
+    // the session's own limit; a little earlier is not worth a statement more in every round trip.
+    auto asked = static_cast<std::uint64_t>(config.statement_timeout.count());
+    std::uint64_t timeout = lower(execution.timeout_ms, asked);
+    if (static_cast<std::uint64_t>(remaining.count()) < asked / 2) {
+        timeout = std::min(timeout, std::max<std::uint64_t>(1, static_cast<std::uint64_t>(remaining.count())));
+    }
+    command.timeout = milliseconds{static_cast<milliseconds::rep>(timeout)};
+
+    std::vector<std::string> own;
+    if (timeout != asked) own = {"statement_timeout", std::to_string(timeout)};
+    std::vector<std::string> full = {"statement_timeout", std::to_string(timeout), "DateStyle", "ISO", "IntervalStyle",
+                                     "postgres",          "bytea_output",          "hex"};
+    for (std::uint64_t i = 0; i < execution.setting_count; ++i) {
+        for (howdah_str text : {execution.settings[i].name, execution.settings[i].value}) {
+            own.emplace_back(fromAbi(text));
+            full.emplace_back(fromAbi(text));
+        }
+    }
+    command.settings = settingsOf(std::move(own));
+    command.settings_without_session = settingsOf(std::move(full));
+    return command;
+}
+
+}  // namespace howdah::pool

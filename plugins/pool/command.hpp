@@ -1,0 +1,40 @@
+// One statement made ready to be sent, the same for every try.
+//
+// Errors: invalid_argument for a text or parameter PostgreSQL could not take.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <howdah/abi/sql.h>
+
+#include "config.hpp"
+#include "parameters.hpp"
+#include "statement_text.hpp"
+
+namespace howdah::pool {
+
+struct Command {
+    bool writes = false;
+    StatementText text;
+    Parameters parameters;
+    std::uint64_t rows_max = 0;
+    std::uint64_t bytes_max = 0;
+    std::uint64_t cell_bytes_max = 0;
+    milliseconds timeout{0};  // how long the server lets it run
+
+    // The caller's settings and, where it differs from the session's default, the timeout: one statement,
+    // select set_config($1, $2, true), ... ; the second form always carries the timeout, for connections whose
+    // session is not ours.
+    struct Settings {
+        std::string sql;  // empty: nothing to set
+        Parameters parameters;
+    };
+    Settings settings;
+    Settings settings_without_session;
+
+    // remaining: until the request's deadline.
+    static Result<Command> from(const howdah_execution& execution, const Config& config, milliseconds remaining);
+};
+
+}  // namespace howdah::pool

@@ -1,0 +1,127 @@
+#include "connection.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace howdah::pool {
+namespace {
+
+Wait ended(howdah_status status) {
+    if (status == HOWDAH_ERROR_TIMEOUT) return Wait::timeout;
+    if (status == HOWDAH_ERROR_CANCELLED) return Wait::cancelled;
+    return Wait::broken;
+}
+
+}  // namespace
+
+WatchedDescriptor::WatchedDescriptor(int libpq_descriptor) : descriptor_(fcntl(libpq_descriptor, F_DUPFD_CLOEXEC, 0)) {}
+
+WatchedDescriptor::~WatchedDescriptor() {
+    if (descriptor_ >= 0) close(descriptor_);
+}
+
+Connection::Connection(PgPtr pg, bool owns_session, std::size_t statements_max, std::uint64_t now_ns,
+                       std::uint64_t expires_ns)
+    : pg_(std::move(pg)),
+      descriptor_(PQsocket(pg_.get())),
+      owns_session_(owns_session),
+      statements_(statements_max),
+      last_used_ns_(now_ns),
+      expires_ns_(expires_ns) {}
+
+Result<void> Connection::attach(const Context& context) {
+    std::uint32_t here = context.host().reactor().shard(context.raw());
+    if (socket_ && shard_ == here) return {};
+    socket_.release();
+    auto adopted = Socket::adopt(context, descriptor_.get());
+    if (!adopted) return std::move(adopted).error();
+    socket_ = std::move(*adopted);
+    shard_ = here;
+    return {};
+}
+
+bool Connection::looksAlive() const {
+    char byte = 0;
+    ssize_t got = recv(descriptor_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+Wait Connection::ping(const Context& context, std::uint64_t deadline_ns) {
+    if (!sync()) return Wait::broken;
+    Wait sent = flush(context, deadline_ns);
+    return sent == Wait::ready ? drain(context, deadline_ns) : sent;
+}
+
+bool Connection::prepare(const std::string& name, const std::string& text, const Parameters& parameters) {
+    const Oid* types = parameters.anyTyped() ? parameters.types() : nullptr;
+    int count = types ? parameters.count() : 0;
+    return PQsendPrepare(pg_.get(), name.c_str(), text.c_str(), count, types) == 1;
+}
+
+bool Connection::executePrepared(const std::string& name, const Parameters& parameters) {
+    return PQsendQueryPrepared(pg_.get(), name.c_str(), parameters.count(), parameters.values(), nullptr, nullptr, 0) ==
+           1;
+}
+
+bool Connection::execute(const std::string& text, const Parameters& parameters) {
+    const Oid* types = parameters.anyTyped() ? parameters.types() : nullptr;
+    return PQsendQueryParams(pg_.get(), text.c_str(), parameters.count(), types, parameters.values(), nullptr, nullptr,
+                             0) == 1;
+}
+
+bool Connection::sync() {
+    if (PQpipelineSync(pg_.get()) != 1) return false;
+    ++unanswered_syncs_;
+    return true;
+}
+
+Wait Connection::flush(const Context& context, std::uint64_t deadline_ns) {
+    for (;;) {
+        int left = PQflush(pg_.get());
+        if (left == 0) return Wait::ready;
+        if (left < 0) return Wait::broken;
+        // The server may be waiting for us to read before it reads on: both directions are served.
+        howdah_status ready = socket_.wait(context, HOWDAH_READABLE | HOWDAH_WRITABLE, deadline_ns);
+        if (ready < 0) return ended(ready);
+        if ((ready & HOWDAH_READABLE) && PQconsumeInput(pg_.get()) == 0) return Wait::broken;
+    }
+}
+
+Wait Connection::await(const Context& context, std::uint64_t deadline_ns, std::uint64_t row_bytes_max) {
+    std::uint64_t arrived = 0;
+    for (int round = 0; PQisBusy(pg_.get()); ++round) {
+        howdah_status ready = socket_.wait(context, HOWDAH_READABLE, deadline_ns);
+        if (ready < 0) return ended(ready);
+        if (round > 0) {
+            // libpq gives no part of a row and would collect all of it. What the kernel holds before each read is
+            // what this row has grown by, close enough to stop a huge one early.
+            int waiting = 0;
+            if (ioctl(descriptor_.get(), FIONREAD, &waiting) == 0) arrived += static_cast<std::uint64_t>(waiting);
+            if (arrived > row_bytes_max) return Wait::too_large;
+        }
+        if (PQconsumeInput(pg_.get()) == 0) return Wait::broken;
+    }
+    return Wait::ready;
+}
+
+ResultPtr Connection::take() {
+    ResultPtr result(PQgetResult(pg_.get()));
+    if (result && PQresultStatus(result.get()) == PGRES_PIPELINE_SYNC) --unanswered_syncs_;
+    return result;
+}
+
+Wait Connection::drain(const Context& context, std::uint64_t deadline_ns) {
+    while (unanswered_syncs_ > 0) {
+        Wait wait = await(context, deadline_ns);
+        if (wait != Wait::ready) return wait;
+        take();
+        if (PQstatus(pg_.get()) != CONNECTION_OK) return Wait::broken;
+    }
+    return Wait::ready;
+}
+
+}  // namespace howdah::pool

@@ -1,0 +1,106 @@
+// One connection to PostgreSQL: libpq in non-blocking pipeline mode, waited for on the shard that holds it.
+//
+// Extended protocol only. Every function that waits parks the calling fiber and ends with the deadline or the request.
+//
+// Threads: one fiber at a time; may change shard between statements (attach()), never during one.
+// Owns:    the PGconn, its descriptor's watch and the statements prepared on it.
+// Source:  PostgreSQL manual, libpq, "Pipeline Mode" and "Asynchronous Command Processing".
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <libpq-fe.h>
+
+#include <howdah/waiting.hpp>
+
+#include "parameters.hpp"
+#include "statement_cache.hpp"
+
+namespace howdah::pool {
+
+struct ClearResult {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
+
+struct FinishConnection {
+    void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using PgPtr = std::unique_ptr<PGconn, FinishConnection>;
+
+// A second descriptor of libpq's socket. libpq closes its own by itself when the server goes; a watch on that number
+// could then end up on whatever another thread opens next.
+class WatchedDescriptor {
+public:
+    explicit WatchedDescriptor(int libpq_descriptor);
+    WatchedDescriptor(const WatchedDescriptor&) = delete;
+    WatchedDescriptor& operator=(const WatchedDescriptor&) = delete;
+    ~WatchedDescriptor();
+    int get() const { return descriptor_; }
+
+private:
+    int descriptor_;
+};
+
+// How a wait ended. too_large: more bytes came without completing a row than the caller allows.
+enum class Wait { ready, timeout, cancelled, broken, too_large };
+
+class Connection {
+public:
+    // pg is connected, non-blocking and in pipeline mode. owns_session: what is set or prepared on it stays on it;
+    // false behind a transaction pooler.
+    Connection(PgPtr pg, bool owns_session, std::size_t statements_max, std::uint64_t now_ns, std::uint64_t expires_ns);
+
+    // Makes this shard the one that waits for it.
+    Result<void> attach(const Context& context);
+    // Anything a server says to an idle connection means its end; so does a closed socket. One system call, no wait.
+    bool looksAlive() const;
+    // A round trip that runs nothing.
+    Wait ping(const Context& context, std::uint64_t deadline_ns);
+
+    // Queue, do not wait; false when the connection is broken. An empty name is the unnamed statement.
+    bool prepare(const std::string& name, const std::string& text, const Parameters& parameters);
+    bool executePrepared(const std::string& name, const Parameters& parameters);
+    bool execute(const std::string& text, const Parameters& parameters);
+    bool sync();
+
+    // Sends what is queued.
+    Wait flush(const Context& context, std::uint64_t deadline_ns);
+    // Until take() has something to give.
+    Wait await(const Context& context, std::uint64_t deadline_ns, std::uint64_t row_bytes_max = UINT64_MAX);
+    // Null at the end of one statement's results.
+    ResultPtr take();
+    // The rows of the statement whose results come next arrive one by one.
+    void takeRowsSingly() { PQsetSingleRowMode(pg_.get()); }
+    // Throws away what still comes, up to the last sync.
+    Wait drain(const Context& context, std::uint64_t deadline_ns);
+
+    bool isIdle() const { return PQtransactionStatus(pg_.get()) == PQTRANS_IDLE && unanswered_syncs_ == 0; }
+    PGconn* raw() const { return pg_.get(); }
+    bool ownsSession() const { return owns_session_; }
+    bool namesStatements() const { return owns_session_ && statements_.entriesMax() > 0; }
+    StatementCache& statements() { return statements_; }
+
+    std::uint32_t shard() const { return shard_; }
+    std::uint64_t lastUsedNs() const { return last_used_ns_; }
+    void noteUse(std::uint64_t now_ns) { last_used_ns_ = now_ns; }
+    std::uint64_t expiresNs() const { return expires_ns_; }
+    bool isFresh() const { return uses_ <= 1; }
+    void countUse() { ++uses_; }
+
+private:
+    PgPtr pg_;
+    WatchedDescriptor descriptor_;
+    Socket socket_;  // last of the three: let go before the descriptor is closed
+    bool owns_session_;
+    StatementCache statements_;
+    std::uint32_t shard_ = UINT32_MAX;
+    std::uint32_t unanswered_syncs_ = 0;
+    std::uint64_t uses_ = 0;
+    std::uint64_t last_used_ns_;
+    std::uint64_t expires_ns_;
+};
+
+}  // namespace howdah::pool

@@ -1,0 +1,68 @@
+// Makes and cancels connections on a worker thread: DNS, TLS and SCRAM block or burn milliseconds, and PQcancel()
+// blocks by nature. Each attempt has a hard deadline of its own, so a stuck one costs a worker slot, never a shard.
+//
+// Threads: the waiter's fiber and one worker share a ConnectJob, guarded by its mutex.
+// Owns:    the new connection until it is fetched; if the waiter has gone, it goes to the receiver instead.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <variant>
+
+#include "connection.hpp"
+#include "dsn.hpp"
+#include "errors.hpp"
+#include "jobs.hpp"
+
+namespace howdah::pool {
+
+struct ConnectOrder {
+    std::string database;
+    Dsn dsn;
+    Pooler pooler = Pooler::none;
+    milliseconds timeout{2000};             // for each host
+    milliseconds statement_timeout{30000};  // set as the session's default where sessions are ours
+};
+
+using Connected = std::variant<PgPtr, ConnectFailure>;
+
+// Blocks up to order.timeout for each host; is_stopping ends it early.
+Connected connectBlocking(const ConnectOrder& order, const std::function<bool()>& is_stopping);
+
+class ConnectJob final : public Job {
+public:
+    using Receiver = std::function<void(Connected)>;
+    ConnectJob(ConnectOrder order, std::function<bool()> is_stopping, Receiver receiver)
+        : order_(std::move(order)), is_stopping_(std::move(is_stopping)), receiver_(std::move(receiver)) {}
+
+    void work() override { settle(connectBlocking(order_, is_stopping_)); }
+    void drop() override;
+
+    // By the waiter: what has come of it, or nothing if it still runs; then the receiver gets it when it is done.
+    std::optional<Connected> fetchOrLeave();
+
+private:
+    void settle(Connected made);
+
+    ConnectOrder order_;
+    std::function<bool()> is_stopping_;
+    Receiver receiver_;
+    std::mutex mutex_;
+    bool left_ = false;
+    std::optional<Connected> made_;
+};
+
+// Asks the server to end what a connection runs. The PGcancel is independent of the connection, which may be closed
+// meanwhile.
+class CancelJob final : public Job {
+public:
+    explicit CancelJob(PGconn* connection) : cancel_(PQgetCancel(connection)) {}
+    ~CancelJob() override { PQfreeCancel(cancel_); }
+    void work() override;
+
+private:
+    PGcancel* cancel_;
+};
+
+}  // namespace howdah::pool

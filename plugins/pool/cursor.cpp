@@ -1,0 +1,358 @@
+#include "cursor.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace howdah::pool {
+namespace {
+
+constexpr std::uint64_t kGraceNs = kSecondNs;   // for the server to say itself that time is over
+constexpr std::uint64_t kRowSlack = 64 * 1024;  // bytes libpq may hold of rows already complete
+
+const Parameters kNone;
+const std::string kBeginRead = "begin read only";
+const std::string kBeginWrite = "begin read write";
+const std::string kRollback = "rollback";
+const std::string kCommit = "commit";
+
+}  // namespace
+
+Cursor::Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, Lease lease)
+    : database_(std::move(database)), command_(std::move(command)), lease_(std::move(lease)) {}
+
+std::optional<Failure> Cursor::begin(const Context& context) {
+    started_ns_ = database_->host().nowNs();
+    steps_.reserve(8);
+    bool queued = command_->writes ? queueWrite() : queueRead();
+    if (!queued) return broken();
+    if (auto failure = send(context)) return failure;
+    return fill(context);
+}
+
+bool Cursor::queueRead() {
+    const Command::Settings& set = settings();
+    return queue(kBeginRead, kNone, StepKind::quiet) &&
+           (set.sql.empty() || queue(set.sql, set.parameters, StepKind::quiet)) &&
+           queue(command_->text.text(), command_->parameters, StepKind::statement) &&
+           queue(kRollback, kNone, StepKind::quiet) && queueSync();
+}
+
+bool Cursor::queueWrite() {
+    const Command::Settings& set = settings();
+    return queue(kBeginWrite, kNone, StepKind::quiet) &&
+           (set.sql.empty() || queue(set.sql, set.parameters, StepKind::quiet)) &&
+           queue(command_->text.text(), command_->parameters, StepKind::statement) && queueSync();
+}
+
+const Command::Settings& Cursor::settings() const {
+    return lease_->ownsSession() ? command_->settings : command_->settings_without_session;
+}
+
+// Under its prepared name if it has one, prepared on the way if it may have one.
+bool Cursor::queue(const std::string& text, const Parameters& parameters, StepKind kind) {
+    if (!lease_->namesStatements()) {
+        steps_.push_back({kind, {}, {}});
+        return lease_->execute(text, parameters);
+    }
+    std::string text_and_types;
+    std::string_view key = text;
+    if (parameters.anyTyped()) {
+        text_and_types = text + '\0';
+        text_and_types.append(reinterpret_cast<const char*>(parameters.types()),
+                              static_cast<std::size_t>(parameters.count()) * sizeof(Oid));
+        key = text_and_types;
+    }
+    StatementCache& cache = lease_->statements();
+    if (const std::string* name = cache.find(key)) {
+        used_cached_ = true;
+        steps_.push_back({kind, {}, {}});
+        return lease_->executePrepared(*name, parameters);
+    }
+    if (std::string old = cache.evictForOne(); !old.empty()) {
+        steps_.push_back({StepKind::quiet, {}, {}});
+        if (!lease_->execute("deallocate " + old, kNone)) return false;
+    }
+    std::string name = cache.newName();
+    if (!lease_->prepare(name, text, parameters)) return false;
+    steps_.push_back({StepKind::prepare, std::string(key), name});
+    steps_.push_back({kind, {}, {}});
+    return lease_->executePrepared(name, parameters);
+}
+
+bool Cursor::queueSync() {
+    steps_.push_back({StepKind::sync, {}, {}});
+    return lease_->sync();
+}
+
+std::optional<Failure> Cursor::send(const Context& context) {
+    Wait sent = lease_->flush(context, waitLimit(context));
+    if (sent != Wait::ready) return interrupted(context, sent);
+    return std::nullopt;
+}
+
+// The server's own timeout plus a grace; a caller that was slow to ask for more gets at least the grace.
+std::uint64_t Cursor::waitLimit(const Context& context) const {
+    std::uint64_t now_ns = database_->host().nowNs();
+    std::uint64_t limit = std::max(started_ns_ + nanoseconds(command_->timeout), now_ns) + kGraceNs;
+    return std::min(limit, context.deadlineNs());
+}
+
+Cursor::Next Cursor::next(const Context& context) {
+    if (batch_given_ && !ended_) {
+        batch_.clear();
+        batch_given_ = false;
+        if (auto failure = fill(context)) return {std::nullopt, std::move(failure)};
+    }
+    bool has_rows = !batch_given_ && !batch_.empty();
+    batch_given_ = true;
+    return {has_rows ? std::optional(batch_.view()) : std::nullopt, std::nullopt};
+}
+
+// Reads results until a batch is full or everything has come.
+std::optional<Failure> Cursor::fill(const Context& context) {
+    batch_full_ = false;
+    if (held_) takeRow(std::move(held_));
+    std::uint64_t limit = waitLimit(context);
+    while (!ended_ && !batch_full_) {
+        if (at_ == steps_.size()) {
+            if (auto failure = afterSteps(context)) return failure;
+            continue;
+        }
+        std::uint64_t row_bytes_max = discarding_ ? UINT64_MAX : command_->bytes_max - bytes_ + kRowSlack;
+        Wait wait = lease_->await(context, limit, row_bytes_max);
+        if (wait != Wait::ready) {
+            if (wait != Wait::too_large || command_->writes) return interrupted(context, wait);
+            truncated_ |= HOWDAH_TRUNCATED_BYTES;
+            lease_.close();  // the rest of that row is on its way; reading it would cost more than a connection
+            finish();
+            break;
+        }
+        if (auto failure = take(lease_->take())) return failure;
+    }
+    return std::nullopt;
+}
+
+std::optional<Failure> Cursor::take(ResultPtr result) {
+    StepKind kind = steps_[at_].kind;
+    if (!result) {
+        if (kind == StepKind::sync || PQstatus(lease_->raw()) != CONNECTION_OK) return broken();
+        nextStep();
+        return std::nullopt;
+    }
+    switch (PQresultStatus(result.get())) {
+        case PGRES_PIPELINE_SYNC: nextStep(); return std::nullopt;
+        case PGRES_PIPELINE_ABORTED: return std::nullopt;
+        case PGRES_SINGLE_TUPLE: takeRow(std::move(result)); return std::nullopt;
+        case PGRES_TUPLES_OK:
+        case PGRES_COMMAND_OK:
+            if (kind == StepKind::prepare) lease_->statements().add(steps_[at_].key, steps_[at_].name);
+            if (kind == StepKind::statement) {
+                keepColumns(result.get());
+                keepTag(result.get());
+            }
+            // COMMIT of a transaction that had failed answers ROLLBACK and no error.
+            if (kind == StepKind::commit && std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
+                failure_ = Failure{Error::database("40000", "the server rolled the transaction back instead"),
+                                   Outcome::answered};
+            }
+            return std::nullopt;
+        case PGRES_EMPTY_QUERY:
+            failure_ = Failure{Error::invalidArgument("the statement is empty"), Outcome::answered};
+            return std::nullopt;
+        case PGRES_COPY_IN:
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_BOTH:
+            lease_.close();
+            return Failure{Error::invalidArgument("COPY from or to the client cannot be run as a statement"),
+                           Outcome::answered};
+        default: break;
+    }
+    std::string_view state = sqlstateOf(result.get());
+    if (PQstatus(lease_->raw()) != CONNECTION_OK || endsConnection(state)) return broken();
+    if (!failure_) failure_ = failed(result.get());
+    return std::nullopt;
+}
+
+void Cursor::nextStep() {
+    ++at_;
+    if (at_ < steps_.size() && steps_[at_].kind == StepKind::statement) lease_->takeRowsSingly();
+}
+
+void Cursor::takeRow(ResultPtr row) {
+    keepColumns(row.get());
+    if (discarding_) return;
+    if (rows_ == command_->rows_max) {
+        truncated_ |= HOWDAH_TRUNCATED_ROWS;
+        // A bounded statement ends with this very row.
+        discarding_ = true;
+        if (!command_->text.isBounded()) endEarly();
+        return;
+    }
+    Batch::RowSize size = Batch::measure(row.get());
+    if (bytes_ + size.bytes > command_->bytes_max || size.largest_cell > command_->cell_bytes_max) {
+        truncated_ |= HOWDAH_TRUNCATED_BYTES;
+        endEarly();
+        return;
+    }
+    if (!batch_.hasRoomFor(size.bytes)) {
+        held_ = std::move(row);
+        batch_full_ = true;
+        return;
+    }
+    batch_.add(row.get(), size.bytes);
+    ++rows_;
+    bytes_ += size.bytes;
+    return;
+}
+
+// Enough has come. A read is cancelled in the background; a write must run to its end to take effect.
+void Cursor::endEarly() {
+    discarding_ = true;
+    if (command_->writes) return;
+    lease_.settleInBackground(true);
+    finish();
+}
+
+void Cursor::finish() {
+    ended_ = true;
+    last_row_ns_ = database_->host().nowNs();
+}
+
+// Every result of this round trip has come.
+std::optional<Failure> Cursor::afterSteps(const Context& context) {
+    if (failure_) return rolledBack(context, std::move(*failure_));
+    if (command_->writes && !committing_) {
+        committing_ = true;
+        steps_.clear();
+        at_ = 0;
+        if (!queue(kCommit, kNone, StepKind::commit) || !queueSync()) return broken();
+        return send(context);
+    }
+    // A statement that left the transaction in another state than it should be (a COMMIT inside it) costs its
+    // connection.
+    lease_->isIdle() ? lease_.giveBack() : lease_.close();
+    finish();
+    return std::nullopt;
+}
+
+// After an error the transaction is still open: ended here, while the caller waits for one short round trip.
+Failure Cursor::rolledBack(const Context& context, Failure failure) {
+    ended_ = true;
+    if (failure.stale) {
+        // Whichever name was meant: the server may have forgotten all of them (DEALLOCATE ALL).
+        lease_->statements().clear();
+        if (failure.error.sqlstate == "0A000") {  // it has not: then drop what it holds
+            (void)(lease_->execute(kRollback, kNone) && lease_->execute("deallocate all", kNone) && lease_->sync());
+        }
+    }
+    if (!lease_->isIdle() && PQtransactionStatus(lease_->raw()) != PQTRANS_IDLE) {
+        (void)(lease_->execute(kRollback, kNone) && lease_->sync());  // a broken connection shows in the wait below
+    }
+    std::uint64_t limit = std::min(context.deadlineNs(), database_->host().nowNs() + kGraceNs);
+    Wait wait = lease_->flush(context, limit);
+    if (wait == Wait::ready) wait = lease_->drain(context, limit);
+    if (wait == Wait::ready && lease_->isIdle()) {
+        lease_.giveBack();
+    } else if (wait == Wait::timeout || wait == Wait::cancelled) {
+        lease_.settleInBackground(false);
+    } else {
+        lease_.close();
+    }
+    return failure;
+}
+
+Failure Cursor::interrupted(const Context& context, Wait wait) {
+    ended_ = true;
+    if (wait == Wait::broken) return broken();
+    if (wait == Wait::too_large) {
+        lease_.close();
+        return {Error::refused("a row this statement returns is larger than ", command_->bytes_max,
+                               " bytes; nothing was changed")
+                    .withHint("return fewer or smaller columns"),
+                Outcome::answered};
+    }
+    auto on_time = context.goOn();
+    std::uint64_t waited_ms = (database_->host().nowNs() - started_ns_) / 1'000'000;
+    if (committing_) {
+        lease_.settleInBackground(false);
+        return {Error::timeout("COMMIT was not answered within ", waited_ms,
+                               " ms: whether the change was made is not known")
+                    .withHint("look at the data before you repeat it"),
+                Outcome::commit_unknown};
+    }
+    lease_.settleInBackground(true);
+    if (wait == Wait::cancelled) return {Error::cancelled("the statement was cancelled after ", waited_ms, " ms")};
+    return {Error::timeout("the statement ran ", waited_ms, " ms and was stopped at ",
+                           on_time ? "its time limit" : "the deadline of the request",
+                           command_->writes ? "; nothing was changed" : "")
+                .withHint("narrow it down, or raise pool.statement_timeout_ms")};
+}
+
+Failure Cursor::broken() {
+    ended_ = true;
+    bool fresh = lease_->isFresh();
+    lease_.close();
+    Error lost = brokenConnection(database_->name(), database_->label());
+    if (!command_->writes) return {std::move(lost), Outcome::sent_read, !fresh};
+    if (committing_) {
+        lost.message += " while COMMIT was under way: whether the change was made is not known";
+        lost.hint = "look at the data before you repeat it";
+        return {std::move(lost), Outcome::commit_unknown};
+    }
+    lost.message += " before COMMIT: nothing was changed";
+    return {std::move(lost), Outcome::sent_write};
+}
+
+Failure Cursor::failed(const PGresult* result) {
+    Failure failure{statementError(result, command_->text), Outcome::answered};
+    const std::string& state = failure.error.sqlstate;
+    if (state == "40001" || state == "40P01") failure.outcome = Outcome::rolled_back;
+    failure.stale = used_cached_ && (state == "26000" || state == "0A000");
+    std::uint64_t ran_ns = database_->host().nowNs() - started_ns_;
+    if (state == "57014" && ran_ns + ran_ns / 10 >= nanoseconds(command_->timeout)) {
+        failure.error.code = Code::timeout;
+        failure.error.message =
+            concat("the statement was stopped by the server at its limit of ", command_->timeout.count(), " ms");
+        failure.error.hint = "narrow it down, or raise pool.statement_timeout_ms";
+    }
+    return failure;
+}
+
+void Cursor::close() {
+    if (lease_) lease_.settleInBackground(true);
+    ended_ = true;
+}
+
+void Cursor::keepColumns(const PGresult* result) {
+    if (columns_known_) return;
+    columns_known_ = true;
+    int count = PQnfields(result);
+    for (int i = 0; i < count; ++i)
+        column_names_.emplace_back(PQfname(result, i));
+    for (int i = 0; i < count; ++i) {
+        const std::string& name = column_names_[static_cast<std::size_t>(i)];
+        columns_.push_back({{name.data(), name.size()}, PQftype(result, i), PQfmod(result, i)});
+    }
+}
+
+void Cursor::keepTag(PGresult* result) {
+    command_tag_ = PQcmdStatus(result);
+    std::string_view digits = PQcmdTuples(result);
+    std::string_view verb = std::string_view(command_tag_).substr(0, command_tag_.find(' '));
+    bool changes = verb == "INSERT" || verb == "UPDATE" || verb == "DELETE" || verb == "MERGE";
+    if (changes) std::from_chars(digits.data(), digits.data() + digits.size(), affected_rows_);
+    if (verb == "SELECT" && truncated_) command_tag_ = concat("SELECT ", rows_);
+}
+
+howdah_trailer Cursor::trailer() const {
+    howdah_trailer trailer{};
+    trailer.struct_size = sizeof trailer;
+    trailer.truncated = truncated_;
+    trailer.row_count = rows_;
+    trailer.affected_rows = affected_rows_;
+    trailer.elapsed_ns = last_row_ns_ - started_ns_;
+    trailer.command_tag = toAbi(command_tag_);
+    return trailer;
+}
+
+}  // namespace howdah::pool

@@ -1,0 +1,105 @@
+// One statement under way on one leased connection, from the first byte sent to its last row.
+//
+// A read is one flush and one wait: BEGIN READ ONLY, at most one statement for settings, the statement, ROLLBACK, Sync.
+// After an error the server skips what follows up to the Sync, ROLLBACK included; it is then sent once more. So the
+// common path needs a single Sync, and the connection is free with the last row (measured at 8 clients: 49 thousand
+// reads a second, against 38 with a Sync of its own for ROLLBACK).
+// A write is two: BEGIN, the statement, Sync; then COMMIT, Sync. A connection lost in the first part has changed
+// nothing, one lost in the second leaves the outcome unknown.
+//
+// Threads: the request's; stays on the shard that took the lease.
+// Owns:    the lease until the last row, the batch handed out last.
+// Errors:  Failure says what is known about the effect.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "batch.hpp"
+#include "command.hpp"
+#include "database.hpp"
+
+namespace howdah::pool {
+
+class Cursor {
+public:
+    Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, Lease lease);
+
+    // Sends, and waits for the first batch or the end.
+    std::optional<Failure> begin(const Context& context);
+
+    struct Next {
+        std::optional<howdah_batch> batch;  // none at the end; valid until the next call
+        std::optional<Failure> failure;
+    };
+    Next next(const Context& context);
+
+    // Never waits: what still runs is cancelled in the background.
+    void close();
+
+    const std::vector<howdah_column>& columns() const { return columns_; }
+    bool isAtEnd() const { return ended_; }
+    howdah_trailer trailer() const;
+
+private:
+    enum class StepKind { quiet, prepare, statement, commit, sync };
+    struct Step {
+        StepKind kind;
+        std::string key;  // prepare: what is remembered once the server has said yes
+        std::string name;
+    };
+
+    bool queueRead();
+    bool queueWrite();
+    bool queue(const std::string& text, const Parameters& parameters, StepKind kind);
+    bool queueSync();
+    const Command::Settings& settings() const;
+
+    std::optional<Failure> send(const Context& context);
+    std::optional<Failure> fill(const Context& context);
+    std::optional<Failure> take(ResultPtr result);
+    void takeRow(ResultPtr row);
+    std::optional<Failure> afterSteps(const Context& context);
+    void nextStep();
+    void keepColumns(const PGresult* result);
+    void keepTag(PGresult* result);
+    void endEarly();
+    void finish();
+
+    Failure interrupted(const Context& context, Wait wait);
+    Failure broken();
+    Failure failed(const PGresult* result);
+    Failure rolledBack(const Context& context, Failure failure);
+    std::uint64_t waitLimit(const Context& context) const;
+
+    std::shared_ptr<Database> database_;
+    std::shared_ptr<const Command> command_;
+    Lease lease_;
+    std::vector<Step> steps_;
+    std::size_t at_ = 0;
+    bool used_cached_ = false;  // a statement prepared earlier was used
+    bool committing_ = false;
+    bool discarding_ = false;  // past a limit: the rest is read and dropped
+    bool batch_full_ = false;
+    bool batch_given_ = false;
+    bool ended_ = false;
+    std::optional<Failure> failure_;  // the first error of this round trip
+
+    std::vector<howdah_column> columns_;
+    std::vector<std::string> column_names_;
+    bool columns_known_ = false;
+    Batch batch_;
+    ResultPtr held_;  // a row that did not fit into the last batch
+    std::uint64_t rows_ = 0;
+    std::uint64_t bytes_ = 0;
+    std::uint32_t truncated_ = 0;
+    std::int64_t affected_rows_ = -1;
+    std::string command_tag_;
+    std::uint64_t started_ns_ = 0;
+    std::uint64_t last_row_ns_ = 0;
+};
+
+}  // namespace howdah::pool

@@ -1,0 +1,210 @@
+#include "dsn.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <memory>
+
+#include <libpq-fe.h>
+
+namespace howdah::pool {
+namespace {
+
+// Parameters of Prisma, node-postgres, pgx, SQLAlchemy, JDBC and Supabase that say nothing libpq must know.
+constexpr std::array<std::string_view, 26> kForeign{"pgbouncer",
+                                                    "connection_limit",
+                                                    "pool_timeout",
+                                                    "schema",
+                                                    "workaround",
+                                                    "supa",
+                                                    "sslaccept",
+                                                    "socket_timeout",
+                                                    "statement_cache_size",
+                                                    "prepared_statements",
+                                                    "prepare_threshold",
+                                                    "preparethreshold",
+                                                    "uselibpqcompat",
+                                                    "sslidentity",
+                                                    "pool_max_conns",
+                                                    "pool_min_conns",
+                                                    "pool_max_conn_lifetime",
+                                                    "pool_max_conn_idle_time",
+                                                    "pool_size",
+                                                    "max_overflow",
+                                                    "pool_mode",
+                                                    "default_query_exec_mode",
+                                                    "statement_cache_capacity",
+                                                    "single_use_connections",
+                                                    "reconnect",
+                                                    "allow_exit_on_error"};
+
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using Options = std::unique_ptr<PQconninfoOption, FreeOptions>;
+
+bool isForeign(std::string_view keyword) {
+    std::string lower(keyword);
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    return std::find(kForeign.begin(), kForeign.end(), lower) != kForeign.end();
+}
+
+bool isKnown(std::string_view keyword) {
+    static const Options defaults(PQconndefaults());
+    for (const PQconninfoOption* option = defaults.get(); option && option->keyword; ++option) {
+        if (keyword == option->keyword) return true;
+    }
+    return keyword == "ssl";  // libpq takes ssl=true in a URI for sslmode=require
+}
+
+struct Split {
+    std::string kept;
+    std::vector<std::string> stripped;
+    bool pgbouncer = false;
+};
+
+// Notes one keyword; true if it stays.
+Result<bool> judge(std::string_view keyword, std::string_view value, Split& split) {
+    if (isKnown(keyword)) return true;
+    if (!isForeign(keyword)) {
+        return Error::invalidArgument("the connection string has a parameter that libpq does not know: ",
+                                      keyword.substr(0, 40))
+            .withHint("check its spelling or take it out");
+    }
+    if (keyword == "pgbouncer" && value == "true") split.pgbouncer = true;
+    split.stripped.emplace_back(keyword);
+    return false;
+}
+
+Result<Split> splitUri(std::string_view text) {
+    Split split;
+    std::size_t question = text.find('?');
+    split.kept = text.substr(0, question);
+    if (question == std::string_view::npos) return split;
+    std::string_view rest = text.substr(question + 1);
+    char separator = '?';
+    while (!rest.empty()) {
+        std::string_view pair = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+        if (pair.empty()) continue;
+        std::size_t equals = pair.find('=');
+        std::string_view value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+        auto stays = judge(pair.substr(0, equals), value, split);
+        if (!stays) return stays.error();
+        if (!*stays) continue;
+        split.kept += separator;
+        split.kept += pair;
+        separator = '&';
+    }
+    return split;
+}
+
+// keyword = value pairs; a value may be quoted with '...' and escape with a backslash.
+Result<Split> splitKeywords(std::string_view text) {
+    Split split;
+    auto isSpace = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+    std::size_t at = 0;
+    auto skipSpace = [&] {
+        while (at < text.size() && isSpace(text[at]))
+            ++at;
+    };
+    for (skipSpace(); at < text.size(); skipSpace()) {
+        std::size_t begin = at;
+        while (at < text.size() && text[at] != '=' && !isSpace(text[at]))
+            ++at;
+        std::string_view keyword = text.substr(begin, at - begin);
+        skipSpace();
+        if (at == text.size() || text[at] != '=') {
+            // The word may be a piece of a password with a blank in it: it is not quoted here.
+            return Error::invalidArgument("the connection string is neither a URI nor keyword=value pairs")
+                .withHint("write postgresql://user:password@host:5432/dbname");
+        }
+        ++at;
+        skipSpace();
+        std::size_t value_begin = at;
+        bool quoted = at < text.size() && text[at] == '\'';
+        if (quoted) ++at;
+        while (at < text.size() && (quoted ? text[at] != '\'' : !isSpace(text[at])))
+            at += text[at] == '\\' ? 2 : 1;
+        at = std::min(at, text.size());
+        if (quoted && at < text.size()) ++at;
+        auto stays = judge(keyword, text.substr(value_begin, at - value_begin), split);
+        if (!stays) return stays.error();
+        if (*stays) split.kept += concat(text.substr(begin, at - begin), ' ');
+    }
+    return split;
+}
+
+bool isPoolerHost(std::string_view host) {
+    return host.find("-pooler.") != std::string_view::npos;  // Neon; Supabase's tells its modes apart by port
+}
+
+void addDefault(Dsn& dsn, const char* keyword, const char* value) {
+    if (dsn.value(keyword).empty()) dsn.parameters.emplace_back(keyword, value);
+}
+
+}  // namespace
+
+std::string_view Dsn::value(std::string_view keyword) const {
+    for (const auto& [name, text] : parameters) {
+        if (name == keyword) return text;
+    }
+    return {};
+}
+
+Result<Dsn> Dsn::parse(std::string_view text) {
+    if (text.starts_with("jdbc:")) {
+        return Error::invalidArgument("the connection string is a JDBC one")
+            .withHint("write postgresql://user:password@host:5432/dbname");
+    }
+    bool is_uri = text.starts_with("postgresql://") || text.starts_with("postgres://");
+    auto split = is_uri ? splitUri(text) : splitKeywords(text);
+    if (!split) return split.error();
+
+    char* message = nullptr;
+    Options options(PQconninfoParse(split->kept.c_str(), &message));
+    if (message) PQfreemem(message);  // not passed on: it can quote a piece of the password
+    if (!options) {
+        return Error::invalidArgument("the connection string cannot be read")
+            .withHint(
+                "write postgresql://user:password@host:5432/dbname and percent-encode special characters of "
+                "the password, for instance @ as %40");
+    }
+
+    Dsn dsn;
+    dsn.stripped = std::move(split->stripped);
+    for (const PQconninfoOption* option = options.get(); option->keyword; ++option) {
+        if (option->val && *option->val) dsn.parameters.emplace_back(option->keyword, option->val);
+    }
+    // A dead peer is noticed in seconds, not after the kernel's two hours.
+    addDefault(dsn, "keepalives_idle", "5");
+    addDefault(dsn, "keepalives_interval", "2");
+    addDefault(dsn, "keepalives_count", "3");
+    addDefault(dsn, "tcp_user_timeout", "5000");
+    addDefault(dsn, "application_name", "howdah");
+    std::erase_if(dsn.parameters, [](const auto& parameter) { return parameter.first == "client_encoding"; });
+    dsn.parameters.emplace_back("client_encoding", "UTF8");
+
+    // libpq's own defaults (PGHOST, PGPORT, ...) complete what messages name.
+    static const Options defaults(PQconndefaults());
+    auto shown = [&](std::string_view keyword, std::string_view fallback) -> std::string {
+        if (!dsn.value(keyword).empty()) return std::string(dsn.value(keyword));
+        for (const PQconninfoOption* option = defaults.get(); option && option->keyword; ++option) {
+            if (keyword == option->keyword && option->val && *option->val) return option->val;
+        }
+        return std::string(fallback);
+    };
+    std::string host = shown("host", shown("hostaddr", "local socket"));
+    std::string port = shown("port", "5432");
+    dsn.label = concat(host, ':', port, '/', shown("dbname", shown("user", "")));
+    dsn.host_count = 1 + static_cast<std::size_t>(std::count(host.begin(), host.end(), ','));
+    dsn.transaction_pooler = split->pgbouncer || port == "6543" || isPoolerHost(host);
+    return dsn;
+}
+
+Pooler effectivePooler(Pooler configured, const Dsn& dsn) {
+    if (configured != Pooler::automatic) return configured;
+    return dsn.transaction_pooler ? Pooler::transaction : Pooler::none;
+}
+
+}  // namespace howdah::pool

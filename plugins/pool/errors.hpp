@@ -1,0 +1,41 @@
+// What libpq and the server say, as errors that tell the reader what to do next.
+//
+// Errors: a database error keeps SQLSTATE, detail, hint and position; connection trouble becomes unavailable and names
+//         host:port/dbname. Passwords and connection strings never enter a text.
+// Source: PostgreSQL manual, appendix "PostgreSQL Error Codes".
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <libpq-fe.h>
+
+#include <howdah/result.hpp>
+
+#include "statement_text.hpp"
+
+namespace howdah::pool {
+
+// Why a connection could not be made.
+struct ConnectFailure {
+    Error error;
+    bool lasting = false;     // trying again will end the same until somebody changes something
+    bool of_our_own = false;  // no worker was free, we are stopping: says nothing about the server
+};
+
+// message: PQerrorMessage() of a connection made with PQERRORS_VERBOSE, which shows the SQLSTATE.
+ConnectFailure connectFailure(std::string_view database, std::string_view label, std::string_view message);
+ConnectFailure connectTimeout(std::string_view database, std::string_view label, std::uint64_t waited_ms);
+
+// The SQLSTATE of a failed result, "" if libpq made it itself.
+std::string_view sqlstateOf(const PGresult* result);
+
+// The server ends or has lost this connection (57P01..03, class 08).
+bool endsConnection(std::string_view sqlstate);
+
+Error statementError(const PGresult* result, const StatementText& text);
+
+// libpq says the connection is gone; nothing of it is quoted.
+Error brokenConnection(std::string_view database, std::string_view label);
+
+}  // namespace howdah::pool

@@ -1,0 +1,63 @@
+#include "executor.hpp"
+
+#include <algorithm>
+
+namespace howdah::pool {
+namespace {
+
+milliseconds untilDeadline(const Context& context) {
+    std::uint64_t now_ns = context.host().nowNs();
+    std::uint64_t deadline_ns = std::min(context.deadlineNs(), now_ns + 1'000'000 * kSecondNs);
+    return milliseconds{deadline_ns > now_ns ? (deadline_ns - now_ns) / 1'000'000 : 0};
+}
+
+std::variant<std::unique_ptr<Cursor>, Failure> tryOnce(const Context& context,
+                                                       const std::shared_ptr<Database>& database,
+                                                       const std::shared_ptr<const Command>& command) {
+    auto leased = database->lease(context);
+    if (auto* failure = std::get_if<Failure>(&leased)) return std::move(*failure);
+    auto cursor = std::make_unique<Cursor>(database, command, std::move(std::get<Lease>(leased)));
+    if (auto failure = cursor->begin(context)) return std::move(*failure);
+    return cursor;
+}
+
+// False when the request ended meanwhile.
+bool pause(const Context& context, std::uint64_t pause_ns) {
+    if (pause_ns == 0) return true;
+    Event never(context.host());
+    (void)never.wait(context, context.host().nowNs() + pause_ns);  // nobody sets it: ends by time or with the request
+    return context.goOn().has_value();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::shared_ptr<Database>& database,
+                                        const howdah_execution& execution) {
+    if (execution.access == HOWDAH_ACCESS_WRITE && database->access() != "read_write") {
+        Error error = Error::refused("database ", database->name(), " is configured for reading only")
+                          .withHint(concat("the operator can set databases.", database->name(), ".access: read_write"));
+        error.rule = "access";
+        return error;
+    }
+    auto made = Command::from(execution, database->config(), untilDeadline(context));
+    if (!made) return std::move(made).error();
+    auto command = std::make_shared<const Command>(std::move(*made));
+
+    RetryBudget& budget = database->retryBudget();
+    budget.noteRequest();
+    bool refreshed = false;
+    for (std::uint32_t tries = 1;; ++tries) {
+        auto tried = tryOnce(context, database, command);
+        if (auto* cursor = std::get_if<std::unique_ptr<Cursor>>(&tried)) return std::move(*cursor);
+        Failure& failure = std::get<Failure>(tried);
+        if (failure.stale && !std::exchange(refreshed, true)) {
+            --tries;  // nothing went wrong but our memory of what is prepared; it is prepared anew, once
+            continue;
+        }
+        auto pause_ns =
+            pauseBeforeRetry(failure, tries, context.host().nowNs(), context.deadlineNs(), database->jitter(), budget);
+        if (!pause_ns || !pause(context, *pause_ns)) return std::move(failure.error);
+    }
+}
+
+}  // namespace howdah::pool

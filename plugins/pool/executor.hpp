@@ -1,0 +1,18 @@
+// Runs a statement: leases, sends, and tries again where that is safe.
+//
+// Threads: the request's.
+// Errors:  whatever the last try met.
+#pragma once
+
+#include <memory>
+
+#include <howdah/abi/sql.h>
+
+#include "cursor.hpp"
+
+namespace howdah::pool {
+
+Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::shared_ptr<Database>& database,
+                                        const howdah_execution& execution);
+
+}  // namespace howdah::pool

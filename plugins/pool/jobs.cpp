@@ -1,0 +1,85 @@
+#include "jobs.hpp"
+
+namespace howdah::pool {
+
+std::uint64_t Jobs::keep(const std::shared_ptr<Job>& job) {
+    std::lock_guard lock(mutex_);
+    waiting_[++last_token_] = job;
+    return last_token_;
+}
+
+std::shared_ptr<Job> Jobs::take(std::uint64_t token, bool to_run) {
+    std::lock_guard lock(mutex_);
+    auto found = waiting_.find(token);
+    if (found == waiting_.end()) return nullptr;
+    auto job = std::move(found->second);
+    waiting_.erase(found);
+    if (to_run) ++running_;
+    return job;
+}
+
+void Jobs::finished() {
+    std::lock_guard lock(mutex_);
+    if (--running_ == 0) idle_.notify_all();
+}
+
+howdah_status Jobs::run(const Context& context, const std::shared_ptr<Job>& job, std::uint64_t deadline_ns) {
+    std::uint64_t token = keep(job);
+    howdah_status status = host_.offload().run(context.raw(), token, HOWDAH_OFFLOAD_BLOCKING, deadline_ns);
+    if (status < 0 && status != HOWDAH_ERROR_TIMEOUT && status != HOWDAH_ERROR_CANCELLED) doDrop(token);
+    return status;
+}
+
+bool Jobs::start(const std::shared_ptr<Job>& job) {
+    std::uint64_t token = keep(job);
+    if (host_.offload().start(host_.raw(), token, HOWDAH_OFFLOAD_BLOCKING) >= 0) return true;
+    doDrop(token);
+    return false;
+}
+
+bool Jobs::spawn(const std::shared_ptr<Job>& job) {
+    std::uint64_t token = keep(job);
+    if (host_.reactor().spawn(host_.raw(), token) >= 0) return true;
+    doDrop(token);
+    return false;
+}
+
+void Jobs::doWork(std::uint64_t token) {
+    auto job = take(token, true);
+    if (!job) return;
+    if (isStopping()) {
+        job->drop();
+    } else {
+        job->work();
+    }
+    job.reset();  // before stop() may return
+    finished();
+}
+
+void Jobs::doTask(Context& context, std::uint64_t token) {
+    auto job = take(token, true);
+    if (!job) return;
+    job->task(context);
+    job.reset();
+    finished();
+}
+
+void Jobs::doDrop(std::uint64_t token) {
+    if (auto job = take(token, false)) job->drop();
+}
+
+void Jobs::stop() {
+    stopping_ = true;
+    std::unordered_map<std::uint64_t, std::shared_ptr<Job>> unbegun;
+    {
+        std::lock_guard lock(mutex_);
+        unbegun.swap(waiting_);
+    }
+    for (auto& [token, job] : unbegun)
+        job->drop();
+    unbegun.clear();
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return running_ == 0; });
+}
+
+}  // namespace howdah::pool

@@ -1,0 +1,66 @@
+#include "parameters.hpp"
+
+#include <charconv>
+#include <cmath>
+
+namespace howdah::pool {
+namespace {
+
+std::string numberText(double number) {
+    if (std::isnan(number)) return "NaN";
+    if (std::isinf(number)) return number < 0 ? "-Infinity" : "Infinity";
+    return concat(number);  // shortest form that reads back as the same number
+}
+
+std::string textOf(const howdah_value& value) {
+    switch (value.type) {
+        case HOWDAH_VALUE_BOOL: return value.integer ? "t" : "f";
+        case HOWDAH_VALUE_INTEGER: return std::to_string(value.integer);
+        case HOWDAH_VALUE_NUMBER: return numberText(value.number);
+        default: return std::string(value.text.data, value.text.size);
+    }
+}
+
+}  // namespace
+
+Result<Parameters> Parameters::from(std::span<const howdah_value> values) {
+    constexpr std::size_t kMost = 65535;  // the protocol counts them in 16 bits
+    if (values.size() > kMost) {
+        return Error::invalidArgument("a statement takes at most ", kMost, " parameters, got ", values.size());
+    }
+    Parameters out;
+    out.texts_.reserve(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const howdah_value& value = values[i];
+        if (value.type > HOWDAH_VALUE_JSON) {
+            return Error::invalidArgument("parameter $", i + 1, " has the unknown type ", value.type);
+        }
+        out.nulls_.push_back(value.type == HOWDAH_VALUE_NULL);
+        out.texts_.push_back(out.nulls_.back() ? std::string{} : textOf(value));
+        if (out.texts_.back().find('\0') != std::string::npos) {
+            return Error::invalidArgument("parameter $", i + 1,
+                                          " holds a NUL character, which PostgreSQL cannot store in text");
+        }
+        out.types_.push_back(value.type_oid);
+        out.typed_ = out.typed_ || value.type_oid != 0;
+    }
+    out.pointAtTexts();
+    return out;
+}
+
+Parameters Parameters::ofTexts(std::vector<std::string> texts) {
+    Parameters out;
+    out.texts_ = std::move(texts);
+    out.nulls_.assign(out.texts_.size(), false);
+    out.types_.assign(out.texts_.size(), 0);
+    out.pointAtTexts();
+    return out;
+}
+
+void Parameters::pointAtTexts() {
+    values_.reserve(texts_.size());
+    for (std::size_t i = 0; i < texts_.size(); ++i)
+        values_.push_back(nulls_[i] ? nullptr : texts_[i].c_str());
+}
+
+}  // namespace howdah::pool

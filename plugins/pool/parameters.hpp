@@ -1,0 +1,45 @@
+// A statement's parameters in PostgreSQL's text format, in the arrays libpq wants.
+//
+// Owns:   the texts; valid as long as the object.
+// Errors: invalid_argument for a text with a NUL character, which PostgreSQL cannot store, or too many parameters.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <libpq-fe.h>
+
+#include <howdah/abi/base.h>
+#include <howdah/result.hpp>
+
+namespace howdah::pool {
+
+class Parameters {
+public:
+    Parameters() = default;
+    Parameters(Parameters&&) = default;  // the pointers go with the texts; a copy's would not
+    Parameters& operator=(Parameters&&) = default;
+
+    static Result<Parameters> from(std::span<const howdah_value> values);
+
+    // For the pool's own statements.
+    static Parameters ofTexts(std::vector<std::string> texts);
+
+    int count() const { return static_cast<int>(values_.size()); }
+    const char* const* values() const { return values_.data(); }
+    const Oid* types() const { return types_.data(); }
+    bool anyTyped() const { return typed_; }
+
+private:
+    void pointAtTexts();
+
+    std::vector<std::string> texts_;
+    std::vector<bool> nulls_;
+    std::vector<const char*> values_;
+    std::vector<Oid> types_;
+    bool typed_ = false;
+};
+
+}  // namespace howdah::pool

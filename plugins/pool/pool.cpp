@@ -1,0 +1,152 @@
+// The plugin: offers howdah.sql/1 over one Database for each configured one.
+//
+// Threads: as plugin.hpp says; the map of databases does not change after start().
+// Owns:    the databases; every cursor from execute() to close().
+#include <map>
+
+#include <howdah/plugin.hpp>
+
+#include "executor.hpp"
+#include "report.hpp"
+
+namespace howdah::pool {
+namespace {
+
+class Pool final : public Plugin {
+public:
+    Result<void> configure(const Json& section) override {
+        auto config = Config::parse(section);
+        if (!config) return config.error();
+        config_ = *config;
+        return {};
+    }
+
+    Result<void> start(Offer& offer) override {
+        jobs_ = std::make_unique<Jobs>(host());
+        howdah_str text{};
+        const Context& context = offer.context();
+        auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text));
+        if (!listed) return listed;
+        auto source = offer.acquire<howdah_source_v1>(HOWDAH_SOURCE_1);
+        if (!source) return source.error();
+        for (const Json& entry : Json::parse(fromAbi(text))) {
+            DatabaseSource from{entry.value("name", ""), entry.value("access", "restricted"), entry.value("dsn", "")};
+            if (entry.contains("source")) {
+                if (!*source) {
+                    return Error::invalidArgument("database ", from.name, " comes from plugin ",
+                                                  entry.value("source", ""), ", which is not enabled")
+                        .withHint("add it to plugins");
+                }
+                from.source = source->table;
+                from.source_self = source->self;
+            }
+            std::string name = from.name;
+            databases_[name] = std::make_shared<Database>(host(), *jobs_, config_, std::move(from));
+        }
+        return {};
+    }
+
+    void stop() override {
+        for (auto& [name, database] : databases_)
+            database->stop();
+        if (jobs_) jobs_->stop();
+        databases_.clear();
+    }
+
+    void task(Context& context, std::uint64_t token) override { jobs_->doTask(context, token); }
+    void work(std::uint64_t token) override { jobs_->doWork(token); }
+    void drop(std::uint64_t token) override { jobs_->doDrop(token); }
+
+    Result<Json> report(Context& context) override {
+        Json report{{"checks", Json::array()}, {"databases", Json::array()}};
+        for (auto& [name, database] : databases_)
+            reportDatabase(context, database, report);
+        report["status"] = worstStatus(report["checks"]);
+        return report;
+    }
+
+    const void* interface(std::string_view id) override;
+
+    Result<std::shared_ptr<Database>> find(std::string_view name) const {
+        auto found = databases_.find(name);
+        if (found != databases_.end()) return found->second;
+        std::string names;
+        for (const auto& [known, database] : databases_)
+            names += (names.empty() ? "" : ", ") + known;
+        return Error::notFound("unknown database ", name, ", configured are: ", names.empty() ? "none" : names);
+    }
+
+private:
+    Config config_;
+    std::unique_ptr<Jobs> jobs_;
+    std::map<std::string, std::shared_ptr<Database>, std::less<>> databases_;
+};
+
+// howdah.sql/1. A cursor's number is its address: the kernel alone calls this, between execute and close.
+Pool& poolOf(void* self) {
+    return *static_cast<Pool*>(static_cast<Plugin*>(self));
+}
+Cursor& cursorOf(std::uint64_t number) {
+    return *reinterpret_cast<Cursor*>(static_cast<std::uintptr_t>(number));
+}
+
+howdah_status sqlExecute(void* self, howdah_ctx* ctx, const howdah_execution* execution, std::uint64_t* out) noexcept {
+    return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        Pool& pool = poolOf(self);
+        auto database = pool.find(fromAbi(execution->database));
+        if (!database) return database.error();
+        auto cursor = execute(Context(pool.host(), ctx), *database, *execution);
+        if (!cursor) return std::move(cursor).error();
+        *out = reinterpret_cast<std::uintptr_t>(cursor->release());
+        return {};
+    });
+}
+
+howdah_status sqlColumns(void*, howdah_ctx*, std::uint64_t cursor, const howdah_column** columns,
+                         std::uint64_t* count) noexcept {
+    const auto& known = cursorOf(cursor).columns();
+    *columns = known.data();
+    *count = known.size();
+    return HOWDAH_OK;
+}
+
+howdah_status sqlNext(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_batch* batch) noexcept {
+    bool has_rows = false;
+    howdah_status status = PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        Cursor::Next next = cursorOf(cursor).next(Context(poolOf(self).host(), ctx));
+        if (next.failure) return std::move(next.failure->error);
+        has_rows = next.batch.has_value();
+        if (has_rows) *batch = *next.batch;
+        return {};
+    });
+    return status < 0 ? status : has_rows ? 1 : 0;
+}
+
+howdah_status sqlTrailer(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_trailer* trailer) noexcept {
+    return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        if (!cursorOf(cursor).isAtEnd()) return Error::internal("the trailer comes after the last row");
+        *trailer = cursorOf(cursor).trailer();
+        return {};
+    });
+}
+
+void sqlClose(void*, howdah_ctx*, std::uint64_t number) noexcept {
+    std::unique_ptr<Cursor> cursor(&cursorOf(number));
+    try {
+        cursor->close();
+    } catch (const std::exception&) {
+        cursor.reset();  // no memory to hand the connection over: ending the lease closes it, which is as good
+    }
+}
+
+constexpr howdah_sql_v1 kSql{sizeof(howdah_sql_v1), 0, &sqlExecute, &sqlColumns, &sqlNext, &sqlTrailer, &sqlClose};
+
+const void* Pool::interface(std::string_view id) {
+    return id == HOWDAH_SQL_1 ? &kSql : nullptr;
+}
+
+}  // namespace
+}  // namespace howdah::pool
+
+using PoolPlugin = howdah::pool::Pool;
+HOWDAH_PLUGIN(PoolPlugin)

@@ -1,0 +1,134 @@
+#include "report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <howdah/rows.hpp>
+
+#include "executor.hpp"
+
+namespace howdah::pool {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kRoleSql =
+    "select pg_catalog.current_setting('server_version') as server_version, current_user as role, "
+    "r.rolsuper as superuser, r.rolbypassrls as bypassrls, r.rolcreatedb as createdb, r.rolcreaterole as createrole, "
+    "r.rolreplication as replication, "
+    "pg_catalog.pg_has_role(r.oid, 'pg_read_server_files', 'member') as pg_read_server_files, "
+    "pg_catalog.pg_has_role(r.oid, 'pg_write_server_files', 'member') as pg_write_server_files, "
+    "pg_catalog.pg_has_role(r.oid, 'pg_execute_server_program', 'member') as pg_execute_server_program, "
+    "pg_catalog.pg_is_in_recovery() as standby, "
+    "coalesce((select s.ssl from pg_catalog.pg_stat_ssl s where s.pid = pg_catalog.pg_backend_pid()), false) as tls "
+    "from pg_catalog.pg_roles r where r.rolname = current_user";
+
+constexpr std::array<std::string_view, 5> kDangerous{"superuser", "bypassrls", "pg_read_server_files",
+                                                     "pg_write_server_files", "pg_execute_server_program"};
+
+using Fields = std::map<std::string, std::string, std::less<>>;
+
+// The one row of a statement of our own, by column name.
+Result<Fields> askOneRow(const Context& context, const std::shared_ptr<Database>& database, std::string_view sql) {
+    howdah_execution execution{};
+    execution.struct_size = sizeof execution;
+    execution.access = HOWDAH_ACCESS_READ;
+    execution.sql = toAbi(sql);
+    auto cursor = execute(context, database, execution);
+    if (!cursor) return std::move(cursor).error();
+    Cursor::Next next = (*cursor)->next(context);
+    if (next.failure) return std::move(next.failure->error);
+    if (!next.batch) return Error::internal("the server told nothing about the role ", database->name(), " uses");
+    const auto& columns = (*cursor)->columns();
+    BatchReader reader(*next.batch, columns.size());
+    reader.next();
+    Fields fields;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        fields[std::string(fromAbi(columns[i].name))] = std::string(reader.cells()[i].text());
+    }
+    return fields;
+}
+
+Json check(std::string name, std::string_view status, std::string text, std::string_view remedy = {}) {
+    Json made{{"name", std::move(name)}, {"status", status}, {"text", std::move(text)}};
+    if (!remedy.empty()) made["remedy"] = remedy;
+    return made;
+}
+
+void describeSource(const Context& context, const Database& database, Json& entry, Json& checks) {
+    auto dsn = database.resolveDsn(context);
+    if (!dsn) return;  // the probe below says why
+    entry["source"] = dsn->label;
+    for (std::string_view keyword : {"host", "port", "dbname", "user", "sslmode"}) {
+        if (!dsn->value(keyword).empty()) entry[std::string(keyword)] = dsn->value(keyword);
+    }
+    entry["password"] = dsn->value("password").empty() ? "not in the dsn" : "given, not shown";
+    bool transaction = effectivePooler(database.config().pooler, *dsn) == Pooler::transaction;
+    entry["pooler"] = transaction ? "transaction" : "none";
+    if (dsn->stripped.empty()) return;
+    std::string names;
+    for (const auto& name : dsn->stripped)
+        names += (names.empty() ? "" : ", ") + name;
+    checks.push_back(check(concat(database.name(), ": dsn parameters"), "warn",
+                           concat("left out, libpq does not know: ", names), "take them out of the dsn"));
+}
+
+void judgeRole(const Database& database, const Fields& fields, Json& entry, Json& checks) {
+    std::string powers;
+    for (const auto& [name, value] : fields) {
+        bool is_text = name == "server_version" || name == "role";
+        entry[name] = is_text ? Json(value) : Json(value == "t");
+        bool dangerous = std::find(kDangerous.begin(), kDangerous.end(), name) != kDangerous.end();
+        if (dangerous && value == "t") powers += (powers.empty() ? "" : ", ") + name;
+    }
+    std::string name = concat(database.name(), ": role");
+    const std::string& role = fields.find("role")->second;
+    if (powers.empty()) {
+        checks.push_back(check(name, "ok", concat("role ", role, " has no right that passes a READ ONLY transaction")));
+    } else if (database.access() == "restricted") {
+        checks.push_back(check(name, "warn",
+                               concat("access is restricted, but role ", role, " is ", powers,
+                                      ": if a statement ever passed the guard, nothing behind it would stop it"),
+                               "use a role of its own with only SELECT on what it may read"));
+    } else {
+        checks.push_back(check(name, "warn", concat("role ", role, " is ", powers), "use a role with fewer rights"));
+    }
+}
+
+}  // namespace
+
+void reportDatabase(const Context& context, const std::shared_ptr<Database>& database, Json& report) {
+    Json entry{{"name", database->name()}, {"access", database->access()}};
+    Json& checks = report["checks"];
+    describeSource(context, *database, entry, checks);
+
+    auto fields = askOneRow(context, database, kRoleSql);
+    entry["reachable"] = fields.has_value();
+    std::string name = concat(database->name(), ": connection");
+    if (fields) {
+        checks.push_back(check(name, "ok", concat("answers, PostgreSQL ", fields->find("server_version")->second)));
+        judgeRole(*database, *fields, entry, checks);
+    } else {
+        checks.push_back(check(name, "fail", fields.error().message, fields.error().hint));
+    }
+    Database::Figures figures = database->figures();
+    entry["connections"] = {{"open", figures.open},
+                            {"idle", figures.idle},
+                            {"waiting", figures.waiting},
+                            {"max", database->config().connections_max}};
+    entry["breaker"] = figures.breaker_open ? "open" : "closed";
+    if (!figures.last_error.empty()) entry["last_error"] = figures.last_error;
+    report["databases"].push_back(std::move(entry));
+}
+
+std::string worstStatus(const Json& checks) {
+    std::string worst = "ok";
+    for (const Json& entry : checks) {
+        if (entry["status"] == "fail") return "fail";
+        if (entry["status"] == "warn") worst = "warn";
+    }
+    return worst;
+}
+
+}  // namespace howdah::pool

@@ -1,0 +1,44 @@
+#include "statement_text.hpp"
+
+#include <algorithm>
+
+namespace howdah::pool {
+namespace {
+
+constexpr std::string_view kPrefix = "select * from (\n";  // ASCII: bytes are characters
+
+std::uint32_t characters(std::string_view utf8) {
+    auto starts = std::count_if(utf8.begin(), utf8.end(), [](char byte) { return (byte & 0xC0) != 0x80; });
+    return static_cast<std::uint32_t>(starts);
+}
+
+}  // namespace
+
+StatementText::StatementText(std::string_view sql, const howdah_facts* facts, std::uint64_t rows_max) {
+    bool fits = facts && (facts->flags & HOWDAH_FACT_WRAPPABLE) && facts->body_begin < facts->body_end &&
+                facts->body_end <= sql.size();
+    if (!fits) {
+        text_ = sql;
+        return;
+    }
+    std::string_view body = sql.substr(facts->body_begin, facts->body_end - facts->body_begin);
+    std::string limit = std::to_string(rows_max + 1);  // one more tells "exactly at the limit" from "cut"
+    constexpr std::string_view kSuffix =
+        "\n) q limit ";  // on a line of its own: a comment at the body's end ends there
+    text_.reserve(kPrefix.size() + body.size() + kSuffix.size() + limit.size());
+    text_.append(kPrefix).append(body).append(kSuffix).append(limit);
+    bounded_ = true;
+    body_start_ = characters(sql.substr(0, facts->body_begin));
+    body_bytes_ = body.size();
+}
+
+std::uint32_t StatementText::callersPosition(std::uint32_t sent) const {
+    if (!bounded_ || sent == 0) return sent;
+    if (sent <= kPrefix.size()) return 0;
+    auto in_body = sent - static_cast<std::uint32_t>(kPrefix.size());
+    std::uint32_t body_characters = characters(std::string_view(text_).substr(kPrefix.size(), body_bytes_));
+    // Behind the body stands our own text: the server missed something at the body's end.
+    return body_start_ + std::min(in_body, body_characters + 1);
+}
+
+}  // namespace howdah::pool

@@ -1,0 +1,391 @@
+// A kernel small enough for a unit test. It loads one plugin in this process and gives it what a kernel gives: contexts
+// with deadline and cancellation, log, services, databases, sockets, events, tasks and workers. Calls block the thread
+// that makes them instead of parking a fiber, as with `run: worker`; "shards" are numbers a test gives its threads.
+//
+//     howdah::test::FakeHost host;
+//     host.databases = R"([{"name":"main","access":"restricted","dsn":"postgresql:///test"}])";
+//     host.loadFile("build/plugins/pool/pool.so");        // or host.load(&howdah_plugin_v1) when linked in
+//     REQUIRE(host.start("{}") == "");                    // the section of the configuration
+//     howdah::test::FakeCall call(host, 2s);              // one request with a deadline
+//     table->execute(self, call.ctx(), ...);              // call.error() tells why something failed
+//
+// An interface a test wants to answer itself (howdah.query/1, howdah.call/1, howdah.rows/1) is put into `interfaces`,
+// a service of another plugin into `services`, both before start().
+//
+// Threads: FakeHost any, as the kernel; a FakeCall on the thread that made it, except cancel().
+// Owns:    the plugin from load() until stop() or its own end; every thread the plugin's tasks and work run on.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <dlfcn.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <howdah/abi/plugin.h>
+#include <howdah/abi/runtime.h>
+#include <howdah/host.hpp>
+#include <howdah/result.hpp>
+
+namespace howdah::test {
+class FakeHost;
+}
+
+// What the kernel keeps for one request; opaque to plugins.
+struct howdah_ctx {
+    explicit howdah_ctx(howdah::test::FakeHost& its_host) : host(&its_host), cancel_signal(eventfd(0, EFD_CLOEXEC)) {}
+    howdah_ctx(const howdah_ctx&) = delete;
+    howdah_ctx& operator=(const howdah_ctx&) = delete;
+    ~howdah_ctx() { close(cancel_signal); }
+
+    howdah::test::FakeHost* host;
+    std::uint64_t deadline_ns = UINT64_MAX;
+    std::uint32_t shard = 0;
+    std::atomic<bool> cancelled{false};
+    int cancel_signal;  // readable once cancelled, for poll()
+    howdah::Error error;
+    std::vector<std::unique_ptr<unsigned char[]>> arena;
+};
+
+namespace howdah::test {
+
+inline std::uint64_t monotonicNs() {
+    auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+}
+
+class FakeHost {
+public:
+    // --- set before start()
+    std::string databases = "[]";
+    std::string state_folder = "/tmp";
+    std::string plugin_folder = "/tmp";
+    std::uint32_t shard_count = 1;
+    std::uint32_t workers_max = 8;
+    std::map<std::string, const void*, std::less<>> interfaces;
+    std::map<std::string, std::pair<const void*, void*>, std::less<>> services;
+
+    FakeHost() { raw_ = {sizeof raw_, HOWDAH_ABI_MAJOR, HOWDAH_ABI_MINOR, this, &getInterface}; }
+    FakeHost(const FakeHost&) = delete;
+    FakeHost& operator=(const FakeHost&) = delete;
+    ~FakeHost() { stop(); }
+
+    // --- lifecycle; texts are "" or what went wrong
+    std::string load(const howdah_entry_v1* entry) {
+        plugin_ = entry->create(&raw_);
+        return plugin_ ? "" : "create() gave no plugin";
+    }
+    // The library stays mapped, as code of it may still stand on a thread's stack when its last call returns.
+    std::string loadFile(const std::string& path) {
+        void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+        if (!library) return dlerror();
+        auto* entry = static_cast<const howdah_entry_v1*>(dlsym(library, HOWDAH_ENTRY_SYMBOL));
+        return entry ? load(entry) : "no symbol " HOWDAH_ENTRY_SYMBOL;
+    }
+    std::string start(std::string_view section) {
+        howdah_ctx ctx(*this);
+        jobs_ = plugin<howdah_jobs_v1>(HOWDAH_JOBS_1);
+        if (plugin_->configure(plugin_->self, &ctx, toAbi(section)) < 0) return ctx.error.message;
+        if (plugin_->start(plugin_->self, &ctx) < 0) return ctx.error.message;
+        return "";
+    }
+    void stop() {
+        if (!plugin_) return;
+        cancelTasks();
+        plugin_->stop(plugin_->self);
+        joinAll();
+        plugin_->destroy(plugin_->self);
+        plugin_ = nullptr;
+    }
+
+    // --- what a test looks at
+    void* self() const { return plugin_->self; }
+    template <typename Table>
+    const Table* plugin(const char* id) const {
+        return static_cast<const Table*>(plugin_->get_interface(plugin_->self, id));
+    }
+    const howdah_host* raw() const { return &raw_; }
+    std::vector<std::string> logLines() {
+        std::lock_guard lock(mutex_);
+        return log_;
+    }
+
+private:
+    struct Event {
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool set = false;
+    };
+    struct Work {  // shared with a waiter that may leave early
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool done = false;
+    };
+
+    static FakeHost& of(const howdah_host* host) { return *static_cast<FakeHost*>(host->self); }
+    static howdah_status failWith(howdah_ctx* ctx, Error error) {
+        ctx->error = std::move(error);
+        return static_cast<howdah_status>(ctx->error.code);
+    }
+    static howdah_status over(howdah_ctx* ctx) {
+        if (ctx->cancelled) return failWith(ctx, Error::cancelled("the request was cancelled"));
+        if (monotonicNs() >= ctx->deadline_ns) return failWith(ctx, Error::timeout("the deadline has passed"));
+        return HOWDAH_OK;
+    }
+    static int pollMs(std::uint64_t until_ns) {
+        if (until_ns == UINT64_MAX) return -1;
+        std::uint64_t now = monotonicNs();
+        return until_ns <= now ? 0
+                               : static_cast<int>(std::min<std::uint64_t>((until_ns - now) / 1'000'000 + 1, 60'000));
+    }
+
+    void addThread(std::thread thread) {
+        std::lock_guard lock(mutex_);
+        threads_.push_back(std::move(thread));
+    }
+    void cancelTasks() {
+        std::lock_guard lock(mutex_);
+        stopping_ = true;
+        for (auto& task : tasks_)
+            cancel(*task);
+    }
+    void joinAll() {
+        for (;;) {
+            std::vector<std::thread> ended;
+            {
+                std::lock_guard lock(mutex_);
+                ended.swap(threads_);
+            }
+            if (ended.empty()) return;
+            for (auto& thread : ended)
+                thread.join();
+        }
+    }
+
+public:
+    static void cancel(howdah_ctx& ctx) {
+        ctx.cancelled = true;
+        std::uint64_t one = 1;
+        if (write(ctx.cancel_signal, &one, sizeof one) < 0) std::abort();
+    }
+
+private:
+    // --- howdah.context/1
+    static howdah_status fail(howdah_ctx* ctx, const howdah_error* error) { return failWith(ctx, fromAbi(*error)); }
+    static void lastError(howdah_ctx* ctx, howdah_error* out) { *out = toAbi(ctx->error); }
+    static void* alloc(howdah_ctx* ctx, std::uint64_t size) {
+        ctx->arena.push_back(std::make_unique<unsigned char[]>(size + 1));
+        return ctx->arena.back().get();
+    }
+    static howdah_status status(howdah_ctx* ctx) {
+        if (ctx->cancelled) return HOWDAH_ERROR_CANCELLED;
+        return monotonicNs() >= ctx->deadline_ns ? HOWDAH_ERROR_TIMEOUT : HOWDAH_OK;
+    }
+    static std::uint64_t deadlineNs(howdah_ctx* ctx) { return ctx->deadline_ns; }
+    static std::uint64_t nowNs(const howdah_host*) { return monotonicNs(); }
+
+    // --- howdah.log/1, howdah.services/1, howdah.kernel/1
+    static void writeLog(const howdah_host* host, std::int32_t, howdah_str line) {
+        std::lock_guard lock(of(host).mutex_);
+        of(host).log_.emplace_back(fromAbi(line));
+    }
+    static howdah_status acquire(const howdah_host* host, howdah_ctx* ctx, howdah_str id, const void** table,
+                                 void** self) {
+        auto found = of(host).services.find(fromAbi(id));
+        if (found == of(host).services.end()) return failWith(ctx, Error::notFound("no service ", fromAbi(id)));
+        *table = found->second.first;
+        *self = found->second.second;
+        return HOWDAH_OK;
+    }
+    static howdah_status listDatabases(const howdah_host* host, howdah_ctx*, howdah_str* json) {
+        *json = toAbi(of(host).databases);
+        return HOWDAH_OK;
+    }
+    static howdah_status path(const howdah_host* host, howdah_ctx*, std::uint32_t which, howdah_str* out) {
+        *out = toAbi(which == HOWDAH_PATH_STATE ? of(host).state_folder : of(host).plugin_folder);
+        return HOWDAH_OK;
+    }
+    static howdah_status describe(const howdah_host*, howdah_ctx*, howdah_str* json) {
+        *json = {"{}", 2};
+        return HOWDAH_OK;
+    }
+
+    // --- howdah.reactor/1. A socket's handle is descriptor + 1.
+    static std::uint32_t shard(howdah_ctx* ctx) { return ctx->shard; }
+    static std::uint32_t shardCount(const howdah_host* host) { return of(host).shard_count; }
+    static howdah_status socketAdopt(howdah_ctx* ctx, std::int32_t descriptor, std::uint64_t* socket) {
+        if (descriptor < 0) return failWith(ctx, Error::invalidArgument("no descriptor"));
+        *socket = static_cast<std::uint64_t>(descriptor) + 1;
+        return HOWDAH_OK;
+    }
+    static howdah_status socketWait(howdah_ctx* ctx, std::uint64_t socket, std::uint32_t mask, std::uint64_t until_ns) {
+        std::uint64_t limit = std::min(until_ns, ctx->deadline_ns);
+        auto events =
+            static_cast<short>((mask & HOWDAH_READABLE ? POLLIN : 0) | (mask & HOWDAH_WRITABLE ? POLLOUT : 0));
+        for (;;) {
+            if (ctx->cancelled) return over(ctx);
+            pollfd watched[2] = {{static_cast<int>(socket - 1), events, 0}, {ctx->cancel_signal, POLLIN, 0}};
+            int ready = poll(watched, 2, pollMs(limit));
+            if (ready > 0 && watched[0].revents) {
+                bool failed = (watched[0].revents & (POLLERR | POLLHUP)) != 0;
+                std::uint32_t bits = (watched[0].revents & POLLIN ? HOWDAH_READABLE : 0u) |
+                                     (watched[0].revents & POLLOUT ? HOWDAH_WRITABLE : 0u);
+                return static_cast<howdah_status>(failed ? mask : bits);
+            }
+            if (monotonicNs() >= limit) return failWith(ctx, Error::timeout("the wait for a socket timed out"));
+        }
+    }
+    static void socketRelease(const howdah_host*, std::uint64_t) {}
+
+    static howdah_status eventCreate(const howdah_host*, std::uint64_t* event) {
+        *event = reinterpret_cast<std::uintptr_t>(new Event);
+        return HOWDAH_OK;
+    }
+    static howdah_status eventWait(howdah_ctx* ctx, std::uint64_t handle, std::uint64_t until_ns) {
+        Event& event = *reinterpret_cast<Event*>(static_cast<std::uintptr_t>(handle));
+        std::uint64_t limit = std::min(until_ns, ctx->deadline_ns);
+        std::unique_lock lock(event.mutex);
+        for (;;) {
+            if (std::exchange(event.set, false)) return HOWDAH_OK;
+            if (ctx->cancelled) return over(ctx);
+            std::uint64_t now = monotonicNs();
+            if (now >= limit) return failWith(ctx, Error::timeout("the wait for an event timed out"));
+            // A cancel has no way to this condition: it is looked for every few milliseconds.
+            event.changed.wait_for(lock, std::chrono::nanoseconds(std::min<std::uint64_t>(limit - now, 5'000'000)));
+        }
+    }
+    static void eventSet(const howdah_host*, std::uint64_t handle) {
+        Event& event = *reinterpret_cast<Event*>(static_cast<std::uintptr_t>(handle));
+        std::lock_guard lock(event.mutex);
+        event.set = true;
+        event.changed.notify_one();
+    }
+    static void eventDestroy(const howdah_host*, std::uint64_t handle) {
+        delete reinterpret_cast<Event*>(static_cast<std::uintptr_t>(handle));
+    }
+    static howdah_status spawn(const howdah_host* raw, std::uint64_t token) {
+        FakeHost& host = of(raw);
+        auto ctx = std::make_shared<howdah_ctx>(host);
+        {
+            std::lock_guard lock(host.mutex_);
+            if (host.stopping_) return HOWDAH_ERROR_UNAVAILABLE;
+            host.tasks_.push_back(ctx);
+        }
+        host.addThread(std::thread([&host, ctx, token] {
+            host.jobs_->task(host.plugin_->self, ctx.get(), token);
+            std::lock_guard lock(host.mutex_);
+            std::erase(host.tasks_, ctx);
+        }));
+        return HOWDAH_OK;
+    }
+
+    // --- howdah.offload/1: a thread for each piece of work, workers_max at once
+    bool takeWorker() {
+        std::lock_guard lock(mutex_);
+        if (stopping_ || workers_ >= workers_max) return false;
+        ++workers_;
+        return true;
+    }
+    std::shared_ptr<Work> begin(std::uint64_t token) {
+        auto work = std::make_shared<Work>();
+        addThread(std::thread([this, work, token] {
+            jobs_->work(plugin_->self, token);
+            {
+                std::lock_guard lock(mutex_);
+                --workers_;
+            }
+            std::lock_guard lock(work->mutex);
+            work->done = true;
+            work->changed.notify_all();
+        }));
+        return work;
+    }
+    static howdah_status run(howdah_ctx* ctx, std::uint64_t token, std::uint32_t, std::uint64_t until_ns) {
+        FakeHost& host = *ctx->host;
+        if (!host.takeWorker()) {
+            host.jobs_->drop(host.plugin_->self, token);
+            return failWith(ctx, Error::unavailable("all ", host.workers_max, " workers are busy"));
+        }
+        auto work = host.begin(token);
+        std::uint64_t limit = std::min(until_ns, ctx->deadline_ns);
+        std::unique_lock lock(work->mutex);
+        for (;;) {
+            if (work->done) return HOWDAH_OK;
+            if (ctx->cancelled) return over(ctx);
+            std::uint64_t now = monotonicNs();
+            if (now >= limit) return failWith(ctx, Error::timeout("the wait for a worker's work timed out"));
+            work->changed.wait_for(lock, std::chrono::nanoseconds(std::min<std::uint64_t>(limit - now, 5'000'000)));
+        }
+    }
+    static howdah_status startWork(const howdah_host* raw, std::uint64_t token, std::uint32_t) {
+        if (!of(raw).takeWorker()) return HOWDAH_ERROR_UNAVAILABLE;
+        of(raw).begin(token);
+        return HOWDAH_OK;
+    }
+
+    static const void* getInterface(const howdah_host* host, const char* id) {
+        static constexpr howdah_context_v1 kContext{sizeof kContext, 0,       &fail,       &lastError,
+                                                    &alloc,          &status, &deadlineNs, &nowNs};
+        static constexpr howdah_log_v1 kLog{sizeof kLog, 0, &writeLog};
+        static constexpr howdah_services_v1 kServices{sizeof kServices, 0, &acquire};
+        static constexpr howdah_kernel_v1 kKernel{sizeof kKernel, 0, &listDatabases, &path, &describe};
+        static constexpr howdah_reactor_v1 kReactor{sizeof kReactor, 0,           &shard,         &shardCount,
+                                                    &socketAdopt,    &socketWait, &socketRelease, &eventCreate,
+                                                    &eventWait,      &eventSet,   &eventDestroy,  &spawn};
+        static constexpr howdah_offload_v1 kOffload{sizeof kOffload, 0, &run, &startWork};
+        std::string_view name{id};
+        auto own = of(host).interfaces.find(name);
+        if (own != of(host).interfaces.end()) return own->second;
+        if (name == HOWDAH_CONTEXT_1) return &kContext;
+        if (name == HOWDAH_LOG_1) return &kLog;
+        if (name == HOWDAH_SERVICES_1) return &kServices;
+        if (name == HOWDAH_KERNEL_1) return &kKernel;
+        if (name == HOWDAH_REACTOR_1) return &kReactor;
+        if (name == HOWDAH_OFFLOAD_1) return &kOffload;
+        return nullptr;
+    }
+
+    howdah_host raw_{};
+    const howdah_plugin* plugin_ = nullptr;
+    const howdah_jobs_v1* jobs_ = nullptr;
+    std::mutex mutex_;
+    std::vector<std::string> log_;
+    std::vector<std::shared_ptr<howdah_ctx>> tasks_;
+    std::vector<std::thread> threads_;
+    std::uint32_t workers_ = 0;
+    bool stopping_ = false;
+};
+
+// One request.
+class FakeCall {
+public:
+    explicit FakeCall(FakeHost& host, std::chrono::milliseconds time = std::chrono::seconds(30),
+                      std::uint32_t shard = 0)
+        : ctx_(host) {
+        ctx_.deadline_ns = monotonicNs() + static_cast<std::uint64_t>(time.count()) * 1'000'000;
+        ctx_.shard = shard;
+    }
+    howdah_ctx* ctx() { return &ctx_; }
+    const Error& error() const { return ctx_.error; }
+    void cancel() { FakeHost::cancel(ctx_); }  // from any thread
+
+private:
+    howdah_ctx ctx_;
+};
+
+}  // namespace howdah::test

@@ -1,0 +1,192 @@
+// What a statement gives: values, parameters, settings, errors, writes, the statement cache.
+#include "pool_fixture.hpp"
+
+using namespace howdah;
+using namespace howdah::test;
+
+TEST_CASE("pool: values come in PostgreSQL's text form, NULL apart from the empty text") {
+    PoolFixture pool;
+    Answer answer =
+        pool.run({"select 1 as n, null::text as t, '' as e, 0.1::float8, '1 day'::interval, "
+                  "date '2024-02-29', true, 'x' as n"});
+    REQUIRE(answer.status == 0);
+    CHECK(answer.columns == std::vector<std::string>{"n", "t", "e", "float8", "interval", "date", "bool", "n"});
+    CHECK(answer.rows[0][0] == "1");
+    CHECK_FALSE(answer.rows[0][1]);
+    CHECK(answer.rows[0][2] == "");
+    CHECK(answer.rows[0][3] == "0.1");
+    CHECK(answer.rows[0][4] == "1 day");
+    CHECK(answer.rows[0][5] == "2024-02-29");
+    CHECK(answer.rows[0][6] == "t");
+    CHECK(answer.tag == "SELECT 1");
+    CHECK(answer.affected_rows == -1);
+}
+
+TEST_CASE("pool: the session pins what answers look like, whatever the role prefers") {
+    cluster().admin("alter role postgres set datestyle = 'German'; alter role postgres set extra_float_digits = -10");
+    PoolFixture pool;
+    CHECK(pool.run({"select date '2024-02-29'::text || ' ' || (0.1::float8 + 0.2)::text"}).value() ==
+          "2024-02-29 0.30000000000000004");
+    cluster().admin("alter role postgres reset all");
+}
+
+TEST_CASE("pool: parameters are bound, typed by the server") {
+    PoolFixture pool;
+    CHECK(pool.run({"select $1::int + 1", {41}}).value() == "42");
+    CHECK(pool.run({"select $1::bool and $2 = 'x'", {true, "x"}}).value() == "t");
+    CHECK(pool.run({"select $1::float8", {0.1}}).value() == "0.1");
+    CHECK(pool.run({"select $1::jsonb->1", {Value::json("[1,{\"a\":2}]")}}).value() == "{\"a\": 2}");
+    CHECK(pool.run({"select $1::text is null", {nullptr}}).value() == "t");
+    CHECK(pool.run({"select $1", {"'; drop table x --"}}).value() == "'; drop table x --");
+    Answer bad = pool.run({"select $1::int", {"abc"}});
+    CHECK(bad.error.sqlstate == "22P02");
+}
+
+TEST_CASE("pool: a typed parameter and the same text untyped are two prepared statements") {
+    PoolFixture pool;
+    howdah_value typed{};
+    typed.type = HOWDAH_VALUE_TEXT;
+    typed.type_oid = 23;
+    typed.text = {"5", 1};
+    CHECK(pool.run({"select pg_typeof($1)::text", {Value(typed)}}).value() == "integer");
+    CHECK(pool.run({"select pg_typeof($1)::text", {"5"}}).status < 0);  // the server cannot tell
+    CHECK(pool.run({"select pg_typeof($1)::text", {Value(typed)}}).value() == "integer");
+}
+
+TEST_CASE("pool: settings hold for the one transaction") {
+    PoolFixture pool(R"({"connections_max":1})");
+    Ask ask{"select current_setting('search_path') || current_setting('app.tenant')"};
+    ask.settings = {{"search_path", "pg_catalog"}, {"app.tenant", "t1"}};
+    CHECK(pool.run(ask).value() == "pg_catalogt1");
+    CHECK(pool.run({"select coalesce(current_setting('app.tenant', true), '') || current_setting('search_path')"})
+              .value() == "\"$user\", public");
+    Ask bad{"select 1"};
+    bad.settings = {{"no_such_setting", "1"}};
+    Answer refused = pool.run(bad);
+    CHECK(refused.error.sqlstate == "42704");  // the statement itself was skipped
+}
+
+TEST_CASE("pool: an error keeps SQLSTATE and hint, and its position is in the caller's text") {
+    PoolFixture pool;
+    for (bool wrappable : {false, true}) {
+        Answer answer = pool.run({.sql = "select 'é', nmae from pg_class", .wrappable = wrappable});
+        REQUIRE(answer.status == HOWDAH_ERROR_DATABASE);
+        CHECK(answer.error.sqlstate == "42703");
+        CHECK(answer.error.position == 13);
+    }
+    CHECK(pool.run({"select 1"}).value() == "1");
+    CHECK(pool.run({""}).error.code == Code::invalid_argument);
+    CHECK(pool.run({"copy pg_class to stdout"}).error.code == Code::invalid_argument);
+    CHECK(pool.run({std::string_view("select 1\0", 9)}).error.code == Code::invalid_argument);
+    CHECK(pool.run({"select 2"}).value() == "2");
+}
+
+TEST_CASE("pool: a read cannot write and leaves nothing behind") {
+    PoolFixture pool(R"({"connections_max":1})");
+    cluster().admin("drop table if exists r; create table r(x int)");
+    Answer answer = pool.run({"insert into r values (1)"});
+    CHECK(answer.error.sqlstate == "25006");
+    CHECK(pool.run({"commit"}).status == 0);
+    CHECK(pool.run({"insert into r values (1)"}).error.sqlstate == "25006");
+    CHECK(pool.run({"select set_config('statement_timeout', '1', false)"}).status == 0);
+    CHECK(pool.run({"show statement_timeout"}).value() == "30s");
+}
+
+TEST_CASE("pool: a write is committed and counted; where only reading is allowed it is refused") {
+    PoolFixture pool;
+    Ask create{"create table w(x int unique deferrable initially deferred)"};
+    create.access = HOWDAH_ACCESS_WRITE;
+    cluster().admin("drop table if exists w");
+    CHECK(pool.run(create).status == 0);
+    Ask insert{"insert into w select generate_series(1, 3) returning x"};
+    insert.access = HOWDAH_ACCESS_WRITE;
+    Answer answer = pool.run(insert);
+    REQUIRE(answer.status == 0);
+    CHECK(answer.rows.size() == 3);
+    CHECK(answer.affected_rows == 3);
+    CHECK(answer.tag == "INSERT 0 3");
+    CHECK(cluster().admin("select count(*) from w") == "3");
+    Answer late = pool.run(insert);  // the constraint speaks at COMMIT only
+    CHECK(late.error.sqlstate == "23505");
+    CHECK(cluster().admin("select count(*) from w") == "3");
+    insert.rows_max = 1;  // truncating what is shown must not undo what was done
+    cluster().admin("truncate w");
+    Answer cut = pool.run(insert);
+    CHECK(cut.rows.size() == 1);
+    CHECK(cut.truncated == HOWDAH_TRUNCATED_ROWS);
+    CHECK(cluster().admin("select count(*) from w") == "3");
+
+    PoolFixture restricted("{}", cluster().dsn(), "restricted");
+    Answer refused = restricted.run(insert);
+    CHECK(refused.status == HOWDAH_ERROR_REFUSED);
+    CHECK(refused.error.rule == "access");
+}
+
+TEST_CASE("pool: a table altered under a prepared statement, and DEALLOCATE ALL, go unnoticed") {
+    PoolFixture pool(R"({"connections_max":1})");
+    cluster().admin("drop table if exists d; create table d(a int); insert into d values (1)");
+    Ask ask{.sql = "select * from d", .wrappable = true};
+    CHECK(pool.run(ask).columns.size() == 1);
+    CHECK(pool.run(ask).columns.size() == 1);
+    cluster().admin("alter table d add b int");
+    CHECK(pool.run(ask).columns.size() == 2);
+    CHECK(pool.run({"deallocate all"}).status == 0);
+    CHECK(pool.run(ask).columns.size() == 2);
+    cluster().admin("drop table d");
+    CHECK(pool.run(ask).error.sqlstate == "42P01");
+    CHECK(pool.run({"select 1"}).value() == "1");
+}
+
+TEST_CASE("pool: a full statement cache lets the oldest go in the server too") {
+    PoolFixture pool(R"({"connections_max":1,"statement_cache_max":4})");
+    for (int i = 0; i < 20; ++i) {
+        std::string sql = "select " + std::to_string(i);
+        CHECK(pool.run({sql}).value() == std::to_string(i));
+    }
+    CHECK(std::stoi(pool.run({"select count(*) from pg_prepared_statements"}).value()) <= 5);
+    PoolFixture none(R"({"statement_cache_max":0})");
+    CHECK(none.run({"select count(*) from pg_prepared_statements"}).value() == "0");
+}
+
+TEST_CASE("pool: behind a transaction pooler nothing is prepared or set on the session") {
+    PoolFixture pool(R"({"connections_max":1,"pooler":"transaction","statement_timeout_ms":1234})");
+    CHECK(pool.run({"show statement_timeout"}).value() == "1234ms");
+    CHECK(pool.run({"select count(*) from pg_prepared_statements"}).value() == "0");
+    CHECK(pool.run({"select $1::int", {3}}).value() == "3");
+    CHECK(pool.run({"select nope"}).error.sqlstate == "42703");
+    CHECK(pool.run({"select reset_val from pg_settings where name = 'statement_timeout'"}).value() == "0");
+}
+
+TEST_CASE("pool: an unknown database is answered with the known ones; a broken dsn names the database, not the dsn") {
+    PoolFixture pool;
+    howdah_execution execution{};
+    execution.struct_size = sizeof execution;
+    execution.access = HOWDAH_ACCESS_READ;
+    execution.database = toAbi("other");
+    FakeCall call(pool.host);
+    std::uint64_t cursor = 0;
+    CHECK(pool.sql->execute(pool.host.self(), call.ctx(), &execution, &cursor) == HOWDAH_ERROR_NOT_FOUND);
+    CHECK(call.error().message == "unknown database other, configured are: main");
+
+    PoolFixture broken("{}", "postgresql://app:geheim@@db:x/shop");
+    Answer answer = broken.run({"select 1"});
+    CHECK(answer.error.code == Code::invalid_argument);
+    CHECK(answer.error.message.find("main") != std::string::npos);
+    CHECK(answer.error.message.find("geheim") == std::string::npos);
+}
+
+TEST_CASE("pool: the report says where, whether and with which rights, and never the password") {
+    PoolFixture pool("{}", cluster().dsn("postgres", " password=geheim"), "restricted");
+    auto report = pool.report();
+    CHECK(report["status"] == "warn");  // a superuser on a restricted database
+    auto& entry = report["databases"][0];
+    CHECK(entry["reachable"] == true);
+    CHECK(entry["superuser"] == true);
+    CHECK(entry["breaker"] == "closed");
+    CHECK(entry["server_version"].get<std::string>().size() > 1);
+    CHECK(report.dump().find("geheim") == std::string::npos);
+
+    cluster().admin("drop role if exists reader; create role reader login");
+    PoolFixture reader("{}", cluster().dsn("reader"), "restricted");
+    CHECK(reader.report()["status"] == "ok");
+}

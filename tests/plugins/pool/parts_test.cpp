@@ -1,0 +1,216 @@
+// The parts of the pool that need no server: time and results are passed in.
+#include <cmath>
+
+#include <doctest/doctest.h>
+
+#include <howdah/value.hpp>
+
+#include "plugins/pool/breaker.hpp"
+#include "plugins/pool/command.hpp"
+#include "plugins/pool/config.hpp"
+#include "plugins/pool/dsn.hpp"
+#include "plugins/pool/errors.hpp"
+#include "plugins/pool/retry.hpp"
+#include "plugins/pool/statement_cache.hpp"
+#include "plugins/pool/statement_text.hpp"
+
+namespace howdah::pool {
+
+TEST_CASE("pool config: the defaults stand without a section, a value outside its range is named") {
+    auto config = Config::parse(nlohmann::json::object());
+    REQUIRE(config);
+    CHECK(config->connections_max == 20);
+    CHECK(config->queueLimit() == 80);
+    CHECK(Config::parse({{"connections_max", 512}}));
+    CHECK(Config::parse({{"connections_max", 513}}).error().message ==
+          "pool.connections_max must be a whole number between 1 and 512, got 513");
+    CHECK_FALSE(Config::parse({{"connections_max", 0}}));
+    CHECK_FALSE(Config::parse({{"rows_max", "many"}}));
+    CHECK(Config::parse({{"connections_max", 1}})->connections_min == 1);
+    CHECK_FALSE(Config::parse({{"connections_max", 1}, {"connections_min", 2}}));
+    CHECK_FALSE(Config::parse({{"pooler", "maybe"}}));
+}
+
+TEST_CASE("dsn: foreign parameters are left out and named, in both forms") {
+    auto uri = Dsn::parse("postgresql://app:pw@db.example:6543/shop?pgbouncer=true&sslmode=require&connection_limit=1");
+    REQUIRE(uri);
+    CHECK(uri->stripped == std::vector<std::string>{"pgbouncer", "connection_limit"});
+    CHECK(uri->value("sslmode") == "require");
+    CHECK(uri->label == "db.example:6543/shop");
+    CHECK(uri->transaction_pooler);
+    CHECK(uri->value("application_name") == "howdah");
+
+    auto keywords = Dsn::parse("host=db.example dbname=shop password='a b\\'c' pool_timeout = 3 user=app");
+    REQUIRE(keywords);
+    CHECK(keywords->stripped == std::vector<std::string>{"pool_timeout"});
+    CHECK(keywords->value("password") == "a b'c");
+    CHECK(keywords->value("user") == "app");
+    CHECK_FALSE(keywords->transaction_pooler);
+}
+
+TEST_CASE("dsn: a misspelt parameter is an error, never an ignored sslmode") {
+    auto result = Dsn::parse("postgres://db.example/shop?sslmod=require");
+    REQUIRE_FALSE(result);
+    CHECK(result.error().message == "the connection string has a parameter that libpq does not know: sslmod");
+}
+
+TEST_CASE("dsn: an error never shows a piece of the password") {
+    for (std::string_view text : {"postgresql://app:secr%zz@db/shop", "host=db password=top secret",
+                                  "postgresql://app:sec:ret@db:port:x/shop", "app:secret@db/shop"}) {
+        auto result = Dsn::parse(text);
+        if (result) continue;
+        CHECK(result.error().message.find("sec") == std::string::npos);
+        CHECK(result.error().hint.find("sec") == std::string::npos);
+    }
+}
+
+TEST_CASE("dsn: the pooler is what the configuration says, else what the dsn shows") {
+    auto direct = Dsn::parse("postgresql://db/shop");
+    auto pooled = Dsn::parse("postgresql://db:6543/shop");
+    auto neon = Dsn::parse("postgresql://ep-cool-1-pooler.eu.example/shop");
+    REQUIRE(direct);
+    REQUIRE(pooled);
+    REQUIRE(neon);
+    CHECK(effectivePooler(Pooler::automatic, *direct) == Pooler::none);
+    CHECK(effectivePooler(Pooler::automatic, *pooled) == Pooler::transaction);
+    CHECK(effectivePooler(Pooler::automatic, *neon) == Pooler::transaction);
+    CHECK(effectivePooler(Pooler::session, *pooled) == Pooler::session);
+}
+
+TEST_CASE("breaker: opens at the fifth failure in a row, and one success closes it") {
+    Breaker breaker;
+    for (int i = 0; i < 4; ++i)
+        CHECK_FALSE(breaker.failed(1000, false, 0.5));
+    breaker.succeeded();
+    for (int i = 0; i < 4; ++i)
+        CHECK_FALSE(breaker.failed(1000, false, 0.5));
+    CHECK_FALSE(breaker.isOpen());
+    CHECK(breaker.failed(1000, false, 0.5));
+    CHECK(breaker.isOpen());
+    CHECK_FALSE(breaker.failed(2000, false, 0.5));  // open already
+    breaker.succeeded();
+    CHECK_FALSE(breaker.isOpen());
+}
+
+TEST_CASE("breaker: probes every 250 ms, every 2 s after a minute or when the cause lasts") {
+    Breaker breaker;
+    for (int i = 0; i < 5; ++i)
+        breaker.failed(0, false, 0.5);
+    CHECK(breaker.nextProbeNs() == 250'000'000);
+    CHECK(breaker.retryAfterMs(0) == 251);
+    CHECK(breaker.retryAfterMs(kSecondNs) == 1);
+    breaker.failed(60 * kSecondNs - 1, false, 0.5);
+    CHECK(breaker.nextProbeNs() == 60 * kSecondNs - 1 + 250'000'000);
+    breaker.failed(60 * kSecondNs, false, 0.5);
+    CHECK(breaker.nextProbeNs() == 62 * kSecondNs);
+    Breaker refused;
+    for (int i = 0; i < 5; ++i)
+        refused.failed(0, true, 0.5);
+    CHECK(refused.nextProbeNs() == 2 * kSecondNs);
+}
+
+TEST_CASE("retry: only what cannot have had an effect, three tries, inside the deadline") {
+    RetryBudget budget(100);
+    auto pauseOf = [&](Outcome outcome, std::uint32_t tries, std::uint64_t deadline = UINT64_MAX) {
+        return pauseBeforeRetry({Error{}, outcome}, tries, 0, deadline, 1.0, budget);
+    };
+    CHECK(pauseOf(Outcome::not_sent, 1) == 100'000'000u);
+    CHECK(pauseOf(Outcome::sent_read, 2) == 200'000'000u);
+    CHECK(pauseOf(Outcome::rolled_back, 1).has_value());
+    CHECK_FALSE(pauseOf(Outcome::sent_read, 3));
+    CHECK_FALSE(pauseOf(Outcome::sent_write, 1));
+    CHECK_FALSE(pauseOf(Outcome::commit_unknown, 1));
+    CHECK_FALSE(pauseOf(Outcome::answered, 1));
+    CHECK_FALSE(pauseOf(Outcome::not_sent, 1, 100'000'000));
+    CHECK(pauseOf(Outcome::not_sent, 1, 100'000'001).has_value());
+}
+
+TEST_CASE("retry: a connection that had been ended is replaced at once, the first time") {
+    RetryBudget budget(10);
+    Failure failure{Error{}, Outcome::sent_read, true};
+    CHECK(pauseBeforeRetry(failure, 1, 0, UINT64_MAX, 1.0, budget) == 0u);
+    CHECK(pauseBeforeRetry(failure, 2, 0, UINT64_MAX, 1.0, budget) == 200'000'000u);
+}
+
+TEST_CASE("retry: a spent budget earns one retry with ten requests") {
+    RetryBudget budget(2);
+    CHECK(budget.take());
+    CHECK(budget.take());
+    CHECK_FALSE(budget.take());
+    for (int i = 0; i < 9; ++i)
+        budget.noteRequest();
+    CHECK_FALSE(budget.take());
+    budget.noteRequest();
+    CHECK(budget.take());
+}
+
+TEST_CASE("statement cache: the least recently used goes first, names are never used twice") {
+    StatementCache cache(2);
+    cache.add("a", cache.newName());
+    cache.add("b", cache.newName());
+    REQUIRE(cache.find("a"));
+    CHECK(cache.evictForOne() == "h2");
+    cache.add("c", cache.newName());
+    CHECK_FALSE(cache.find("b"));
+    CHECK(*cache.find("a") == "h1");
+    CHECK(*cache.find("c") == "h3");
+    CHECK(cache.remove("a") == "h1");
+    CHECK(cache.evictForOne().empty());
+    cache.clear();
+    CHECK(cache.entryCount() == 0);
+    CHECK(cache.newName() == "h4");
+}
+
+TEST_CASE("statement text: only a wrappable body is bounded, on lines of its own") {
+    howdah_facts facts{};
+    facts.body_end = 8;
+    CHECK(StatementText("select 1", &facts, 10).text() == "select 1");
+    CHECK(StatementText("select 1", nullptr, 10).text() == "select 1");
+    facts.flags = HOWDAH_FACT_WRAPPABLE;
+    StatementText bounded("select 1 -- done", &facts, 10);
+    CHECK(bounded.text() == "select * from (\nselect 1\n) q limit 11");
+    facts.body_end = 17;
+    CHECK_FALSE(StatementText("select 1", &facts, 10).isBounded());  // a range outside the text is not believed
+}
+
+TEST_CASE("statement text: positions move back in characters, those outside the body do not escape it") {
+    std::string sql = "/* \u00e9 */ select x";
+    howdah_facts facts{};
+    facts.flags = HOWDAH_FACT_WRAPPABLE;
+    facts.body_begin = 9;
+    facts.body_end = sql.size();
+    StatementText text(sql, &facts, 10);
+    auto sent = static_cast<std::uint32_t>(text.text().find('x') + 1);
+    CHECK(text.callersPosition(sent) == 16);
+    CHECK(text.callersPosition(0) == 0);
+    CHECK(text.callersPosition(3) == 0);
+    CHECK(text.callersPosition(sent + 5) == 17);
+    CHECK(StatementText("select x", nullptr, 10).callersPosition(8) == 8);
+}
+
+TEST_CASE("parameters: PostgreSQL's text forms, and no NUL") {
+    Values values{nullptr, true, -7, 0.1, 1e300, std::nan(""), "text", Value::json("[1]")};
+    auto made = Parameters::from({toAbi(values), values.size()});
+    REQUIRE(made);
+    CHECK(made->values()[0] == nullptr);
+    std::string all;
+    for (int i = 1; i < made->count(); ++i)
+        all += std::string(made->values()[i]) + " ";
+    CHECK(all == "t -7 0.1 1e+300 NaN text [1] ");
+    Values bad{std::string_view("a\0b", 3)};
+    CHECK(Parameters::from({toAbi(bad), 1}).error().message ==
+          "parameter $1 holds a NUL character, which PostgreSQL cannot store in text");
+}
+
+TEST_CASE("errors: a refused password is lasting, a starting server is not, and the state is found in any language") {
+    auto refused = connectFailure("main", "h:1/d", "connection failed: FATAL:  28P01: password authentication failed");
+    CHECK(refused.lasting);
+    CHECK(refused.error.code == Code::unavailable);
+    CHECK(refused.error.message == "database main (h:1/d) refuses this user or password (28P01)");
+    CHECK_FALSE(connectFailure("main", "h", "FATAL:  57P03: the database system is starting up").lasting);
+    CHECK_FALSE(connectFailure("main", "h", "FATAL:  53300: too many").lasting);
+    CHECK(connectFailure("main", "h", "SCHWERWIEGEND:  3D000: gibt es nicht").error.message ==
+          "database main (h) does not exist on that server (3D000)");
+}
+
+}  // namespace howdah::pool
