@@ -269,14 +269,21 @@ std::shared_ptr<Connection> Protocol::connectionOf(const std::shared_ptr<PeerLin
     return connections_.back();
 }
 
+std::vector<std::shared_ptr<Connection>> Protocol::connections() {
+    std::lock_guard lock(connections_mutex_);
+    return connections_;
+}
+
+void Protocol::cancelAll(CancelReason reason) {
+    for (const auto& connection : connections())
+        connection->requests().cancelAll(reason);
+    for (const auto& session : sessions_.all())
+        session->in_flight.cancelAll(reason);
+}
+
 void Protocol::toolsChanged() {
     const std::string json = R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})";
-    std::vector<std::shared_ptr<Connection>> connections;
-    {
-        std::lock_guard lock(connections_mutex_);
-        connections = connections_;
-    }
-    for (const auto& connection : connections)
+    for (const auto& connection : connections())
         connection->push(json);
     for (const auto& session : sessions_.all())
         session->push(json);

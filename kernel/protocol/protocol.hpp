@@ -59,6 +59,8 @@ public:
 
     // [any] The server shuts down: open subscriptions get their last word. Requests go on.
     void drain() { subscriptions_.endAll(); }
+    // [any] The drain has taken too long: what stdio peers and sessions still have in flight ends as cancelled.
+    void cancelAll(CancelReason reason);
 
     std::size_t inFlight() const { return in_flight_.load(std::memory_order_relaxed); }
     std::size_t sessionCount() const { return sessions_.count(); }
@@ -77,6 +79,7 @@ private:
         return inbound.principal ? *inbound.principal : local_;
     }
     std::shared_ptr<Connection> connectionOf(const std::shared_ptr<PeerLink>& peer);
+    std::vector<std::shared_ptr<Connection>> connections();
     void toolsChanged();
 
     GenerationStore& generations_;
