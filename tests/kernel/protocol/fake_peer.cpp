@@ -150,6 +150,11 @@ void FakePeer::disconnect() {
         flight->cancellation->cancel(CancelReason::client_gone);
 }
 
+void FakePeer::settle() {
+    for (auto& flight : flights_)
+        flight->finished.wait();
+}
+
 bool FakePeer::openStream(const Headers& headers) {
     bool open = false;
     Flight& flight = newFlight({}, headers);

@@ -42,7 +42,7 @@ struct Server {
 class FakePeer final : public conformance::TranscriptClient {
 public:
     FakePeer(Server& server, bool http);
-    ~FakePeer() override;  // waits until everything it sent has been served
+    ~FakePeer() override;  // disconnects and settles
 
     bool http() const override { return http_; }
     void send(const std::string& body, const Headers& headers) override;
@@ -57,6 +57,8 @@ public:
     void acceptEvents(bool accepts) { accepts_events_ = accepts; }
     // The connection of all messages in flight goes away.
     void disconnect();
+    // Waits until everything sent so far has been served.
+    void settle();
     // HTTP GET and DELETE. What the stream gets comes through the mailbox.
     bool openStream(const Headers& headers);
     Received endSession(const Headers& headers);

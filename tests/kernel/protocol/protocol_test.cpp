@@ -213,6 +213,7 @@ TEST_CASE("subscriptions: acknowledged first with what is honoured, then told of
     }
     peer.send(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"sub"}})", {});
     CHECK(peer.ask(modernCall("2", "echo")).json.find("\"id\":2") != std::string::npos);
+    peer.settle();
     CHECK(server.protocol.subscriptionCount() == 0);
 }
 
