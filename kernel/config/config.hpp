@@ -43,7 +43,8 @@ struct DatabaseConfig {
     std::string name;
     std::string dsn;  // libpq URI or key=value; "" = libpq's own environment and defaults. A secret: see maskDsn()
     Access access = Access::restricted;
-    std::string source;  // where the dsn came from, for people: "howdah.yaml:9:5", "DATABASE_URL"
+    std::string source;  // instead of a dsn: the plugin that makes this database (howdah.source/1)
+    std::string origin;  // where this was written, for people: "howdah.yaml:9:5", "DATABASE_URL"
 };
 
 struct PluginEntry {

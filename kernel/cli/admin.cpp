@@ -1,0 +1,97 @@
+// Commands about configuration and plugins.
+#include <cstdio>
+
+#include "kernel/base/log.hpp"
+#include "kernel/cli/commands.hpp"
+#include "kernel/config/yaml.hpp"
+#include "kernel/server/server.hpp"
+
+namespace howdah::kernel::cli {
+namespace {
+
+constexpr std::chrono::seconds kAnswerLimit{120};  // a reload may start a database
+
+Result<std::string> socketOf(const CommonOptions& options) {
+    auto config = loadConfig(options);
+    if (!config) return std::move(config).error();
+    if (!config->control_socket.empty()) return config->control_socket;
+    return controlSocketPath("default");
+}
+
+Result<Json> ask(const CommonOptions& options, std::string_view command) {
+    auto path = socketOf(options);
+    if (!path) return std::move(path).error();
+    auto answer = controlRequest(*path, Json{{"command", command}}.dump(), kAnswerLimit);
+    if (!answer) return std::move(answer).error();
+    return parseJson(*answer);
+}
+
+int exitOf(const Error& error) {
+    return error.code == Code::unavailable ? kUnreachable : kFailed;
+}
+
+std::string joined(const Json& list) {
+    std::string out;
+    for (const Json& item : list)
+        out += (out.empty() ? "" : ", ") + item.get<std::string>();
+    return out;
+}
+
+}  // namespace
+
+int configCheck(const CommonOptions& options) {
+    auto config = loadConfig(options);
+    if (!config) return fail(config.error(), kConfiguration);
+    for (const std::string& warning : config->warnings)
+        std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    if (auto sound = PluginManager::check(*config, pluginPaths(*config)); !sound)
+        return fail(sound.error(), kConfiguration);
+    std::printf("%s: valid, %zu plugins, %zu databases\n", config->source.c_str(), config->plugins.size(),
+                config->databases.size());
+    return kDone;
+}
+
+int configPrint(const CommonOptions& options) {
+    auto config = loadConfig(options);
+    if (!config) return fail(config.error(), kConfiguration);
+    std::printf("# from %s\n%s\n", config->source.c_str(), toYaml(printable(*config)).c_str());
+    return kDone;
+}
+
+int pluginList(const CommonOptions& options, bool json) {
+    auto answer = ask(options, "plugins");
+    if (!answer) return fail(answer.error(), exitOf(answer.error()));
+    if (json) {
+        std::printf("%s\n", dumpJson(*answer, 2).c_str());
+        return kDone;
+    }
+    std::printf("generation %llu\n", static_cast<unsigned long long>((*answer)["generation"].get<std::uint64_t>()));
+    for (const Json& plugin : (*answer)["plugins"]) {
+        std::printf("%-16s %-10s %-12s %-8s %s\n", plugin["id"].get<std::string>().c_str(),
+                    plugin.value("version", "?").c_str(), plugin["state"].get<std::string>().c_str(),
+                    plugin["run"].get<std::string>().c_str(),
+                    plugin.contains("reason") ? plugin["reason"].get<std::string>().c_str()
+                                              : joined(plugin.value("tools", Json::array())).c_str());
+    }
+    return kDone;
+}
+
+int pluginOrder(const CommonOptions& options) {
+    auto answer = ask(options, "order");
+    if (!answer) return fail(answer.error(), exitOf(answer.error()));
+    for (const Json& slot : *answer) {
+        std::printf("%-8s %-16s mode: %-8s on_failure: %s\n", slot["stage"].get<std::string>().c_str(),
+                    slot["plugin"].get<std::string>().c_str(), slot["mode"].get<std::string>().c_str(),
+                    slot["on_failure"].get<std::string>().c_str());
+    }
+    return kDone;
+}
+
+int reload(const CommonOptions& options) {
+    auto answer = ask(options, "reload");
+    if (!answer) return fail(answer.error(), exitOf(answer.error()));
+    std::printf("%s\n", (*answer)["text"].get<std::string>().c_str());
+    return kDone;
+}
+
+}  // namespace howdah::kernel::cli

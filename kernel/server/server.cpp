@@ -1,0 +1,294 @@
+#include "kernel/server/server.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <howdah/host.hpp>
+
+#include "kernel/base/log.hpp"
+#include "kernel/pipeline/context.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds kReportLimit{10'000};  // for one plugin to report
+
+// "min(cores, 4), never more than connections_max / 4, at least 1": more shards than a quarter of the connections only
+// pass connections around.
+unsigned shardCount(const Config& config) {
+    if (config.shards != 0) return config.shards;
+    unsigned count = std::clamp(std::thread::hardware_concurrency(), 1u, 4u);
+    for (const PluginEntry& entry : config.plugins) {
+        if (entry.id == "pool" && entry.section.contains("connections_max")) {
+            count = std::min(count, std::max(1u, entry.section["connections_max"].get<unsigned>() / 4));
+        }
+    }
+    return count;
+}
+
+Json databasesJson(const Config& config, bool with_credentials) {
+    Json out = Json::array();
+    for (const DatabaseConfig& database : config.databases) {
+        Json line{{"name", database.name},
+                  {"access", database.access == Access::read_write ? "read_write" : "restricted"},
+                  {"origin", database.origin}};
+        if (!database.source.empty()) line["source"] = database.source;
+        if (with_credentials && database.source.empty()) line["dsn"] = database.dsn;
+        out.push_back(std::move(line));
+    }
+    return out;
+}
+
+ProtocolOptions protocolOptions(const Config& config) {
+    ProtocolOptions options;
+    options.server_version = std::string{kVersion};
+    options.message.depth_max = config.limits.json_depth_max;
+    options.message.batch_max = config.limits.batch_members_max;
+    options.in_flight_max = config.limits.requests_in_flight_max;
+    options.request_timeout = config.limits.request_timeout;
+    if (config.transports.http) {
+        options.session.sessions_max = config.transports.http->sessions_max;
+        options.session.idle_timeout = config.transports.http->session_idle;
+    }
+    return options;
+}
+
+HttpServer::Config httpConfig(const Config& config) {
+    const HttpConfig& http = *config.transports.http;
+    HttpServer::Config out;
+    out.address = http.host == "localhost" ? "127.0.0.1" : http.host;
+    out.port = http.port;
+    out.allowed_origins = http.origins;
+    out.settings.path = http.path;
+    out.settings.limits.head_bytes_max = config.limits.header_bytes_max;
+    out.settings.limits.body_bytes_max = config.limits.message_bytes_max;
+    out.settings.connections_max = config.limits.connections_max;
+    out.settings.body_limit = config.limits.body_timeout;
+    out.settings.idle_limit = config.limits.idle_timeout;
+    return out;
+}
+
+StdioServer::Config stdioConfig(const Config& config, std::function<void()> on_end) {
+    StdioServer::Config out;
+    out.line_bytes_max = config.limits.message_bytes_max;
+    out.requests_in_flight_max = config.limits.requests_per_connection_max;
+    out.on_end = std::move(on_end);
+    return out;
+}
+
+}  // namespace
+
+std::vector<fs::path> pluginPaths(const Config& config) {
+    std::vector<fs::path> paths = config.plugin_paths;
+    std::error_code failed;
+    fs::path program = fs::read_symlink("/proc/self/exe", failed);
+    if (!failed) {
+        fs::path folder = program.parent_path();
+        paths.push_back(folder / "plugins");                                           // the build tree
+        paths.push_back(folder.parent_path() / HOWDAH_LIBDIR / "howdah" / "plugins");  // after cmake --install
+    }
+    return paths;
+}
+
+Server::Server(Config config) : config_(std::move(config)) {}
+
+Server::~Server() {
+    if (!stopped_) stop(Deadline::in(std::chrono::milliseconds(0)));
+}
+
+Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
+    std::unique_ptr<Server> server(new Server(std::move(config)));
+    Runtime::Config runtime;
+    runtime.shards = shardCount(server->config_);
+    runtime.workers.threads_max = server->config_.limits.workers_max;
+    runtime.workers.queue_max = server->config_.limits.worker_queue_max;
+    runtime.watchdog.on_stall = [](const Watchdog::Stall& stall) {
+        logWarn("watchdog", "shard ", stall.shard, " has run ", *stall.label ? stall.label : "kernel", " code for ",
+                stall.running_for.count(),
+                " ms without waiting; a plugin that computes or blocks belongs on run: worker");
+    };
+    auto started = Runtime::start(std::move(runtime));
+    if (!started) return std::move(started).error();
+    server->runtime_ = std::move(*started);
+    server->read_config_ = std::move(options.reload);
+
+    server->services_.reset(new HostServices{server->generations_, *server->runtime_, server->kv_});
+    HostServices& services = *server->services_;
+    services.hook_budget = server->config_.limits.hook_timeout;
+    services.databases_json = databasesJson(server->config_, true).dump();
+    services.databases_public_json = databasesJson(server->config_, false).dump();
+    services.state_dir = server->config_.state_dir.string();
+    server->control_fiber_ = std::make_unique<ControlFiber>(server->runtime_->shard(0));
+    server->control_fiber_->start();
+    server->plugins_ = std::make_unique<PluginManager>(services, *server->control_fiber_, pluginPaths(server->config_));
+    server->protocol_ = std::make_unique<Protocol>(server->generations_, protocolOptions(server->config_));
+
+    Result<void> applied;
+    server->control_fiber_->call([&] {
+        auto changes = server->plugins_->apply(server->config_, false);
+        if (!changes) applied = std::move(changes).error();
+    });
+    if (!applied) return std::move(applied).error();
+    if (auto up = server->startTransports(options); !up) return std::move(up).error();
+    return server;
+}
+
+Result<void> Server::startTransports(Options& options) {
+    if (options.network && config_.transports.http) {
+        const HttpConfig& http = *config_.transports.http;
+        if (http.auth != "none") {
+            authenticator_ = std::make_unique<PluginAuthenticator>(
+                generations_, concat("http://", http.host, ":", http.port, http.path));
+            GenerationPin pin = generations_.pin();
+            if (!pin->auth) {
+                return Error::refused("transports.http.auth names \"", http.auth,
+                                      "\", which does not offer howdah.auth/1")
+                    .withHint(
+                        "add that plugin to plugins:, or write auth: none for a server only this machine reaches");
+            }
+        }
+        auto started = HttpServer::start(*runtime_, httpConfig(config_), *protocol_, authenticator_.get());
+        if (!started) return std::move(started).error();
+        http_ = std::move(*started);
+    }
+    if (options.control && config_.control) {
+        Result<std::string> path =
+            config_.control_socket.empty() ? controlSocketPath("default") : Result<std::string>(config_.control_socket);
+        if (!path) return std::move(path).error();
+        auto started =
+            ControlServer::start(*path, {}, [this](std::string_view name, std::string_view) { return command(name); });
+        if (started) {
+            control_ = std::move(*started);
+        } else if (config_.control_socket.empty()) {
+            // A client may start several stdio servers; only the first of them is reached by `howdah reload`.
+            logInfo("control", "no control socket: ", started.error().message);
+        } else {
+            return std::move(started).error();
+        }
+    }
+    if (options.stdio) {
+        auto started = StdioServer::start(runtime_->shard(0), std::move(*options.stdio),
+                                          stdioConfig(config_, std::move(options.on_stdio_end)), *protocol_);
+        if (!started) return std::move(started).error();
+        stdio_ = std::move(*started);
+    }
+    return {};
+}
+
+Result<std::string> Server::command(std::string_view name) {
+    if (name == "reload") {
+        auto changed = reload();
+        if (!changed) return std::move(changed).error();
+        return Json{{"text", *changed}}.dump();
+    }
+    if (name == "plugins") return dumpJson(describe());
+    if (name == "order") return dumpJson(hookOrder());
+    if (name == "doctor") return dumpJson(report());
+    return Error::invalidArgument("unknown command \"", name, "\"; known: reload, plugins, order, doctor");
+}
+
+Result<std::string> Server::reload() {
+    if (!read_config_)
+        return Error::refused("this server was started without a configuration file; there is nothing to read again");
+    auto fresh = read_config_();
+    if (!fresh) return std::move(fresh).error();
+    Result<std::vector<std::string>> changes{Error{}};
+    std::uint64_t number = 0;
+    control_fiber_->call([&] {
+        services_->databases_json = databasesJson(*fresh, true).dump();
+        services_->databases_public_json = databasesJson(*fresh, false).dump();
+        changes = plugins_->apply(*fresh, true);
+        if (!changes) {
+            services_->databases_json = databasesJson(config_, true).dump();
+            services_->databases_public_json = databasesJson(config_, false).dump();
+            return;
+        }
+        number = generations_.pin()->number;
+        config_ = std::move(*fresh);
+    });
+    if (!changes) {
+        Error error = std::move(changes).error();
+        error.message += "; the configuration from before serves on";
+        logError("reload", error.message);
+        return error;
+    }
+    std::string text = concat("generation ", number, changes->empty() ? ": no plugin changed" : ":");
+    for (const std::string& change : *changes)
+        text += concat("\n  ", change);
+    logInfo("reload", text);
+    return text;
+}
+
+Json Server::describe() {
+    Json out;
+    control_fiber_->call([&] {
+        GenerationPin pin = generations_.pin();
+        out = Json{{"version", kVersion}, {"generation", pin ? pin->number : 0}, {"plugins", plugins_->list()}};
+        if (http_) out["http_port"] = http_->port();
+        if (pin && !pin->closed.empty()) out["closed"] = pin->closed;
+    });
+    return out;
+}
+
+Json Server::hookOrder() {
+    Json out;
+    control_fiber_->call([&] { out = plugins_->hookOrder(); });
+    return out;
+}
+
+Json Server::report() {
+    Json out = describe();
+    control_fiber_->call([&] {
+        Json reports = Json::object();
+        for (const PluginStatus& plugin : plugins_->plugins()) {
+            if (!plugin.instance) continue;
+            const auto* table = plugin.instance->interface<howdah_report_v1>(HOWDAH_REPORT_1);
+            if (!table) continue;
+            Request request;
+            request.generation = generations_.pin();
+            request.transport = "control";
+            request.deadline = Deadline::in(kReportLimit);
+            howdah_ctx ctx(plugin.instance.get(), request);
+            howdah_str json{};
+            howdah_status status = HOWDAH_OK;
+            auto ask = [&] { status = table->report(plugin.instance->self(), &ctx, &json); };
+            auto entered = plugin.instance->enter(ask, nullptr, request.deadline);
+            if (!entered || status < 0) {
+                const Error& error = entered ? ctx.error : entered.error();
+                reports[plugin.entry.id] = {{"status", "fail"}, {"error", error.message}};
+                continue;
+            }
+            auto parsed = parseJson(fromAbi(json));
+            if (!parsed) {
+                reports[plugin.entry.id] = {{"status", "fail"},
+                                            {"error", "its report is not JSON: " + parsed.error().message}};
+            } else if (!parsed->empty()) {
+                reports[plugin.entry.id] = std::move(*parsed);
+            }
+        }
+        out["reports"] = std::move(reports);
+    });
+    return out;
+}
+
+bool Server::stop(Deadline deadline) {
+    if (stopped_) return true;
+    stopped_ = true;
+    bool clean = true;
+    if (protocol_) protocol_->drain();
+    if (http_) http_->drain();
+    if (stdio_) clean = stdio_->stop(deadline) && clean;
+    if (http_) clean = http_->stop(deadline) && clean;
+    if (control_) control_->stop();
+    if (plugins_) control_fiber_->call([&] { plugins_->stop(Deadline::in(std::chrono::seconds(5))); });
+    if (control_fiber_) control_fiber_->stop();
+    stdio_.reset();
+    http_.reset();
+    control_.reset();
+    if (runtime_) clean = runtime_->stop(Deadline::in(std::chrono::seconds(1))).clean() && clean;
+    return clean;
+}
+
+}  // namespace howdah::kernel
