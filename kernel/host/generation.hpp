@@ -96,6 +96,7 @@ class GenerationStore {
 public:
     GenerationPin pin() const { return current_.load(std::memory_order_acquire); }
     void publish(GenerationPin next);
+    void clear() { current_.store(nullptr, std::memory_order_release); }  // the server ends; nobody is told
     // Called after each publish with (old, new), on the control thread; used for list_changed.
     void onPublish(std::function<void(const Generation* old, const Generation& fresh)> listener);
 

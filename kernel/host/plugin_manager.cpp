@@ -255,10 +255,9 @@ void PluginManager::quarantine(Instance& instance, const std::string& reason) {
     });
 }
 
-void PluginManager::stop(Deadline deadline) {
-    for (auto it = plugins_.rbegin(); it != plugins_.rend(); ++it) {
-        if (it->instance) it->instance->stop(deadline);
-    }
+void PluginManager::stop() {
+    plugins_.clear();
+    services_.generations.clear();  // nobody pins it any more: this posts retire()
 }
 
 }  // namespace howdah::kernel

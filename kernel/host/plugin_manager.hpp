@@ -48,8 +48,9 @@ public:
     Json hookOrder() const;  // for `howdah plugin order`: stage by stage
 
     void quarantine(Instance& instance, const std::string& reason);
-    // Stops every instance, the last started first. Requests have ended before.
-    void stop(Deadline deadline);
+    // Lets go of the current generation: its instances are stopped, the last started first, in the control fiber's next
+    // jobs. Requests have ended before.
+    void stop();
 
     // Manifests and their configuration sections only, without loading code: for `howdah config check`.
     static Result<void> check(const Config& config, const std::vector<std::filesystem::path>& search_paths);

@@ -282,7 +282,7 @@ bool Server::stop(Deadline deadline) {
     if (stdio_) clean = stdio_->stop(deadline) && clean;
     if (http_) clean = http_->stop(deadline) && clean;
     if (control_) control_->stop();
-    if (plugins_) control_fiber_->call([&] { plugins_->stop(Deadline::in(std::chrono::seconds(5))); });
+    if (plugins_) control_fiber_->call([&] { plugins_->stop(); });
     if (control_fiber_) control_fiber_->stop();
     stdio_.reset();
     http_.reset();
