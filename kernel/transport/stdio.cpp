@@ -94,7 +94,8 @@ void StdioServer::State::read() {
         }
     };
     while (waitReadable()) {
-        const ssize_t bytes = ::read(channel.input(), lines.room(), lines.roomBytes());
+        char* const room = lines.room();  // first: it makes the room that roomBytes() tells
+        const ssize_t bytes = ::read(channel.input(), room, lines.roomBytes());
         if (bytes < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) continue;
         if (bytes <= 0) break;  // the end, or a terminal that hung up
         lines.taken(static_cast<std::size_t>(bytes), take_line);

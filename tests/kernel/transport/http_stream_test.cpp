@@ -1,0 +1,143 @@
+// GET streams, sessions ended by DELETE, and authentication.
+#include <doctest/doctest.h>
+
+#include "http_fixture.hpp"
+#include "kernel/pipeline/request.hpp"
+
+namespace howdah::kernel::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+const std::string kOpen =
+    "GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nMcp-Session-Id: s1\r\n\r\n";
+
+class OneToken final : public Authenticator {
+public:
+    Result<std::shared_ptr<const Principal>> authenticate(const Inbound& request) override {
+        if (request.authorization == "Bearer down") return Error::unavailable("the key server does not answer");
+        if (request.authorization != "Bearer right") return Error::refused("unknown or missing token");
+        auto principal = std::make_shared<Principal>();
+        principal->subject = "ann";
+        return std::shared_ptr<const Principal>(std::move(principal));
+    }
+    std::string challenge() const override { return "Bearer realm=\"howdah\""; }
+};
+}  // namespace
+
+TEST_CASE("http: a GET opens a stream on which any thread can push") {
+    HttpFixture fixture;
+    Client client(fixture.port());
+    client.send(kOpen);
+    const std::string head = client.readUntil("\r\n\r\n");
+    CHECK(head.find("Content-Type: text/event-stream\r\n") != std::string::npos);
+    CHECK(client.readChunk() == ":\n\n");
+    auto link = fixture.handler.takePeer();
+    REQUIRE(link);
+    CHECK(link->push("{\"a\":\n1}"));
+    CHECK(client.readChunk() == "event: message\ndata: {\"a\": 1}\n\n");
+    CHECK(link->push("{}"));
+    CHECK(client.readChunk() == "event: message\ndata: {}\n\n");
+    link.reset();  // nobody can push any more: the stream ends
+    CHECK(client.readChunk().empty());
+}
+
+TEST_CASE("http: a stream the handler refuses is an ordinary answer") {
+    HttpFixture fixture;
+    Client client(fixture.port());
+    const Response response =
+        client.exchange("GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n");
+    CHECK(response.status == 400);
+    CHECK(response.body == R"({"error":"no session"})");
+    CHECK(client.exchange("GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n").status == 406);
+    CHECK(fixture.handler.streams.value() == 1);
+}
+
+TEST_CASE("http: pushing fails once the client has gone") {
+    HttpFixture fixture;
+    Client client(fixture.port());
+    client.send(kOpen);
+    client.readUntil(":\n\n");
+    auto link = fixture.handler.takePeer();
+    client.close();
+    REQUIRE(fixture.empties());
+    CHECK_FALSE(link->push("{}"));
+}
+
+TEST_CASE("http: a client that lets its queue fill up is cut off") {
+    HttpServer::Config config;
+    config.settings.stream_queue_bytes_max = 64 * 1024;
+    HttpFixture fixture(std::move(config));
+    Client client(fixture.port(), 4096);
+    client.send(kOpen);
+    client.readUntil(":\n\n");
+    auto link = fixture.handler.takePeer();
+    std::size_t pushed = 0;
+    const std::string event(8000, 'e');
+    while (pushed < (256u << 20) && link->push(event))
+        pushed += event.size();
+    CHECK(pushed < 256u << 20);
+    CHECK_FALSE(link->push("{}"));
+}
+
+TEST_CASE("http: quiet streams are kept open by comments, GET streams and answers alike") {
+    HttpServer::Config config;
+    config.settings.keep_alive_every = 20ms;
+    HttpFixture fixture(std::move(config));
+    Client get(fixture.port());
+    get.send(kOpen);
+    get.readUntil(":\n\n");
+    get.readUntil(":\n\n");
+    get.readUntil(":\n\n");
+    auto link = fixture.handler.takePeer();
+    CHECK(link->push("{}"));
+    get.readUntil("data: {}\n\n");
+    get.readUntil(":\n\n");
+}
+
+TEST_CASE("http: draining ends GET streams") {
+    HttpFixture fixture;
+    Client client(fixture.port());
+    client.send(kOpen);
+    client.readUntil("\r\n\r\n");
+    CHECK(client.readChunk() == ":\n\n");
+    auto link = fixture.handler.takePeer();
+    fixture.server->drain();
+    CHECK(client.readChunk().empty());
+    CHECK(client.atEnd());
+    CHECK_FALSE(link->push("{}"));
+}
+
+TEST_CASE("http: DELETE ends a session") {
+    HttpFixture fixture;
+    Client client(fixture.port());
+    CHECK(client.exchange("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: s1\r\n\r\n").status == 204);
+    CHECK(client.exchange("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: s2\r\n\r\n").status == 404);
+}
+
+TEST_CASE("http: with an authenticator no request reaches the handler without its word") {
+    OneToken tokens;
+    HttpFixture fixture({}, &tokens);
+    std::string subject;
+    fixture.handler.on_message = [&](const Inbound& message) {
+        subject = message.principal ? message.principal->subject : "nobody";
+    };
+    Client client(fixture.port());
+    Response response = client.exchange(post(kEcho));
+    CHECK(response.status == 401);
+    CHECK(response.has("WWW-Authenticate: Bearer realm=\"howdah\"\r\n"));
+    CHECK(client.exchange(post(kEcho, "Authorization: Bearer wrong\r\n")).status == 401);
+    CHECK(client.exchange(kOpen).status == 401);
+    CHECK(client.exchange("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 401);
+    response = client.exchange(post(kEcho, "Authorization: Bearer down\r\n"));
+    CHECK(response.status == 503);
+    CHECK_FALSE(response.has("WWW-Authenticate"));
+    CHECK(fixture.handler.handled.value() == 0);
+    CHECK(fixture.handler.streams.value() == 0);
+    CHECK(client.exchange(post(kEcho, "Authorization: Bearer right\r\n")).status == 200);
+    REQUIRE(fixture.handler.handled.reaches(1));
+    CHECK(subject == "ann");
+    CHECK(client.exchange("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").body == "ok");
+}
+
+}  // namespace howdah::kernel::test

@@ -1,0 +1,344 @@
+// The stdio transport over pipes.
+#include "kernel/transport/stdio.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake_handler.hpp"
+#include "kernel/runtime/runtime.hpp"
+
+namespace howdah::kernel::test {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Pipe {
+    Pipe() {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+        out = ends[0];
+        in = ends[1];
+    }
+    int out;
+    int in;
+};
+
+// The client's side: writes lines, reads lines; every wait ends after 20 s.
+struct StdioFixture {
+    explicit StdioFixture(StdioServer::Config config = {}) {
+        auto started = Runtime::start({});
+        REQUIRE(started);
+        runtime = std::move(*started);
+        config.on_end = [this] { ended.add(); };
+        auto serving = StdioServer::start(runtime->shard(0), StdioChannel::adopt(to_server.out, from_server.in),
+                                          std::move(config), handler);
+        REQUIRE(serving);
+        server = std::move(*serving);
+    }
+    ~StdioFixture() {
+        handler.release();
+        closeInput();
+        server.reset();
+        closeOutput();
+        handler.takePeer();
+        CHECK(runtime->stop(Deadline::in(10s)).clean());
+    }
+
+    void send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t written = ::write(to_server.in, bytes.data(), bytes.size());
+            REQUIRE(written > 0);
+            bytes.remove_prefix(static_cast<std::size_t>(written));
+        }
+    }
+    void closeInput() {
+        if (to_server.in >= 0) ::close(std::exchange(to_server.in, -1));
+    }
+    void closeOutput() {
+        if (from_server.out >= 0) ::close(std::exchange(from_server.out, -1));
+    }
+    // "" at the end of the stream.
+    std::string readLine() {
+        std::size_t end;
+        while ((end = buffer_.find('\n')) == std::string::npos) {
+            pollfd readable{from_server.out, POLLIN, 0};
+            if (::poll(&readable, 1, 20'000) != 1) throw std::runtime_error("no line from the server within 20 s");
+            char bytes[65536];
+            const ssize_t count = ::read(from_server.out, bytes, sizeof bytes);
+            if (count <= 0) return {};
+            buffer_.append(bytes, static_cast<std::size_t>(count));
+        }
+        std::string line = buffer_.substr(0, end);
+        buffer_.erase(0, end + 1);
+        return line;
+    }
+
+    Pipe to_server, from_server;
+    FakeHandler handler;
+    Counter ended;
+    std::unique_ptr<Runtime> runtime;
+    std::unique_ptr<StdioServer> server;
+
+private:
+    std::string buffer_;
+};
+
+bool isRefusal(std::string_view line) {
+    return line.starts_with(R"({"jsonrpc":"2.0","error":{"code":-32600,)");
+}
+
+}  // namespace
+
+TEST_CASE("stdio: each line is a message and each answer a line; CR LF and empty lines are tolerated") {
+    StdioFixture fixture;
+    fixture.send("{\"do\":\"echo\",\"id\":1}\n\r\n\n{\"do\":\"echo\",\"id\":2}\r\n{\"do\":\"none\"}\n");
+    CHECK(fixture.readLine() == R"({"do":"echo","id":1})");
+    CHECK(fixture.readLine() == R"({"do":"echo","id":2})");
+    CHECK(fixture.handler.handled.reaches(3));
+    fixture.send("{\"do\":");
+    fixture.send("\"echo\"}\n");
+    CHECK(fixture.readLine() == R"({"do":"echo"})");
+}
+
+TEST_CASE("stdio: notifications of an exchange come before its answer, each on one line") {
+    StdioFixture fixture;
+    fixture.send("{\"do\":\"notify\"}\n");
+    CHECK(fixture.readLine() == R"({"progress":1})");
+    CHECK(fixture.readLine() == R"({"progress": 2})");
+    CHECK(fixture.readLine() == R"({"result":"after"})");
+}
+
+TEST_CASE("stdio: a line of 4 MiB is a message, one byte more is refused and the next line is read") {
+    StdioFixture fixture;
+    constexpr std::size_t kLimit = 4u << 20;
+    const std::string prefix = R"({"do":"none","pad":")";
+    const std::string largest = prefix + std::string(kLimit - prefix.size() - 2, 'p') + "\"}";
+    REQUIRE(largest.size() == kLimit);
+    std::size_t seen = 0;
+    fixture.handler.on_message = [&](const Inbound& message) { seen = message.body.size(); };
+    fixture.send(largest + "\n");
+    CHECK(fixture.handler.handled.reaches(1));
+    CHECK(seen == kLimit);
+    fixture.send(largest + "\r\n");
+    CHECK(fixture.handler.handled.reaches(2));
+    fixture.send(largest + " \n{\"do\":\"echo\"}\n");
+    CHECK(isRefusal(fixture.readLine()));
+    CHECK(fixture.readLine() == R"({"do":"echo"})");
+    for (int i = 0; i < 16; ++i)  // 64 MiB in one line are not kept
+        fixture.send(largest);
+    fixture.send("\n{\"do\":\"echo\"}\n");
+    CHECK(isRefusal(fixture.readLine()));
+    CHECK(fixture.readLine() == R"({"do":"echo"})");
+}
+
+TEST_CASE("stdio: a line with a NUL byte is refused") {
+    StdioFixture fixture;
+    fixture.send(std::string_view("{\"do\":\"echo\"\0}\n{\"do\":\"echo\"}\n", 29));
+    CHECK(isRefusal(fixture.readLine()));
+    CHECK(fixture.readLine() == R"({"do":"echo"})");
+    CHECK(fixture.handler.handled.value() == 1);
+}
+
+TEST_CASE("stdio: 10,000 messages are each answered once, long and short ones mixed, no line torn") {
+    StdioFixture fixture;
+    constexpr int kMessages = 10'000;
+    std::thread writer([&] {
+        for (int i = 0; i < kMessages; ++i) {
+            if (i % 100 == 7) {
+                fixture.send("{\"do\":\"bytes\",\"n\":150000}\n");
+            } else {
+                fixture.send(concat("{\"do\":\"echo\",\"id\":", i, "}\n"));
+            }
+        }
+    });
+    std::vector<int> answers(kMessages);
+    int long_ones = 0;
+    const std::string long_answer = "\"" + std::string(150'000, 'x') + "\"";
+    for (int i = 0; i < kMessages; ++i) {
+        const std::string line = fixture.readLine();
+        if (line == long_answer) {
+            ++long_ones;
+            continue;
+        }
+        const std::string prefix = R"({"do":"echo","id":)";
+        REQUIRE(line.starts_with(prefix));
+        ++answers[static_cast<std::size_t>(std::atoi(line.c_str() + prefix.size()))];
+    }
+    writer.join();
+    CHECK(long_ones == kMessages / 100);
+    bool each_once = true;
+    for (int i = 0; i < kMessages; ++i)
+        each_once = each_once && answers[static_cast<std::size_t>(i)] == (i % 100 == 7 ? 0 : 1);
+    CHECK(each_once);
+}
+
+TEST_CASE("stdio: beyond the bound of messages in flight no more are read") {
+    StdioServer::Config config;
+    config.requests_in_flight_max = 4;
+    StdioFixture fixture(std::move(config));
+    for (int i = 0; i < 6; ++i)
+        fixture.send("{\"do\":\"hold\"}\n");
+    REQUIRE(fixture.handler.holding.reaches(4));
+    CHECK(fixture.server->requestsInFlight() == 4);
+    CHECK(fixture.handler.handled.value() == 4);
+    fixture.handler.release();
+    for (int i = 0; i < 6; ++i)
+        CHECK(fixture.readLine() == "\"released\"");
+}
+
+TEST_CASE("stdio: a client that does not read parks the handler; what waits for it is bounded") {
+    StdioFixture fixture;
+    fixture.send("{\"do\":\"bytes\",\"n\":20000000}\n{\"do\":\"echo\"}\n");
+    // The echo is handled while the long answer holds the line, and waits behind it.
+    REQUIRE(fixture.handler.handled.reaches(2));
+    CHECK(fixture.handler.bytes_written.load() < 4u << 20);
+    CHECK(fixture.readLine().size() == 20'000'002);
+    CHECK(fixture.readLine() == R"({"do":"echo"})");
+}
+
+TEST_CASE("stdio: any thread can push to the client, whole lines only, until it has gone") {
+    StdioFixture fixture;
+    fixture.send("{\"do\":\"echo\"}\n");
+    fixture.readLine();
+    auto peer = fixture.handler.takePeer();
+    REQUIRE(peer);
+    CHECK(peer->push("{\"method\":\n1}"));
+    CHECK(fixture.readLine() == R"({"method": 1})");
+    std::size_t pushed = 0;
+    const std::string line(8000, 'l');
+    while (pushed < (64u << 20) && peer->push(line))
+        pushed += line.size();
+    CHECK(pushed < 4u << 20);  // the queue, the pipe and what is being written
+    fixture.closeOutput();
+    CHECK(fixture.ended.reaches(1));
+    CHECK_FALSE(peer->push("{}"));
+}
+
+TEST_CASE("stdio: at the end of input what is in flight may finish, also a last line without a line break") {
+    StdioServer::Config config;
+    config.end_grace = 20s;
+    StdioFixture fixture(std::move(config));
+    fixture.send("{\"do\":\"hold\"}\n{\"do\":\"echo\"}");
+    fixture.closeInput();
+    CHECK(fixture.readLine() == R"({"do":"echo"})");
+    CHECK(fixture.ended.value() == 0);
+    fixture.handler.release();
+    CHECK(fixture.readLine() == "\"released\"");
+    CHECK(fixture.ended.reaches(1));
+    CHECK(fixture.server->stop(Deadline::in(5s)));
+}
+
+TEST_CASE("stdio: what is still in flight after the grace is cancelled, and the end follows") {
+    StdioServer::Config config;
+    config.end_grace = 20ms;
+    StdioFixture fixture(std::move(config));
+    fixture.send("{\"do\":\"hold\"}\n");
+    fixture.closeInput();
+    CHECK(fixture.readLine() == "\"cancelled\"");
+    CHECK(fixture.ended.reaches(1));
+}
+
+TEST_CASE("stdio: an empty input ends at once") {
+    StdioFixture fixture;
+    fixture.closeInput();
+    CHECK(fixture.ended.reaches(1));
+}
+
+TEST_CASE("stdio: a client that closes its reading end cancels what is in flight") {
+    StdioFixture fixture;
+    fixture.send("{\"do\":\"hold\"}\n");
+    REQUIRE(fixture.handler.holding.reaches(1));
+    fixture.closeOutput();
+    fixture.send("{\"do\":\"echo\"}\n");  // its answer meets the closed pipe
+    CHECK(fixture.handler.cancelled.reaches(1));
+    CHECK(fixture.ended.reaches(1));
+}
+
+TEST_CASE("stdio: stop ends the reading thread, waits for what is in flight and writes it out") {
+    StdioFixture fixture;
+    fixture.send("{\"do\":\"hold\"}\n{\"do\":\"bytes\",\"n\":30000}\n");
+    REQUIRE(fixture.handler.holding.reaches(1));
+    REQUIRE(fixture.handler.answered.reaches(1));
+    std::thread stopping([&] { CHECK(fixture.server->stop(Deadline::in(20s))); });
+    fixture.handler.release();
+    stopping.join();
+    CHECK(fixture.readLine().size() == 30'002);
+    CHECK(fixture.readLine() == "\"released\"");
+    CHECK(fixture.ended.value() == 0);
+}
+
+TEST_CASE("stdio: stop does not wait for ever for a client that never reads") {
+    StdioServer::Config config;
+    config.cancelled_grace = 20ms;
+    StdioFixture fixture(std::move(config));
+    fixture.send("{\"do\":\"bytes\",\"n\":20000000}\n");
+    REQUIRE(fixture.handler.handled.reaches(1));
+    CHECK_FALSE(fixture.server->stop(Deadline::in(20ms)));
+    fixture.closeOutput();
+    CHECK(fixture.handler.answered.reaches(1));
+}
+
+TEST_CASE("stdio: after claim() nothing but the server can reach the wire") {
+    Pipe input, output, errors;
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {  // only what is safe in a forked copy of a program with threads: no runtime here
+        ::dup2(input.out, 0);
+        ::dup2(output.in, 1);
+        ::dup2(errors.in, 2);
+        auto channel = StdioChannel::claim();
+        if (!channel) ::_exit(1);
+        const char noise[] = "from a plugin\n";
+        if (::write(1, noise, sizeof noise - 1) < 0) ::_exit(2);
+        std::printf("printf\n");
+        std::fflush(stdout);
+        char byte;
+        if (::read(0, &byte, 1) != 0) ::_exit(3);  // /dev/null
+        if (::system("echo from a child; ls -l /proc/self/fd | grep -c pipe: >/dev/null") != 0) ::_exit(4);
+        if (::read(channel->input(), &byte, 1) != 1) ::_exit(5);
+        if (::write(channel->output(), &byte, 1) != 1) ::_exit(6);
+        const bool private_ends = (::fcntl(channel->input(), F_GETFD) & FD_CLOEXEC) != 0 &&
+                                  (::fcntl(channel->output(), F_GETFD) & FD_CLOEXEC) != 0;
+        ::_exit(private_ends ? 0 : 7);
+    }
+    ::close(output.in);
+    ::close(errors.in);
+    REQUIRE(::write(input.in, "w", 1) == 1);
+    auto readAll = [](int descriptor) {
+        std::string text;
+        char bytes[4096];
+        for (ssize_t count; (count = ::read(descriptor, bytes, sizeof bytes)) > 0;)
+            text.append(bytes, static_cast<std::size_t>(count));
+        ::close(descriptor);
+        return text;
+    };
+    CHECK(readAll(output.out) == "w");
+    const std::string noise = readAll(errors.out);
+    CHECK(noise.find("from a plugin\n") != std::string::npos);
+    CHECK(noise.find("printf\n") != std::string::npos);
+    CHECK(noise.find("from a child\n") != std::string::npos);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    ::close(input.in);
+    ::close(input.out);
+}
+
+// What main() does; here for all tests of this program.
+const auto kIgnoreBrokenPipes = std::signal(SIGPIPE, SIG_IGN);
+
+}  // namespace howdah::kernel::test
