@@ -45,7 +45,7 @@ const std::vector<Step>& steps() {
          "query",
          {"sql=select p.name, sum(i.quantity) as sold, sum(i.quantity * i.unit_price) as revenue from shop.order_items "
           "i "
-          "join shop.products p on p.product_id = i.product_id group by p.name order by revenue desc limit 5",
+          "join shop.products p on p.id = i.product_id group by p.name order by revenue desc limit 5",
           "format=markdown"}},
         {"And what happens when an agent tries to write?", "query", {"sql=delete from shop.orders"}},
     };
