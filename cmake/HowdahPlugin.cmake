@@ -21,7 +21,13 @@ function(howdah_add_plugin ID)
     string(REGEX REPLACE "[^A-Za-z0-9_]" "_" target plugin_${id})
 
     add_library(${target} MODULE ${ARG_SOURCES})
-    target_link_libraries(${target} PRIVATE howdah::sdk ${ARG_LIBRARIES})
+    set(sdk howdah::abi)
+    foreach(source IN LISTS ARG_SOURCES)
+        if(NOT source MATCHES "\\.c$")
+            set(sdk howdah::sdk)
+        endif()
+    endforeach()
+    target_link_libraries(${target} PRIVATE ${sdk} ${ARG_LIBRARIES})
     target_compile_definitions(${target} PRIVATE
         HOWDAH_PLUGIN_ID="${id}" HOWDAH_PLUGIN_VERSION="${version}" HOWDAH_ABI_NEEDS=${needs})
     # -fno-gnu-unique: one unique symbol would keep the library mapped for ever. -z,defs: a symbol of the kernel, or of
