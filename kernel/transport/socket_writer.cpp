@@ -3,6 +3,8 @@
 #include <cassert>
 #include <cerrno>
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace howdah::kernel {
@@ -19,13 +21,21 @@ Result<void> SocketWriter::send(iovec* parts, std::size_t count, const std::shar
         if (queue_.empty() && trySend(parts, count)) return {};
         if (broken_) break;
         sending_ = true;
+        const int unacknowledged_before = unacknowledged();
         writable_.reset();
         arm(owner);
         const WaitStatus status = writable_.wait(nullptr, Deadline::in(stall_limit_));
         sending_ = false;
-        if (status == WaitStatus::timeout) broken_ = true;  // half an answer is out: nothing else can follow
+        // Half an answer is out, so nothing else can follow. A socket becomes writable only when much of its buffer is
+        // free: a peer that reads slowly shows by the bytes it has acknowledged.
+        if (status == WaitStatus::timeout && unacknowledged() >= unacknowledged_before) broken_ = true;
     }
     return peerGone();
+}
+
+int SocketWriter::unacknowledged() {
+    int bytes = 0;
+    return ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;  // 0: a closed socket, no progress
 }
 
 bool SocketWriter::trySend(iovec*& parts, std::size_t& count) {

@@ -45,6 +45,7 @@ public:
 
 private:
     bool trySend(iovec*& parts, std::size_t& count);  // false: the socket takes no more for now, or broke
+    int unacknowledged();                             // bytes sent that the peer's kernel has not taken
     void flush();
     void arm(const std::shared_ptr<void>& owner);
 

@@ -80,7 +80,7 @@ TEST_CASE("http: a client that lets its queue fill up is cut off") {
     CHECK_FALSE(link->push("{}"));
 }
 
-TEST_CASE("http: quiet streams are kept open by comments, GET streams and answers alike") {
+TEST_CASE("http: a quiet GET stream is kept open by comments") {
     HttpServer::Config config;
     config.settings.keep_alive_every = 20ms;
     HttpFixture fixture(std::move(config));

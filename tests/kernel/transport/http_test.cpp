@@ -185,7 +185,7 @@ TEST_CASE("http: an answer up to 64 KiB has a length, a longer one is chunked") 
 
 TEST_CASE("http: a slow reader parks the handler; what waits for it is bounded") {
     HttpFixture fixture;
-    Client client(fixture.port(), 4096);
+    Client client(fixture.port(), 256 * 1024);
     constexpr std::size_t kBytes = 64u << 20;
     client.send(post(concat(R"({"do":"bytes","n":)", kBytes, "}")));
     // Once the head is here the handler has begun to send. It is stopped by the sockets' buffers, a few MiB at most.
