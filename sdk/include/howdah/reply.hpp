@@ -1,0 +1,231 @@
+// Rows as the answer of a tool: JSON, CSV or Markdown, whole or streamed, honest about what is missing.
+//
+//     auto rows = call.query(sql, parameters, database, limits);
+//     if (!rows) return std::move(rows).error();
+//     return reply(call, *rows, {.format = ReplyFormat::csv, .rows_asked = 1000, .rows_limit = 100000});
+//
+// A result in memory (at most 256 KiB) stands in the text and, as JSON, in structuredContent. A larger one is streamed:
+// its rows stand once, in the text; structuredContent then holds columns, row_count, truncated and note.
+// JSON: {"columns":[...],"rows":[[...],...],"row_count":n,"truncated":false}; truncated may be
+// {"reason":"rows"|"bytes"}, and a note says how to go on.
+//
+// Threads: the request's.
+// Owns:    one buffer for the whole answer, or of 64 KiB when streaming; nothing is allocated per row.
+// Errors:  what reading rows or writing the answer met. After one in a stream the text stands there unfinished; the
+//          kernel adds the error.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <howdah/rows.hpp>
+#include <howdah/tool_call.hpp>
+#include <howdah/values.hpp>
+
+namespace howdah {
+
+enum class ReplyFormat : std::uint8_t { json, csv, markdown };
+
+// By the name a tool's argument has; anything else is json.
+inline ReplyFormat replyFormat(std::string_view name) {
+    if (name == "csv") return ReplyFormat::csv;
+    return name == "markdown" ? ReplyFormat::markdown : ReplyFormat::json;
+}
+
+struct ReplyOptions {
+    ReplyFormat format = ReplyFormat::json;
+    std::uint64_t rows_asked = 0;  // the row limit of this query, 0 = the executor's
+    std::uint64_t rows_limit = 0;  // how far the caller may raise it with max_rows, 0 = not at all
+    bool command = false;          // also tell the command and the rows it affected: for statements that write
+    ValueOptions values;
+};
+
+namespace detail {
+
+// What is known once the last row has been read.
+struct ReplyEnd {
+    std::uint64_t row_count = 0;
+    std::uint32_t truncated = 0;
+    std::int64_t affected_rows = -1;
+    std::string_view command;
+    std::string note;
+};
+
+inline std::string truncationNote(std::uint32_t truncated, std::uint64_t row_count, const ReplyOptions& options) {
+    if (truncated == 0) return {};
+    if (truncated == HOWDAH_TRUNCATED_BYTES) {
+        return concat(
+            "cut off after ", row_count,
+            " rows at the byte limit: select fewer or shorter columns, or page with order by, limit and offset");
+    }
+    std::string note = concat("only the first ", row_count, " rows, there are more: narrow with where, aggregate");
+    // Fewer rows than asked for: another limit acted, and asking for more would not help.
+    if (row_count >= options.rows_asked && row_count < options.rows_limit) {
+        note += concat(", raise max_rows (up to ", options.rows_limit, ")");
+    }
+    return note + ", or page with order by, limit and offset";
+}
+
+class ReplyWriter {
+public:
+    ReplyWriter(ToolCall& call, Rows& rows, const ReplyOptions& options)
+        : call_(call), rows_(rows), options_(options), encoder_(rows.columns(), options.values) {}
+
+    // Everything is in memory: encoded once or, in another format than JSON, once for each reader.
+    Result<void> whole() {
+        // Rows follow one another, so the batches together are one batch.
+        std::string bytes;
+        std::uint64_t count = 0;
+        while (true) {
+            auto batch = rows_.nextBatch();
+            if (!batch) return std::move(batch).error();
+            if (!*batch) break;
+            bytes.append(reinterpret_cast<const char*>((*batch)->bytes), (*batch)->size);
+            count += (*batch)->row_count;
+        }
+        auto end = readEnd(count);
+        if (!end) return std::move(end).error();
+        const howdah_batch batch{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), count};
+        if (encoder_.hasJson()) encoder_.decideJson({&batch, 1});
+
+        const bool structured = call_.structuredWanted();
+        std::string document;
+        if (structured || isJson()) {
+            document.reserve(bytes.size() * 2 + 256);
+            openDocument(document);
+            appendRows(document, batch, ReplyFormat::json, true);
+            closeDocument(document, *end, true);
+        }
+        if (isJson()) {
+            if (auto done = call_.writeText(document); !done) return done;
+        } else {
+            std::string table;
+            table.reserve(bytes.size() + bytes.size() / 4 + 256);
+            openTable(table);
+            appendRows(table, batch, options_.format, true);
+            closeTable(table, *end);
+            if (auto done = call_.writeText(table); !done) return done;
+        }
+        if (!structured) return {};
+        return call_.writeStructured(document);
+    }
+
+    // Rows leave as they come; JSON columns are written as text, since nobody has seen all their values yet.
+    Result<void> streamed() {
+        std::string buffer;
+        buffer.reserve(kFlushAt + kFlushAt / 2);
+        if (isJson()) {
+            openDocument(buffer);
+        } else {
+            openTable(buffer);
+        }
+        std::uint64_t count = 0;
+        while (true) {
+            auto batch = rows_.nextBatch();
+            if (!batch) return std::move(batch).error();
+            if (!*batch) break;
+            appendRows(buffer, **batch, options_.format, count == 0);
+            count += (*batch)->row_count;
+            if (buffer.size() < kFlushAt) continue;
+            if (auto done = call_.writeText(buffer); !done) return done;
+            buffer.clear();
+        }
+        auto end = readEnd(count);
+        if (!end) return std::move(end).error();
+        if (isJson()) {
+            closeDocument(buffer, *end, true);
+        } else {
+            closeTable(buffer, *end);
+        }
+        if (auto done = call_.writeText(buffer); !done) return done;
+        if (!call_.structuredWanted()) return {};
+
+        std::string summary = "{\"columns\":";
+        encoder_.appendColumns(summary);
+        end->note = concat(end->note, end->note.empty() ? "" : "; ",
+                           "the rows stand in the text only, they are more than 256 KiB");
+        closeDocument(summary, *end, false);
+        return call_.writeStructured(summary);
+    }
+
+private:
+    static constexpr std::size_t kFlushAt = 64u << 10;
+
+    bool isJson() const { return options_.format == ReplyFormat::json; }
+
+    Result<ReplyEnd> readEnd(std::uint64_t count) const {
+        auto trailer = rows_.trailer();
+        if (!trailer) return std::move(trailer).error();
+        return ReplyEnd{count, trailer->truncated, trailer->affected_rows, fromAbi(trailer->command_tag),
+                        truncationNote(trailer->truncated, count, options_)};
+    }
+
+    void appendRows(std::string& out, const howdah_batch& batch, ReplyFormat format, bool first) const {
+        BatchReader reader(batch, encoder_.columnCount());
+        while (reader.next()) {
+            switch (format) {
+                case ReplyFormat::csv: appendCsvRow(out, reader.cells()); break;
+                case ReplyFormat::markdown: appendMarkdownRow(out, reader.cells()); break;
+                case ReplyFormat::json:
+                    if (!first) out += ',';
+                    encoder_.appendJsonRow(out, reader.cells());
+            }
+            first = false;
+        }
+    }
+
+    void openDocument(std::string& out) const {
+        out += "{\"columns\":";
+        encoder_.appendColumns(out);
+        out += ",\"rows\":[";
+    }
+    void closeDocument(std::string& out, const ReplyEnd& end, bool rows_open) const {
+        if (rows_open) out += ']';
+        out += concat(",\"row_count\":", end.row_count, ",\"truncated\":");
+        switch (end.truncated) {
+            case 0: out += "false"; break;
+            case HOWDAH_TRUNCATED_BYTES: out += "{\"reason\":\"bytes\"}"; break;
+            default: out += "{\"reason\":\"rows\"}";
+        }
+        if (options_.command) {
+            out += ",\"command\":";
+            appendJsonString(out, end.command);
+            if (end.affected_rows >= 0) out += concat(",\"affected_rows\":", end.affected_rows);
+        }
+        if (!end.note.empty()) {
+            out += ",\"note\":";
+            appendJsonString(out, end.note);
+        }
+        out += '}';
+    }
+
+    void openTable(std::string& out) const {
+        if (encoder_.columnCount() == 0) return;
+        if (options_.format == ReplyFormat::csv) {
+            appendCsvHeader(out, rows_.columns());
+        } else {
+            appendMarkdownHeader(out, rows_.columns());
+        }
+    }
+    void closeTable(std::string& out, const ReplyEnd& end) const {
+        const bool has_table = encoder_.columnCount() != 0;
+        if (options_.command || !has_table) out += concat(has_table ? "\n" : "", end.command, "\n");
+        if (!end.note.empty()) out += concat("\nnote: ", end.note, "\n");
+    }
+
+    ToolCall& call_;
+    Rows& rows_;
+    const ReplyOptions& options_;
+    RowEncoder encoder_;
+};
+
+}  // namespace detail
+
+inline Result<void> reply(ToolCall& call, Rows& rows, const ReplyOptions& options = {}) {
+    detail::ReplyWriter writer(call, rows, options);
+    return rows.complete() ? writer.whole() : writer.streamed();
+}
+
+}  // namespace howdah
