@@ -68,6 +68,10 @@ bool Cursor::queue(const std::string& text, const Parameters& parameters, StepKi
         steps_.push_back({kind, {}, {}});
         return lease_->executePrepared(*name, parameters);
     }
+    if (kind == StepKind::statement && !cache.metBefore(key)) {
+        steps_.push_back({kind, {}, {}});
+        return lease_->execute(text, parameters);
+    }
     if (std::string old = cache.evictForOne(); !old.empty()) {
         steps_.push_back({StepKind::quiet, {}, {}});
         if (!lease_->execute("deallocate " + old, kNone)) return false;

@@ -4,12 +4,15 @@
 // Threads: the connection's.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace howdah::pool {
 
@@ -23,6 +26,14 @@ public:
         if (found == by_key_.end()) return nullptr;
         entries_.splice(entries_.begin(), entries_, found->second);
         return &found->second->name;
+    }
+
+    // True from the second time on that a text is met (as long as it is remembered): a text that comes once is run
+    // unnamed, since naming it would cost a PREPARE now and a DEALLOCATE later.
+    bool metBefore(std::string_view key) {
+        std::uint64_t hash = std::hash<std::string_view>{}(key) | 1;  // 0 marks an empty place
+        std::uint64_t& place = met_[hash / 2 % met_.size()];
+        return std::exchange(place, hash) == hash;
     }
 
     // A name never used before on this connection.
@@ -69,6 +80,7 @@ private:
         std::string key;
         std::string name;
     };
+    std::array<std::uint64_t, 512> met_{};  // hashes of texts met once, each in its place; a newer one takes it over
     std::size_t entries_max_;
     std::uint64_t names_made_ = 0;
     std::list<Entry> entries_;
