@@ -91,6 +91,27 @@ TEST_CASE("event: the sooner of two waits ends first although the later one was 
     CHECK(order == "soon late");
 }
 
+TEST_CASE("event: one that is set after the deadline, but before the fiber runs again, is ready") {
+    auto runtime = startRuntime();
+    Shard& shard = runtime->shard(0);
+    struct Setter : DeadlineQueue::Node {
+        Event event;
+    } setter;
+    onFiber(shard, [&] {
+        const Deadline end_of_wait = Deadline::in(1ms);
+        // Expires in the same round as the wait, right after it: the fiber is woken by then, but has not run.
+        setter.deadline = Deadline(end_of_wait.at() + 1ns);
+        setter.expired = [](DeadlineQueue::Node& node) { static_cast<Setter&>(node).event.set(); };
+        shard.deadlines().add(setter);
+        CHECK(shard.spawn([=] {
+            while (!Deadline(end_of_wait.at() + 1ns).passed()) {
+            }
+        }));
+        CHECK(setter.event.wait(nullptr, end_of_wait) == WaitStatus::ready);
+        CHECK(setter.index == DeadlineQueue::kAbsent);
+    });
+}
+
 TEST_CASE("cancellation: it ends every wait that names it and all later ones, the first reason stays") {
     auto runtime = startRuntime();
     Shard& shard = runtime->shard(0);

@@ -132,6 +132,24 @@ TEST_CASE("socket_watch: with both conditions asked for, either ends the wait") 
     });
 }
 
+TEST_CASE("socket_watch: the condition of a wait that timed out does not end a later wait for the other one") {
+    auto runtime = startRuntime();
+    Shard& shard = runtime->shard(0);
+    Pair pair;
+    onFiber(shard, [&] {
+        auto watch = adopt(shard, pair.ours);
+        pair.fill();
+        CHECK(watch->wait(SocketWatch::writable, nullptr, inMicroseconds(200)) == WaitStatus::timeout);
+        CHECK(shard.spawn([&] {
+            char block[65536];
+            while (::read(pair.theirs, block, sizeof block) > 0) {  // makes our side writable
+            }
+        }));
+        CHECK(watch->wait(SocketWatch::readable, nullptr, Deadline::in(20ms)) == WaitStatus::timeout);
+        CHECK(watch->wait(SocketWatch::writable, nullptr, hang()) == WaitStatus::ready);
+    });
+}
+
 TEST_CASE("socket_watch: the peer's end makes it readable, so that its owner reads the end") {
     auto runtime = startRuntime();
     Shard& shard = runtime->shard(0);

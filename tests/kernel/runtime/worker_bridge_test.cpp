@@ -116,6 +116,7 @@ TEST_CASE("worker_bridge: a started function is waited for beyond deadline and c
             runtime->workers(),
             [&] {
                 cancellation->cancel(CancelReason::requested);
+                onLoop(shard, [] {});  // the fiber's wait has ended by now
                 WorkerBridge::atHome([&] { seen = sleepUntil(cancellation.get(), hang()); });
                 returned = true;
             },
