@@ -77,6 +77,12 @@ bool contains(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
+// Gone, or a zombie that nobody has fetched yet: a killed parent's children belong to process 1.
+bool hasEnded(pid_t pid) {
+    const std::string status = embedded::readText(concat("/proc/", pid, "/stat"));
+    return status.empty() || contains(status, ") Z ");
+}
+
 std::string keptSection(const Folder& folder) {
     return R"({"keep":true,"sample":false,"data_dir":")" + folder.path + R"("})";
 }
@@ -108,7 +114,7 @@ TEST_CASE(
         CHECK((found.st_mode & 0777) == 0700);
     }
     CHECK_FALSE(fs::exists(folder));
-    CHECK(kill(pid, 0) != 0);
+    CHECK(hasEnded(pid));
 }
 
 TEST_CASE("embedded: a kept cluster is there again with its data, and is not open to two servers at once") {
@@ -180,5 +186,5 @@ TEST_CASE("embedded: the database server ends when the server is killed") {
     // Starting again waits for the earlier server; if it still ran, its postmaster.pid would be in the way.
     Running again(keptSection(folder));
     CHECK(again.problem == "");
-    CHECK(kill(server, 0) != 0);
+    CHECK(hasEnded(server));
 }

@@ -1,0 +1,197 @@
+#include <doctest/doctest.h>
+
+#include "plugins/query/tool_host.hpp"
+
+extern "C" const howdah_entry_v1 howdah_plugin_v1;
+
+using namespace howdah;
+using namespace howdah::test;
+
+namespace {
+
+constexpr std::uint32_t kInt4 = 23;
+constexpr std::uint32_t kText = 25;
+constexpr std::uint32_t kJsonb = 3802;
+
+struct Fixture {
+    explicit Fixture(FakeResult result = {}) {
+        REQUIRE(host.load(&howdah_plugin_v1) == "");
+        REQUIRE(host.start(R"({"rows_max":10,"rows_limit":50})") == "");
+        host.database = [this, result](const howdah_query_request& request) -> Result<FakeResult> {
+            access = request.access;
+            provenance = request.provenance;
+            sql = fromAbi(request.sql);
+            rows_max = request.rows_max;
+            timeout_ms = request.timeout_ms;
+            for (std::uint64_t i = 0; i < request.parameter_count; ++i) {
+                const Value value(request.parameters[i]);
+                types.push_back(value.type());
+                texts.emplace_back(value.type() >= HOWDAH_VALUE_TEXT ? value.text() : "");
+            }
+            FakeResult copy = result;
+            for (std::size_t i = 0; i < copy.columns.size(); ++i)
+                copy.columns[i].name = toAbi(copy.names[i]);
+            return copy;
+        };
+    }
+    ToolHost host;
+    std::uint32_t access = 0, provenance = 0;
+    std::string sql;
+    std::uint64_t rows_max = 0, timeout_ms = 0;
+    std::vector<std::uint32_t> types;
+    std::vector<std::string> texts;
+};
+
+FakeResult twoRows() {
+    FakeResult result;
+    result.column("id", kInt4);
+    result.column("name", kText);
+    result.row({"1", "a,b"});
+    result.row({"2", std::nullopt});
+    return result;
+}
+
+constexpr const char* kColumns =
+    R"("columns":[{"name":"id","type":"int4","encoding":"number"},{"name":"name","type":"text","encoding":"string"}])";
+
+std::string inBraces(const std::string& members) {
+    return "{" + members + "}";
+}
+
+}  // namespace
+
+TEST_CASE("query: a result in memory stands in the text and, the same, in structuredContent") {
+    Fixture fixture(twoRows());
+    const FakeAnswer answer = fixture.host.call("query", {{"sql", "select 1"}});
+    CHECK(answer.text ==
+          inBraces(std::string(kColumns) + R"(,"rows":[[1,"a,b"],[2,null]],"row_count":2,"truncated":false)"));
+    CHECK(answer.structured == answer.text);
+    CHECK(fixture.access == HOWDAH_ACCESS_READ);
+    CHECK(fixture.provenance == HOWDAH_PROVENANCE_CLIENT);
+    CHECK(fixture.rows_max == 10);
+    CHECK(fixture.timeout_ms == 30000);
+}
+
+TEST_CASE("query: as csv or markdown the text has that form, structuredContent stays JSON") {
+    Fixture fixture(twoRows());
+    const FakeAnswer csv = fixture.host.call("query", {{"sql", "select 1"}, {"format", "csv"}});
+    CHECK(csv.text == "id,name\r\n1,\"a,b\"\r\n2,\r\n");
+    CHECK(Json::parse(csv.structured)["rows"] == Json::parse(R"([[1,"a,b"],[2,null]])"));
+    const FakeAnswer markdown = fixture.host.call("query", {{"sql", "select 1"}, {"format", "markdown"}});
+    CHECK(markdown.text == "| id | name |\n| --- | --- |\n| 1 | a,b |\n| 2 | NULL |\n");
+}
+
+TEST_CASE("query: a client without structuredContent gets text only") {
+    Fixture fixture(twoRows());
+    fixture.host.flags = 0;
+    const FakeAnswer answer = fixture.host.call("query", {{"sql", "select 1"}});
+    CHECK(Json::parse(answer.text)["row_count"] == 2);
+    CHECK(answer.structured.empty());
+}
+
+TEST_CASE("query: jsonb is spliced when the result is whole, text when it streams") {
+    FakeResult result;
+    result.column("payload", kJsonb);
+    result.row({R"({"a": 1})"});
+    CHECK(Json::parse(Fixture(result).host.call("query", {{"sql", "x"}}).text)["rows"][0][0]["a"] == 1);
+    result.complete = false;
+    CHECK(Json::parse(Fixture(result).host.call("query", {{"sql", "x"}}).text)["rows"][0][0] == R"({"a": 1})");
+}
+
+TEST_CASE("query: a large result streams in pieces, and structuredContent says where the rows are") {
+    FakeResult result = twoRows();
+    result.complete = false;
+    const std::string wide(30000, 'x');
+    for (int i = 0; i < 8; ++i) {
+        result.batches.emplace_back();
+        result.row({"3", wide});
+    }
+    for (const char* format : {"json", "csv", "markdown"}) {
+        Fixture fixture(result);
+        const FakeAnswer answer = fixture.host.call("query", {{"sql", "select 1"}, {"format", format}});
+        CHECK(answer.text_pieces >= 3);
+        const Json structured = Json::parse(answer.structured);
+        CHECK(structured["row_count"] == 10);
+        CHECK(structured["truncated"] == false);
+        CHECK_FALSE(structured.contains("rows"));
+        CHECK(structured["note"] == "the rows stand in the text only, they are more than 256 KiB");
+        if (std::string_view{format} == "json") CHECK(Json::parse(answer.text)["rows"].size() == 10);
+    }
+}
+
+TEST_CASE("query: an error at the end of a stream ends the call as that error") {
+    FakeResult result = twoRows();
+    result.complete = false;
+    result.fails_at_end = Error::database("22012", "division by zero");
+    Fixture fixture(result);
+    const FakeAnswer answer = fixture.host.call("query", {{"sql", "select 1"}});
+    CHECK(answer.status == HOWDAH_ERROR_DATABASE);
+    CHECK(answer.error.sqlstate == "22012");
+    CHECK(answer.structured.empty());
+}
+
+TEST_CASE("query: what the row limit cut off is said, with the way on that can help") {
+    FakeResult result = twoRows();
+    result.trailer.truncated = HOWDAH_TRUNCATED_ROWS;
+    Fixture fixture(result);
+    const Json answer = Json::parse(fixture.host.call("query", {{"sql", "x"}, {"max_rows", 2}}).text);
+    CHECK(answer["truncated"]["reason"] == "rows");
+    CHECK(answer["note"] ==
+          "only the first 2 rows, there are more: narrow with where, aggregate, raise max_rows (up to 50), or page "
+          "with order by, limit and offset");
+    // Fewer than asked for: another limit acted, a larger max_rows would change nothing.
+    const Json other = Json::parse(fixture.host.call("query", {{"sql", "x"}}).text);
+    CHECK(
+        other["note"] ==
+        "only the first 2 rows, there are more: narrow with where, aggregate, or page with order by, limit and offset");
+    const FakeAnswer csv = fixture.host.call("query", {{"sql", "x"}, {"format", "csv"}});
+    CHECK(csv.text.find("\nnote: only the first 2 rows") != std::string::npos);
+}
+
+TEST_CASE("query: what the byte limit cut off is said") {
+    FakeResult result = twoRows();
+    result.trailer.truncated = HOWDAH_TRUNCATED_BYTES;
+    const Json answer = Json::parse(Fixture(result).host.call("query", {{"sql", "x"}}).text);
+    CHECK(answer["truncated"]["reason"] == "bytes");
+    CHECK(answer["note"] ==
+          "cut off after 2 rows at the byte limit: select fewer or shorter columns, or page with order by, limit and "
+          "offset");
+}
+
+TEST_CASE("query: params become typed parameters, and an integer beyond int8 keeps its digits") {
+    Fixture fixture;
+    fixture.host.call(
+        "query", {{"sql", "x"}, {"params", Json::parse(R"([null,true,7,1.5,"t",18446744073709551615,{"a":[1]}])")}});
+    CHECK(fixture.types == std::vector<std::uint32_t>{HOWDAH_VALUE_NULL, HOWDAH_VALUE_BOOL, HOWDAH_VALUE_INTEGER,
+                                                      HOWDAH_VALUE_NUMBER, HOWDAH_VALUE_TEXT, HOWDAH_VALUE_TEXT,
+                                                      HOWDAH_VALUE_JSON});
+    CHECK(fixture.texts[4] == "t");
+    CHECK(fixture.texts[5] == "18446744073709551615");
+    CHECK(fixture.texts[6] == R"({"a":[1]})");
+}
+
+TEST_CASE("query: max_rows above the operator's limit gets the limit") {
+    Fixture fixture;
+    fixture.host.call("query", {{"sql", "x"}, {"max_rows", 50}});
+    CHECK(fixture.rows_max == 50);
+    fixture.host.call("query", {{"sql", "x"}, {"max_rows", 51}});
+    CHECK(fixture.rows_max == 50);
+}
+
+TEST_CASE("execute: writes, and tells the command and the rows it affected") {
+    FakeResult result;
+    result.trailer.affected_rows = 3;
+    result.trailer.command_tag = {"UPDATE 3", 8};
+    Fixture fixture(result);
+    const FakeAnswer answer = fixture.host.call("execute", {{"sql", "update t set x = 1"}});
+    CHECK(fixture.access == HOWDAH_ACCESS_WRITE);
+    CHECK(answer.text ==
+          R"({"columns":[],"rows":[],"row_count":0,"truncated":false,"command":"UPDATE 3","affected_rows":3})");
+    CHECK(fixture.host.call("execute", {{"sql", "x"}, {"format", "markdown"}}).text == "UPDATE 3\n");
+}
+
+TEST_CASE("query: rows_max above rows_limit is refused at start") {
+    ToolHost host;
+    REQUIRE(host.load(&howdah_plugin_v1) == "");
+    CHECK(host.start(R"({"rows_max":51,"rows_limit":50})") == "rows_max must be at most rows_limit (50), got 51");
+}
