@@ -180,7 +180,8 @@ Json typedScalar(std::string_view text) {
     if (text == "true" || text == "True" || text == "TRUE") return true;
     if (text == "false" || text == "False" || text == "FALSE") return false;
     std::string_view number = text;
-    if (number.starts_with('+')) number.remove_prefix(1);  // from_chars knows no plus sign
+    // from_chars knows no plus sign, and "+-5" is no number.
+    if (number.starts_with('+') && !number.starts_with("+-")) number.remove_prefix(1);
     std::string_view digits = number;
     if (digits.starts_with('-') && digits.size() == number.size()) digits.remove_prefix(1);
     const char* const end = number.data() + number.size();

@@ -65,14 +65,16 @@ public:
     // Stop and return false when the visitor does.
     template <typename Visitor>
     bool forEachElement(Visitor visit) const {
-        for (simdjson::dom::element element : element_.get_array().value_unsafe()) {
+        const simdjson::dom::array elements = element_.get_array().value_unsafe();
+        for (simdjson::dom::element element : elements) {
             if (!visit(SimdjsonView(element))) return false;
         }
         return true;
     }
     template <typename Visitor>
     bool forEachMember(Visitor visit) const {
-        for (simdjson::dom::key_value_pair member : element_.get_object().value_unsafe()) {
+        const simdjson::dom::object members = element_.get_object().value_unsafe();
+        for (simdjson::dom::key_value_pair member : members) {
             if (!visit(member.key, SimdjsonView(member.value))) return false;
         }
         return true;

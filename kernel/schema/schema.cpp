@@ -18,8 +18,8 @@ std::size_t codePoints(std::string_view text) {
 
 bool isMultiple(Number number, Number step) {
     const Number quotient = number / step;
-    // Decimal fractions are inexact in binary: 0.3 counts as a multiple of 0.1. Above 2^53 nothing can be made up for.
-    if (std::abs(quotient) < 9007199254740992.0L && std::truncl(step) != step) {
+    // Decimal fractions are inexact in binary: 0.3 counts as a multiple of 0.1. A quotient above 2^63 is left to fmod.
+    if (std::abs(quotient) < 9223372036854775808.0L && std::truncl(step) != step) {
         return std::abs(quotient - std::roundl(quotient)) <= 1e-12L * std::max<Number>(1, std::abs(quotient));
     }
     return std::fmod(number, step) == 0;
@@ -260,7 +260,7 @@ bool Validator::failBranches(const std::vector<NodeId>& branches, const View& vi
         *report_ = std::move(deepest);
         return false;
     }
-    return fail(path, concat(plain ? "must be " : "fits none of the forms allowed: ", forms), met(view));
+    return fail(path, concat(plain ? "must be " : "fits none of the forms allowed: ", forms), plain ? met(view) : "");
 }
 
 Result<Schema> Schema::compile(const Json& schema, SchemaLimits limits) {

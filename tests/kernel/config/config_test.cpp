@@ -1,0 +1,114 @@
+#include "kernel/config/config.hpp"
+
+#include <map>
+#include <string>
+
+#include <doctest/doctest.h>
+
+using namespace howdah;
+using namespace howdah::kernel;
+
+namespace {
+Environment environment(std::map<std::string, std::string> values) {
+    return [values](const std::string& name) -> std::optional<std::string> {
+        auto found = values.find(name);
+        return found == values.end() ? std::nullopt : std::optional(found->second);
+    };
+}
+Config load(const std::string& text, std::map<std::string, std::string> values = {{"HOME", "/home/a"}}) {
+    auto config = Config::fromText(text, "howdah.yaml", "/etc/howdah", environment(std::move(values)));
+    REQUIRE_MESSAGE(config.has_value(), (config ? "" : config.error().message));
+    return std::move(*config);
+}
+constexpr const char* kFull = R"(howdah: 1
+transports:
+  http: { listen: "[::1]:0", path: /x, auth: none, origins: ["https://a.example"], session_idle_s: 60 }
+databases:
+  zoo:  { dsn: "${env:URL}", access: read_write }
+  main: { dsn: "postgresql://u:hunter2@h/d" }
+plugins:
+  - pool: { connections_max: 5, run: shard }
+  - guard
+  - acme/audit: { run: process, mode: audit, on_failure: ignore, library: libs/audit, token: "${env:TOKEN}" }
+tools: { profile: all, include: [a], exclude: [b] }
+services: { howdah.auth/1: guard }
+limits: { request_timeout_ms: 5, connections_max: 7 }
+shards: 2
+log: { level: debug, file: out.log }
+control: { enabled: false }
+plugin_paths: [more, /opt/p]
+state_dir: state
+)";
+}  // namespace
+
+TEST_CASE("config: every key reaches the typed configuration") {
+    Config config = load(kFull, {{"URL", "postgresql://h/zoo"}, {"TOKEN", "t0ken"}});
+    CHECK_FALSE(config.transports.stdio);
+    REQUIRE(config.transports.http);
+    CHECK(config.transports.http->host == "::1");
+    CHECK(config.transports.http->port == 0);
+    CHECK(config.transports.http->session_idle == std::chrono::seconds(60));
+    REQUIRE(config.databases.size() == 2);
+    CHECK(config.databases[0].name == "zoo");  // the order of the file, not of the alphabet
+    CHECK(config.databases[0].dsn == "postgresql://h/zoo");
+    CHECK(config.databases[0].access == Access::read_write);
+    CHECK(config.databases[0].origin == "howdah.yaml:5:3");
+    REQUIRE(config.plugins.size() == 3);
+    CHECK(config.plugins[0].section == Json{{"connections_max", 5}});
+    CHECK(config.plugins[0].run == PluginEntry::Run::shard);
+    CHECK(config.plugins[1].id == "guard");
+    CHECK(config.plugins[2].mode == PluginEntry::Mode::audit);
+    CHECK(config.plugins[2].on_failure == PluginEntry::OnFailure::ignore);
+    CHECK(config.plugins[2].library == "/etc/howdah/libs/audit");
+    CHECK(config.plugins[2].section == Json{{"token", "t0ken"}});
+    CHECK(config.services.at("howdah.auth/1") == "guard");
+    CHECK(config.limits.request_timeout == std::chrono::milliseconds(5));
+    CHECK(config.limits.connections_max == 7);
+    CHECK(config.log.file == "/etc/howdah/out.log");
+    CHECK_FALSE(config.control);
+    CHECK(config.plugin_paths[0] == "/etc/howdah/more");
+    CHECK(config.plugin_paths[1] == "/opt/p");
+    CHECK(config.state_dir == "/etc/howdah/state");
+}
+
+TEST_CASE("config: the smallest file has the documented defaults") {
+    Config config = load("howdah: 1\n", {{"DATABASE_URL", "postgresql://h/d"}, {"HOME", "/home/a"}});
+    CHECK(config.transports.stdio);
+    CHECK_FALSE(config.transports.http);
+    CHECK(config.databases.at(0).origin == "DATABASE_URL");
+    CHECK(config.plugins.size() == 4);
+    CHECK(config.state_dir == "/home/a/.local/state/howdah");
+}
+
+TEST_CASE("config: what is printed shows no secret and is read back alike") {
+    const std::map<std::string, std::string> values = {{"URL", "postgresql://h/zoo"}, {"TOKEN", "t0ken"}};
+    Config config = load(kFull, values);
+    const std::string yaml = toYaml(printable(config));
+    CHECK(yaml.find("t0ken") == std::string::npos);
+    CHECK(yaml.find("hunter2") == std::string::npos);
+    CHECK(yaml.find("${env:TOKEN}") != std::string::npos);
+    CHECK(yaml.find("postgresql://u:***@h/d") != std::string::npos);
+    Config again = load(yaml, values);
+    CHECK(printable(again) == printable(config));
+}
+
+TEST_CASE("config: a plugin's section reports its own violations with file, line and column") {
+    Config config = load("howdah: 1\nplugins:\n  - cache: {ttl_ms: 0, key: \"${env:K}\"}\n", {{"K", "hush"}});
+    const PluginEntry& cache = config.plugins[0];
+    CHECK(config.errorAt(cache.pointer, {"/ttl_ms", "", "must be at least 1", "0"}).message ==
+          "howdah.yaml:3:13: plugins.0.cache.ttl_ms: must be at least 1, got 0");
+    CHECK(config.errorAt(cache.pointer, {"/key", "", "must be an integer", "\"hush\""}).message ==
+          "howdah.yaml:3:24: plugins.0.cache.key: must be an integer");
+}
+
+TEST_CASE("config: without a file the environment serves, first source first") {
+    auto source = [](std::map<std::string, std::string> values) {
+        return Config::fromEnvironment(environment(std::move(values)))->databases.at(0).origin;
+    };
+    CHECK(source({{"DATABASE_URL", "a"}, {"POSTGRES_URL", "b"}}) == "DATABASE_URL");
+    CHECK(source({{"DATABASE_URL", ""}, {"POSTGRES_URL", "b"}, {"POSTGRES_URL_NON_POOLING", "c"}}) ==
+          "POSTGRES_URL_NON_POOLING");
+    CHECK(source({{"DIRECT_URL", "b"}, {"DATABASE_URI", "c"}}) == "DIRECT_URL");
+    CHECK(source({{"PGHOST", "h"}, {"PGUSER", "u"}}) == "PGHOST, PGUSER");
+    CHECK(source({}) == "libpq defaults, no DATABASE_URL or PG* is set");
+}
