@@ -25,6 +25,7 @@ bool hasServer(const std::string& folder) {
 
 // "postgres (PostgreSQL) 15.20 (Debian ...)" -> "15.20"; "" when it cannot be asked.
 std::string versionOf(const std::string& folder) {
+    if (folder.find('\'') != std::string::npos) return {};  // would end the quotes of the command
     const std::string command = "'" + folder + "/postgres' --version 2>/dev/null";
     FILE* output = popen(command.c_str(), "re");
     if (!output) return {};
@@ -67,7 +68,7 @@ Result<ServerPrograms> findServerPrograms(const std::string& bin_dir, std::strin
         return std::pair(programs.major() == wanted_major, std::atoi(programs.version.c_str()));
     };
     for (const std::string& folder : candidates()) {
-        if (folder.find('\'') != std::string::npos || !hasServer(folder)) continue;
+        if (!hasServer(folder)) continue;
         ServerPrograms programs{folder, versionOf(folder)};
         if (!best || rank(programs) > rank(*best)) best = std::move(programs);
     }
