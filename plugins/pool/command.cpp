@@ -49,17 +49,24 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
 
     std::vector<std::string> own;
     if (timeout != asked) own = {"statement_timeout", std::to_string(timeout)};
-    std::vector<std::string> full = {"statement_timeout", std::to_string(timeout), "DateStyle", "ISO", "IntervalStyle",
-                                     "postgres",          "bytea_output",          "hex"};
     for (std::uint64_t i = 0; i < execution.setting_count; ++i) {
         for (howdah_str text : {execution.settings[i].name, execution.settings[i].value}) {
             own.emplace_back(fromAbi(text));
-            full.emplace_back(fromAbi(text));
         }
     }
+    if (own.empty()) return command;
+    command.own_settings = own;
     command.settings = settingsOf(std::move(own));
-    command.settings_without_session = settingsOf(std::move(full));
     return command;
+}
+
+Command::Settings Command::settingsWithoutSession() const {
+    std::vector<std::string> full = {"statement_timeout", std::to_string(timeout.count()),
+                                     "DateStyle",         "ISO",
+                                     "IntervalStyle",     "postgres",
+                                     "bytea_output",      "hex"};
+    full.insert(full.end(), own_settings.begin(), own_settings.end());
+    return settingsOf(std::move(full));
 }
 
 }  // namespace howdah::pool

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <howdah/abi/sql.h>
 
@@ -24,14 +25,15 @@ struct Command {
     milliseconds timeout{0};  // how long the server lets it run
 
     // The caller's settings and, where it differs from the session's default, the timeout: one statement,
-    // select set_config($1, $2, true), ... ; the second form always carries the timeout, for connections whose
-    // session is not ours.
+    // select set_config($1, $2, true), ...
     struct Settings {
         std::string sql;  // empty: nothing to set
         Parameters parameters;
     };
     Settings settings;
-    Settings settings_without_session;
+    // The same for a connection whose session is not ours: everything the session would have been told as well.
+    Settings settingsWithoutSession() const;
+    std::vector<std::string> own_settings;  // name, value, name, value, ...
 
     // remaining: until the request's deadline.
     static Result<Command> from(const howdah_execution& execution, const Config& config, milliseconds remaining);

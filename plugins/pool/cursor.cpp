@@ -44,8 +44,10 @@ bool Cursor::queueWrite() {
            queue(command_->text.text(), command_->parameters, StepKind::statement) && queueSync();
 }
 
-const Command::Settings& Cursor::settings() const {
-    return lease_->ownsSession() ? command_->settings : command_->settings_without_session;
+const Command::Settings& Cursor::settings() {
+    if (lease_->ownsSession()) return command_->settings;
+    if (!without_session_) without_session_ = command_->settingsWithoutSession();
+    return *without_session_;
 }
 
 // Under its prepared name if it has one, prepared on the way if it may have one.

@@ -56,7 +56,7 @@ private:
     bool queueWrite();
     bool queue(const std::string& text, const Parameters& parameters, StepKind kind);
     bool queueSync();
-    const Command::Settings& settings() const;
+    const Command::Settings& settings();
 
     std::optional<Failure> send(const Context& context);
     std::optional<Failure> fill(const Context& context);
@@ -77,6 +77,7 @@ private:
 
     std::shared_ptr<Database> database_;
     std::shared_ptr<const Command> command_;
+    std::optional<Command::Settings> without_session_;
     Lease lease_;
     std::vector<Step> steps_;
     std::size_t at_ = 0;

@@ -74,7 +74,7 @@ Result<Dsn> Database::resolveDsn(const Context& context) const {
     return Dsn::parse(fromAbi(text));
 }
 
-std::variant<Lease, Failure> Database::lease(const Context& context) {
+std::variant<Lease, Failure> Database::lease(const Context& context, Care care) {
     ensureKeeper();
     for (;;) {
         Obtained obtained = obtain(context);
@@ -83,7 +83,7 @@ std::variant<Lease, Failure> Database::lease(const Context& context) {
         auto attached = lease->attach(context);
         if (!attached) return final(attached.error());
         // One that died while idle is replaced here; nobody notices. Each is met once, so this ends.
-        if (!isUsable(context, *lease.operator->())) continue;
+        if (!isUsable(context, *lease.operator->(), care)) continue;
         lease->countUse();
         return lease;
     }
@@ -136,9 +136,10 @@ std::unique_ptr<Connection> Database::takeIdle(std::uint32_t shard) {
     return connection;
 }
 
-bool Database::isUsable(const Context& context, Connection& connection) const {
-    if (!connection.looksAlive()) return false;
+bool Database::isUsable(const Context& context, Connection& connection, Care care) const {
     std::uint64_t now_ns = host_.nowNs();
+    if (care == Care::repeatable && now_ns - connection.lastUsedNs() < kSecondNs) return true;
+    if (!connection.looksAlive()) return false;
     if (now_ns - connection.lastUsedNs() < kPingAfterIdleNs) return true;
     return connection.ping(context, std::min(context.deadlineNs(), now_ns + kPingNs)) == Wait::ready;
 }

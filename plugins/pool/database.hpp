@@ -56,12 +56,16 @@ private:
     std::unique_ptr<Connection> connection_;
 };
 
+// How sure a caller must be that a connection lives: what is repeatable is tried again when it does not, so one used
+// within the last second is taken without a look.
+enum class Care : std::uint8_t { repeatable, once };
+
 class Database : public std::enable_shared_from_this<Database> {
 public:
     Database(const Host& host, Jobs& jobs, const Config& config, DatabaseSource source);
 
     // May connect, may wait in line. What has failed has not been sent.
-    std::variant<Lease, Failure> lease(const Context& context);
+    std::variant<Lease, Failure> lease(const Context& context, Care care);
 
     // Ends: nothing is leased after it, waiters are refused, idle connections are closed. [control]
     void stop();
@@ -104,7 +108,7 @@ private:
     Obtained waitInLine(const Context& context, const std::shared_ptr<Waiter>& waiter);
     Failure refusal(std::uint64_t now_ns) const;
     std::unique_ptr<Connection> takeIdle(std::uint32_t shard);
-    bool isUsable(const Context& context, Connection& connection) const;
+    bool isUsable(const Context& context, Connection& connection, Care care) const;
     std::unique_ptr<Connection> accept(PgPtr pg, Pooler pooler);
     void noteFailed(const ConnectFailure& failure);
     void ensureKeeper();

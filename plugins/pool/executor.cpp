@@ -13,8 +13,8 @@ milliseconds untilDeadline(const Context& context) {
 
 std::variant<std::unique_ptr<Cursor>, Failure> tryOnce(const Context& context,
                                                        const std::shared_ptr<Database>& database,
-                                                       const std::shared_ptr<const Command>& command) {
-    auto leased = database->lease(context);
+                                                       const std::shared_ptr<const Command>& command, Care care) {
+    auto leased = database->lease(context, care);
     if (auto* failure = std::get_if<Failure>(&leased)) return std::move(*failure);
     auto cursor = std::make_unique<Cursor>(database, command, std::move(std::get<Lease>(leased)));
     if (auto failure = cursor->begin(context)) return std::move(*failure);
@@ -47,7 +47,9 @@ Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::share
     budget.noteRequest();
     bool refreshed = false;
     for (std::uint32_t tries = 1;; ++tries) {
-        auto tried = tryOnce(context, database, command);
+        // Where one connection was dead, others may be: from the second try on each is looked at.
+        Care care = tries == 1 && !command->writes ? Care::repeatable : Care::once;
+        auto tried = tryOnce(context, database, command, care);
         if (auto* cursor = std::get_if<std::unique_ptr<Cursor>>(&tried)) return std::move(*cursor);
         Failure& failure = std::get<Failure>(tried);
         if (failure.stale && !std::exchange(refreshed, true)) {
