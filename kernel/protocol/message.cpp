@@ -43,23 +43,30 @@ std::optional<std::string_view> repeatedKey(const simdjson::dom::object& object)
     return *twin;
 }
 
+Refusal tooDeep(const MessageLimits& limits) {
+    return {.code = kParseError, .message = concat("JSON nested deeper than ", limits.depth_max)};
+}
+
 struct Walk {
     const MessageLimits& limits;
     std::size_t nodes = 0;
 
-    std::optional<Refusal> check(simdjson::dom::element value) {
+    // `depth` counts the arrays and objects around the value and the value itself. The parser's own limit is one off
+    // for an innermost empty one, so it only bounds memory.
+    std::optional<Refusal> check(simdjson::dom::element value, std::size_t depth) {
+        if (depth > limits.depth_max && (value.is_array() || value.is_object())) return tooDeep(limits);
         if (++nodes > limits.nodes_max)
             return Refusal{.message = concat("the message has more than ", limits.nodes_max, " values")};
         if (value.type() == element_type::ARRAY) {
             for (auto child : simdjson::dom::array(value))
-                if (auto refusal = check(child)) return refusal;
+                if (auto refusal = check(child, depth + 1)) return refusal;
         } else if (value.type() == element_type::OBJECT) {
             simdjson::dom::object object(value);
             if (auto key = repeatedKey(object)) {
                 return Refusal{.message = concat("the key \"", key->substr(0, 64), "\" stands twice in one object")};
             }
             for (auto field : object)
-                if (auto refusal = check(field.value)) return refusal;
+                if (auto refusal = check(field.value, depth + 1)) return refusal;
         }
         return std::nullopt;
     }
@@ -92,10 +99,9 @@ std::optional<Refusal> Document::parse(std::string_view body, const MessageLimit
         if (auto error = parser_->allocate(room, limits.depth_max + 1)) return notJson(error);
     }
     auto error = parser_->parse(body.data(), body.size(), false).get(root_);
-    if (error == simdjson::DEPTH_ERROR)
-        return Refusal{.code = kParseError, .message = concat("JSON nested deeper than ", limits.depth_max)};
+    if (error == simdjson::DEPTH_ERROR) return tooDeep(limits);
     if (error) return notJson(error);
-    return Walk{limits}.check(root_);
+    return Walk{limits}.check(root_, 1);
 }
 
 std::optional<Refusal> Message::read(simdjson::dom::element json, const MessageLimits& limits, Message& message) {

@@ -13,7 +13,8 @@ TEST_CASE("era: a header value is taken as it is, or decoded when it has the sen
     CHECK(decodedHeader("=?base64?bGluZTEKbGluZTI=?=") == "line1\nline2");
     CHECK(decodedHeader("=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?=") == "=?base64?literal?=");
     CHECK(decodedHeader("=?BASE64?eA==?=") == "=?BASE64?eA==?=");
-    CHECK(decodedHeader("=?base64??=") == "");
+    CHECK(decodedHeader("=?base64?"
+                        "?=") == "");
     CHECK(decodedHeader("=?base64?=") == "=?base64?=");
 }
 
@@ -21,7 +22,9 @@ TEST_CASE("era: bad Base64 and bytes a header must not have are refused") {
     CHECK_FALSE(decodedHeader("=?base64?eA?="));
     CHECK_FALSE(decodedHeader("=?base64?e A==?="));
     CHECK_FALSE(decodedHeader("=?base64?eB==?="));
-    CHECK_FALSE(decodedHeader("=?base64?====?="));
+    CHECK_FALSE(
+        decodedHeader("=?base64?===="
+                      "?="));
     CHECK_FALSE(decodedHeader("a\nb"));
     CHECK_FALSE(decodedHeader("caf\xC3\xA9"));
     CHECK(decodedHeader("a\tb") == "a\tb");

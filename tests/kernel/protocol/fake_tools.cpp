@@ -5,11 +5,14 @@
 
 #include <howdah/json_text.hpp>
 
-#include "kernel/pipeline/query_run.hpp"
 #include "kernel/pipeline/tool_call.hpp"
 #include "kernel/runtime/event.hpp"
 
 namespace howdah::kernel {
+
+// The pipeline's is not linked here and no tool of this file queries.
+class QueryRun {};
+
 namespace {
 
 using Handler = Result<void> (*)(Request&, simdjson::dom::element, Answer&);
