@@ -1,0 +1,242 @@
+// The message law: a plugin behaves the same whether its calls are calls or bytes.
+#include <functional>
+
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+
+#include "tests/abi/loopback/link.hpp"
+#include "tests/abi/loopback/stage.hpp"
+
+namespace howdah::loopback {
+namespace {
+
+const howdah_entry_v1& entryOf(const char* path) {
+    void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);  // stays mapped: both runs use it
+    REQUIRE_MESSAGE(library, dlerror());
+    auto* entry = static_cast<const howdah_entry_v1*>(dlsym(library, HOWDAH_ENTRY_SYMBOL));
+    REQUIRE(entry);
+    return *entry;
+}
+
+// One request of the host: its context, and the end of it on both sides.
+class Request {
+public:
+    Request(test::FakeHost& host, Link* link) : call_(host), link_(link) {}
+    ~Request() {
+        transcript().add(printed("error", toAbi(call_.error())));
+        if (link_) link_->endRequest(call_.ctx());
+    }
+    howdah_ctx* ctx() { return call_.ctx(); }
+
+private:
+    test::FakeCall call_;
+    Link* link_;
+};
+
+struct Run {
+    test::FakeHost& host;
+    Link* link;
+    void* self() const { return host.self(); }
+};
+
+// What the plugin does, from create to destroy, with `play` in between.
+std::vector<std::string> play(const howdah_entry_v1& entry, bool over_bytes, const char* section,
+                              const std::function<void(Run&)>& scenes) {
+    transcript().clear();
+    std::unique_ptr<Link> link = over_bytes ? std::make_unique<Link>(entry) : nullptr;
+    test::FakeHost host;
+    furnish(host);
+    REQUIRE(host.load(link ? link->entry() : &entry) == "");
+    transcript().add("start: " + host.start(section));
+    Run run{host, link.get()};
+    if (scenes) scenes(run);
+    host.stop();
+    return transcript().lines();
+}
+
+void checkAlike(const char* path, const char* section, const std::function<void(Run&)>& scenes, std::size_t lines_min) {
+    const howdah_entry_v1& entry = entryOf(path);
+    auto direct = play(entry, false, section, scenes);
+    auto carried = play(entry, true, section, scenes);
+    CHECK(direct.size() >= lines_min);
+    REQUIRE(direct.size() == carried.size());
+    for (std::size_t i = 0; i < direct.size(); ++i)
+        CHECK(direct[i] == carried[i]);
+}
+
+template <typename... Values>
+void saw(const char* name, const Values&... values) {
+    transcript().add(printed(name, values...));
+}
+
+const howdah_str kScope[] = {toAbi("a"), toAbi("b")};
+const howdah_principal kPrincipal{sizeof(howdah_principal), 0, toAbi("local"), toAbi("t"), toAbi(""), kScope, 2};
+const howdah_name kTable[] = {{toAbi("s"), toAbi("t")}};
+const howdah_facts kFacts{sizeof(howdah_facts), HOWDAH_STATEMENT_SELECT, 1, 2, 3, 4, 5, kTable, 1, nullptr, 0};
+const howdah_value kValues[] = {{HOWDAH_VALUE_TEXT, 25, 0, 0, toAbi("p")}, {HOWDAH_VALUE_NUMBER, 0, 0, 1.5, {}}};
+
+howdah_query queryOf(std::string_view sql) {
+    return {sizeof(howdah_query),
+            HOWDAH_ACCESS_READ,
+            HOWDAH_PROVENANCE_CLIENT,
+            1,
+            toAbi(sql),
+            toAbi("main"),
+            toAbi("query"),
+            toAbi("tool"),
+            kValues,
+            2,
+            10,
+            11,
+            12,
+            13,
+            14,
+            &kPrincipal,
+            &kFacts};
+}
+// The scripted host gives the client's version as the argument "do".
+howdah_call callOf(std::string_view what, const char* tool) {
+    return {sizeof(howdah_call), HOWDAH_CALL_STRUCTURED, toAbi(tool), toAbi("mirror"),     9,
+            &kPrincipal,         toAbi("client"),        toAbi(what), toAbi("2025-11-25"), toAbi("stdio")};
+}
+
+void callTool(Run& run, const char* tool, std::string_view what) {
+    auto* tools = run.host.plugin<howdah_tools_v1>(HOWDAH_TOOLS_1);
+    auto* hooks = run.host.plugin<howdah_hooks_v1>(HOWDAH_HOOKS_1);
+    Request request(run.host, run.link);
+    howdah_call call = callOf(what, tool);
+    std::uint32_t bound = tools->bind(run.self(), toAbi(tool));
+    saw("bound", bound, tools->bind(run.self(), toAbi("nothing")));
+    saw("verdict", hooks->before_call(run.self(), request.ctx(), &call));
+    howdah_status status = tools->call(run.self(), request.ctx(), bound, &call);
+    howdah_error error = toAbi(request.ctx()->error);
+    saw("status", status);
+    hooks->after_call(run.self(), request.ctx(), &call, status < 0 ? &error : nullptr);
+}
+
+void hooks(Run& run) {
+    auto* hooks = run.host.plugin<howdah_hooks_v1>(HOWDAH_HOOKS_1);
+    const howdah_column columns[] = {{toAbi("c"), 25, -1}};
+    const std::uint8_t bytes[] = {255, 255, 255, 255, 255, 255, 255, 255};
+    const howdah_batch batch{bytes, sizeof bytes, 2};
+    const howdah_result result{
+        sizeof result, 0, columns, 1, &batch, 1, {sizeof(howdah_trailer), 0, 2, -1, 5, toAbi("SELECT 2")}};
+    howdah_error error = toAbi(Error{Code::database, "broken"}.withHint("hint"));
+    for (const char* sql : {"proceed", "deny", "fault", "reply", "change", "replace", "map", "transform"}) {
+        Request request(run.host, run.link);
+        howdah_query query = queryOf(sql);
+        howdah_batch out = batch;
+        saw("beforeQuery gave", hooks->before_query(run.self(), request.ctx(), &query));
+        saw("afterQuery gave", hooks->after_query(run.self(), request.ctx(), &query, &result));
+        saw("onError gave", hooks->on_error(run.self(), request.ctx(), &query, &error));
+        saw("onRows gave", hooks->on_rows(run.self(), request.ctx(), &query, &batch, &out), out);
+    }
+    for (std::uint32_t kind : {HOWDAH_CONNECT_CLIENT, HOWDAH_CONNECT_DATABASE}) {
+        Request request(run.host, run.link);
+        howdah_connect_event event{sizeof event, kind,       &kPrincipal,   toAbi("c"),
+                                   toAbi("1"),   toAbi("p"), toAbi("http"), toAbi("main")};
+        saw("onConnect gave", hooks->on_connect(run.self(), request.ctx(), &event));
+    }
+}
+
+void sql(Run& run, std::string_view text) {
+    auto* sql = run.host.plugin<howdah_sql_v1>(HOWDAH_SQL_1);
+    Request request(run.host, run.link);
+    const howdah_setting settings[] = {{toAbi("role"), toAbi("r")}, {toAbi("search_path"), toAbi("s")}};
+    howdah_execution execution{sizeof execution,
+                               HOWDAH_ACCESS_READ,
+                               toAbi("main"),
+                               toAbi(text),
+                               kValues,
+                               2,
+                               settings,
+                               2,
+                               text == "select" ? &kFacts : nullptr,
+                               1,
+                               2,
+                               3,
+                               &kPrincipal};
+    std::uint64_t cursor = 0;
+    howdah_status status = sql->execute(run.self(), request.ctx(), &execution, &cursor);
+    saw("execute", status, cursor);
+    if (status < 0) return;
+    List<howdah_column> columns;
+    saw("columns", sql->columns(run.self(), request.ctx(), cursor, &columns.values, &columns.count), columns);
+    for (howdah_batch batch{}; sql->next(run.self(), request.ctx(), cursor, &batch) == 1;)
+        saw("batch", batch);
+    howdah_trailer trailer{};
+    saw("trailer", sql->trailer(run.self(), request.ctx(), cursor, &trailer), trailer);
+    sql->close(run.self(), request.ctx(), cursor);
+    saw("columns gone");
+}
+
+void services(Run& run) {
+    for (const char* text : {"select", "refuse"})
+        sql(run, text);
+    for (const char* text : {"main", "refuse"}) {
+        Request request(run.host, run.link);
+        howdah_str dsn{};
+        saw("dsn",
+            run.host.plugin<howdah_source_v1>(HOWDAH_SOURCE_1)->dsn(run.self(), request.ctx(), toAbi(text), &dsn), dsn);
+        Optional<howdah_facts> facts;
+        saw("facts",
+            run.host.plugin<howdah_statement_v1>(HOWDAH_STATEMENT_1)
+                ->facts(run.self(), request.ctx(), toAbi(text), 1, &facts.value),
+            facts);
+        howdah_credential credential{sizeof credential, 0, toAbi("http"),
+                                     toAbi(text == std::string_view("main") ? "Bearer x" : ""), toAbi("uri")};
+        howdah_principal principal{};
+        saw("verify",
+            run.host.plugin<howdah_auth_v1>(HOWDAH_AUTH_1)->verify(run.self(), request.ctx(), &credential, &principal),
+            principal);
+    }
+    auto* kv = run.host.plugin<howdah_kv_v1>(HOWDAH_KV_1);
+    Request request(run.host, run.link);
+    howdah_str value{};
+    std::int64_t count = 0;
+    saw("get", kv->get(run.self(), request.ctx(), toAbi("k"), &value), value);
+    saw("absent", kv->get(run.self(), request.ctx(), toAbi("absent"), &value));
+    saw("set", kv->set(run.self(), request.ctx(), toAbi("k"), toAbi("v"), 5));
+    saw("set_if_absent", kv->set_if_absent(run.self(), request.ctx(), toAbi("k"), toAbi("v"), 5));
+    saw("add", kv->add(run.self(), request.ctx(), toAbi("k"), -4, 5, &count), count);
+    saw("remove", kv->remove(run.self(), request.ctx(), toAbi("k")));
+    howdah_str report{};
+    saw("report", run.host.plugin<howdah_report_v1>(HOWDAH_REPORT_1)->report(run.self(), request.ctx(), &report),
+        report);
+}
+
+}  // namespace
+
+TEST_CASE("loopback: every hook with every verdict and setter is the same over bytes") {
+    checkAlike(MIRROR, R"({"a":[1]})", hooks, 60);
+}
+
+TEST_CASE("loopback: a tool reads, queries, streams rows, waits and answers the same over bytes") {
+    checkAlike(
+        MIRROR, "{}",
+        [](Run& run) {
+            for (const char* what : {"answer", "fail", "throw", "wait"})
+                callTool(run, "mirror", what);
+        },
+        60);
+}
+
+TEST_CASE("loopback: services offered and acquired are the same over bytes") {
+    checkAlike(MIRROR, "{}", services, 50);
+}
+
+TEST_CASE("loopback: a refused configuration is refused the same over bytes") {
+    checkAlike(MIRROR, R"({"refuse":1})", nullptr, 2);
+}
+
+TEST_CASE("loopback: the example plugin greets and counts the same over bytes") {
+    checkAlike(
+        HELLO, R"({"greeting":"Good day"})",
+        [](Run& run) {
+            callTool(run, "hello", "");
+            callTool(run, "hello", "");
+        },
+        8);
+}
+
+}  // namespace howdah::loopback

@@ -1,0 +1,250 @@
+// A plugin that uses everything: it writes what it is shown to the log, does what the SQL text or the tool's "do"
+// argument says, and offers every service, passing each call on to the one it acquired.
+#include <howdah/plugin.hpp>
+#include <howdah/waiting.hpp>
+
+#include "tests/abi/loopback/printed.hpp"
+
+namespace howdah::loopback {
+namespace {
+
+constexpr Statement kRegistered{"select registered"};
+
+class Mirror final : public Plugin {
+public:
+    Result<void> configure(const Json& section) override {
+        host().log(LogLevel::info, "configure ", section.dump());
+        if (section.contains("refuse")) return Error::invalidArgument("refused as asked").withHint("do not ask");
+        return {};
+    }
+    Result<void> start(Offer& offer) override {
+        const Context& context = offer.context();
+        howdah_str text{};
+        if (host().kernel().databases(host().raw(), context.raw(), &text) == HOWDAH_OK) saw("databases", text);
+        if (host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &text) == HOWDAH_OK) saw("path", text);
+        if (host().kernel().describe(host().raw(), context.raw(), &text) == HOWDAH_OK) saw("describe", text);
+        if (auto done = offer.statement(kRegistered); !done) return done;
+        sql_ = *offer.acquire<howdah_sql_v1>(HOWDAH_SQL_1);
+        source_ = *offer.acquire<howdah_source_v1>(HOWDAH_SOURCE_1);
+        statement_ = *offer.acquire<howdah_statement_v1>(HOWDAH_STATEMENT_1);
+        auth_ = *offer.acquire<howdah_auth_v1>(HOWDAH_AUTH_1);
+        kv_ = *offer.acquire<howdah_kv_v1>(HOWDAH_KV_1);
+        auto missing = offer.acquire<howdah_kv_v1>("nobody.offers/1");
+        saw("missing", !missing || *missing);
+        event_.emplace(host());
+        offer.bind("mirror", [this](ToolCall& call) { return tool(call); });
+        return {};
+    }
+    void stop() override {
+        event_.reset();
+        host().log(LogLevel::warn, "stop");
+    }
+
+    Verdict beforeQuery(Query& query) override {
+        saw("beforeQuery", *query.raw());
+        std::string_view sql = query.sql();
+        if (sql == "deny") return deny("rule_x", "denied as asked");
+        if (sql == "fault") throw std::runtime_error("thrown as asked");
+        if (sql == "reply") return replied();
+        if (sql != "change") return proceed();
+        const Value values[] = {nullptr, true, 42, 2.5, "text", Value::json("[1]")};
+        tell(query.setSql("select 2"));
+        tell(query.setParameters(Values(std::begin(values), std::end(values))));
+        tell(query.setLimits(7, 8, 9));
+        tell(query.setSetting("role", "reader"));
+        tell(query.setDatabase("other"));
+        if (query.facts()) tell(query.setFacts(*query.facts()));
+        tell(query.tags().add("seen"));
+        saw("tags", query.tags().contains("seen"), query.tags().contains("not"));
+        howdah_str refused{"refuse", 6};
+        tell(query.context().check(host().query().set_sql(query.context().raw(), query.raw(), refused)));
+        return proceed();
+    }
+    Verdict afterQuery(Query& query, const howdah_result& result) override {
+        saw("afterQuery", *query.raw(), result);
+        return query.sql() == "replace" ? replied() : proceed();
+    }
+    Verdict onError(Query& query, const Error& error) override {
+        saw("onError", *query.raw(), toAbi(error));
+        return query.sql() == "map" ? Verdict::deny(Error::notFound("mapped").withHint("look elsewhere")) : proceed();
+    }
+    Verdict onConnect(Context& context, const howdah_connect_event& event) override {
+        saw("onConnect", event);
+        tell(context.goOn());
+        return event.kind == HOWDAH_CONNECT_DATABASE ? deny("no_more", "closed") : proceed();
+    }
+    Verdict beforeCall(ToolCall& call) override {
+        saw("beforeCall", *call.raw());
+        return proceed();
+    }
+    void afterCall(ToolCall& call, const Error* error) override {
+        saw("afterCall", *call.raw(), static_cast<std::uint32_t>(error != nullptr));
+        if (error) saw("its error", toAbi(*error));
+    }
+    Verdict onRows(Query& query, const howdah_batch& in, howdah_batch& out) override {
+        saw("onRows", in);
+        if (query.sql() != "transform") return proceed();
+        howdah_str kept = query.context().keep(std::string(in.size, 'x'));
+        out = {reinterpret_cast<const std::uint8_t*>(kept.data), kept.size, in.row_count};
+        return proceed();
+    }
+
+    void task(Context& context, std::uint64_t token) override {
+        saw("task", token);
+        saw("its event", event_->wait(context));
+    }
+    void work(std::uint64_t token) override { saw("work", token); }
+    void drop(std::uint64_t token) override { saw("drop", token); }
+    Result<Json> report(Context&) override { return Json{{"status", "ok"}}; }
+
+    const void* interface(std::string_view id) override {
+        if (id == HOWDAH_SQL_1) return &kSql;
+        if (id == HOWDAH_SOURCE_1) return &kSource;
+        if (id == HOWDAH_STATEMENT_1) return &kStatement;
+        if (id == HOWDAH_AUTH_1) return &kAuth;
+        if (id == HOWDAH_KV_1) return &kKv;
+        return nullptr;
+    }
+
+private:
+    template <typename... Values>
+    void saw(const char* name, const Values&... values) {
+        host().log(LogLevel::info, printed(name, values...));
+    }
+    void tell(const Result<void>& done) {
+        saw(done ? "done" : "failed", static_cast<std::int32_t>(done ? 0 : static_cast<int>(done.error().code)));
+        if (!done) saw("why", toAbi(done.error()));
+    }
+
+    Verdict replied() {
+        builder_ = {};
+        builder_.cell("one");
+        builder_.cell(std::nullopt);
+        builder_.endRow();
+        ReplyData data;
+        data.columns = {{toAbi("a"), 25, -1}, {toAbi(""), 23, 4}};
+        data.batches = {builder_.batch()};
+        data.trailer.row_count = 1;
+        data.trailer.command_tag = toAbi("SELECT 1");
+        return reply(std::move(data));
+    }
+
+    Result<void> tool(ToolCall& call) {
+        saw("tool", *call.raw());
+        for (const char* name : {"do", "integer", "number", "flag", "list", "null", "absent"}) {
+            if (auto value = call.argument(name)) saw(name, value->raw());
+        }
+        howdah_str all{};
+        host().call().arguments(call.context().raw(), call.raw(), &all);
+        saw("arguments", all);
+        saw("deadline", call.context().deadlineNs() != UINT64_MAX, host().nowNs() > 0);
+        if (call.text("do") == "fail") return Error{Code::database, "no such table"}.withHint("list_tables");
+        if (call.text("do") == "throw") throw std::runtime_error("a tool threw");
+        if (call.text("do") == "wait") return waits(call.context());
+        auto rows = call.query("select 1", {nullptr, 1, "x"}, "main", {10, 20, 30});
+        if (!rows) return rows.error();
+        for (const howdah_column& column : rows->columns())
+            saw("column", column);
+        saw("complete", rows->complete());
+        for (;;) {
+            auto batch = rows->nextBatch();
+            if (!batch) return batch.error();
+            if (!*batch) break;
+            saw("batch", **batch);
+        }
+        auto trailer = rows->trailer();
+        if (!trailer) return trailer.error();
+        saw("trailer", *trailer);
+        auto refused = call.query("refuse");
+        saw("refused", toAbi(refused.error()));
+        tell(call.progress(1, 3, "one of three"));
+        tell(call.writeText("text \xC3\xA4"));
+        tell(call.writeContent(R"({"type":"image"})"));
+        return call.writeStructured("{}");
+    }
+
+    Result<void> waits(const Context& context) {
+        const howdah_reactor_v1& reactor = host().reactor();
+        saw("shard", reactor.shard(context.raw()), reactor.shard_count(host().raw()));
+        saw("run", host().offload().run(context.raw(), 11, HOWDAH_OFFLOAD_BLOCKING, kNoDeadline));
+        event_->set();
+        saw("event", event_->wait(context));
+        saw("event late", event_->wait(context, 1));
+        auto socket = Socket::adopt(context, -1);
+        saw("socket", toAbi(socket.error()));
+        auto pipe = Socket::adopt(context, 0);
+        if (pipe) saw("timeout", pipe->wait(context, 0, 1));
+        saw("connect", host().query().connect_database(context.raw(), toAbi("main")));
+        saw("spawn", reactor.spawn(host().raw(), 12));
+        return {};
+    }
+
+    static Mirror& of(void* self) { return *static_cast<Mirror*>(static_cast<Plugin*>(self)); }
+
+    Offer::Acquired<howdah_sql_v1> sql_;
+    Offer::Acquired<howdah_source_v1> source_;
+    Offer::Acquired<howdah_statement_v1> statement_;
+    Offer::Acquired<howdah_auth_v1> auth_;
+    Offer::Acquired<howdah_kv_v1> kv_;
+    std::optional<Event> event_;
+    BatchBuilder builder_;
+
+    // The services: each call goes on to the one acquired.
+    static constexpr howdah_sql_v1 kSql{
+        sizeof(howdah_sql_v1),
+        0,
+        [](void* self, howdah_ctx* ctx, const howdah_execution* execution, std::uint64_t* cursor) {
+            of(self).saw("execute", *execution);
+            return of(self).sql_.table->execute(of(self).sql_.self, ctx, execution, cursor);
+        },
+        [](void* self, howdah_ctx* ctx, std::uint64_t cursor, const howdah_column** columns, std::uint64_t* count) {
+            return of(self).sql_.table->columns(of(self).sql_.self, ctx, cursor, columns, count);
+        },
+        [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_batch* batch) {
+            return of(self).sql_.table->next(of(self).sql_.self, ctx, cursor, batch);
+        },
+        [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_trailer* trailer) {
+            return of(self).sql_.table->trailer(of(self).sql_.self, ctx, cursor, trailer);
+        },
+        [](void* self, howdah_ctx* ctx, std::uint64_t cursor) {
+            of(self).sql_.table->close(of(self).sql_.self, ctx, cursor);
+        }};
+    static constexpr howdah_source_v1 kSource{
+        sizeof(howdah_source_v1), 0, [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {
+            return of(self).source_.table->dsn(of(self).source_.self, ctx, database, out);
+        }};
+    static constexpr howdah_statement_v1 kStatement{
+        sizeof(howdah_statement_v1), 0,
+        [](void* self, howdah_ctx* ctx, howdah_str sql, std::uint32_t access, const howdah_facts** out) {
+            return of(self).statement_.table->facts(of(self).statement_.self, ctx, sql, access, out);
+        }};
+    static constexpr howdah_auth_v1 kAuth{
+        sizeof(howdah_auth_v1), 0,
+        [](void* self, howdah_ctx* ctx, const howdah_credential* credential, howdah_principal* out) {
+            of(self).saw("verify", *credential);
+            return of(self).auth_.table->verify(of(self).auth_.self, ctx, credential, out);
+        }};
+    static constexpr howdah_kv_v1 kKv{
+        sizeof(howdah_kv_v1),
+        0,
+        [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value) {
+            return of(self).kv_.table->get(of(self).kv_.self, ctx, key, value);
+        },
+        [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl) {
+            return of(self).kv_.table->set(of(self).kv_.self, ctx, key, value, ttl);
+        },
+        [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl) {
+            return of(self).kv_.table->set_if_absent(of(self).kv_.self, ctx, key, value, ttl);
+        },
+        [](void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl, std::int64_t* value) {
+            return of(self).kv_.table->add(of(self).kv_.self, ctx, key, delta, ttl, value);
+        },
+        [](void* self, howdah_ctx* ctx, howdah_str key) {
+            return of(self).kv_.table->remove(of(self).kv_.self, ctx, key);
+        }};
+};
+
+}  // namespace
+}  // namespace howdah::loopback
+
+HOWDAH_PLUGIN(howdah::loopback::Mirror)

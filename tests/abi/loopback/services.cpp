@@ -1,0 +1,219 @@
+// Services of plugins: sql, source, statement, auth, kv. The same code serves both ways; Way is Inward or Outward.
+#include <string_view>
+
+#include "tests/abi/loopback/link.hpp"
+
+namespace howdah::loopback {
+namespace {
+
+template <typename Way>
+struct Sql {
+    static constexpr const char* kId = HOWDAH_SQL_1;
+    static const howdah_sql_v1& real(Service& service) { return service.as<howdah_sql_v1>(); }
+
+    static howdah_status execute(void* self, howdah_ctx* ctx, const howdah_execution* execution,
+                                 std::uint64_t* cursor) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_execution& given) {
+                std::uint64_t made = 0;
+                put(out, real(service).execute(service.self, way.ctx(), &given, &made));
+                put(out, made);
+            },
+            *execution);
+        return settle(answer, way.results(), *cursor);
+    }
+    static howdah_status columns(void* self, howdah_ctx* ctx, std::uint64_t cursor, const howdah_column** columns,
+                                 std::uint64_t* count) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, std::uint64_t given) {
+                List<howdah_column> made;
+                put(out, real(service).columns(service.self, way.ctx(), given, &made.values, &made.count));
+                put(out, made);
+            },
+            cursor);
+        List<howdah_column> list;
+        howdah_status status = settle(answer, service.cursor(cursor).columns, list);
+        *columns = list.values, *count = list.count;
+        return status;
+    }
+    static howdah_status next(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_batch* batch) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        service.cursor(cursor).batch.clear();
+        Bytes answer = carry(
+            [&](Writer& out, std::uint64_t given) {
+                howdah_batch made{};
+                put(out, real(service).next(service.self, way.ctx(), given, &made));
+                put(out, made);
+            },
+            cursor);
+        return settle(answer, service.cursor(cursor).batch, *batch);
+    }
+    static howdah_status trailer(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_trailer* trailer) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, std::uint64_t given) {
+                howdah_trailer made{};
+                made.struct_size = sizeof made;
+                put(out, real(service).trailer(service.self, way.ctx(), given, &made));
+                put(out, made);
+            },
+            cursor);
+        return settle(answer, way.results(), *trailer);
+    }
+    static void close(void* self, howdah_ctx* ctx, std::uint64_t cursor) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        carry([&](Writer&, std::uint64_t given) { real(service).close(service.self, way.ctx(), given); }, cursor);
+        service.drop(cursor);
+    }
+    static constexpr howdah_sql_v1 kTable{sizeof(howdah_sql_v1), 0, &execute, &columns, &next, &trailer, &close};
+};
+
+template <typename Way>
+struct Source {
+    static constexpr const char* kId = HOWDAH_SOURCE_1;
+    static howdah_status dsn(void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& answered, howdah_str given) {
+                howdah_str made{};
+                put(answered, service.as<howdah_source_v1>().dsn(service.self, way.ctx(), given, &made));
+                put(answered, made);
+            },
+            database);
+        return settle(answer, way.results(), *out);
+    }
+    static constexpr howdah_source_v1 kTable{sizeof(howdah_source_v1), 0, &dsn};
+};
+
+template <typename Way>
+struct Statements {
+    static constexpr const char* kId = HOWDAH_STATEMENT_1;
+    static howdah_status facts(void* self, howdah_ctx* ctx, howdah_str sql, std::uint32_t access,
+                               const howdah_facts** out) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& answered, howdah_str text, std::uint32_t given_access) {
+                Optional<howdah_facts> made;
+                put(answered,
+                    service.as<howdah_statement_v1>().facts(service.self, way.ctx(), text, given_access, &made.value));
+                put(answered, made);
+            },
+            sql, access);
+        Optional<howdah_facts> made;
+        howdah_status status = settle(answer, way.results(), made);
+        *out = made.value;
+        return status;
+    }
+    static constexpr howdah_statement_v1 kTable{sizeof(howdah_statement_v1), 0, &facts};
+};
+
+template <typename Way>
+struct Auth {
+    static constexpr const char* kId = HOWDAH_AUTH_1;
+    static howdah_status verify(void* self, howdah_ctx* ctx, const howdah_credential* credential,
+                                howdah_principal* out) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& answered, howdah_credential& given) {
+                howdah_principal made{};
+                made.struct_size = sizeof made;
+                put(answered, service.as<howdah_auth_v1>().verify(service.self, way.ctx(), &given, &made));
+                put(answered, made);
+            },
+            *credential);
+        return settle(answer, way.results(), *out);
+    }
+    static constexpr howdah_auth_v1 kTable{sizeof(howdah_auth_v1), 0, &verify};
+};
+
+template <typename Way>
+struct Kv {
+    static constexpr const char* kId = HOWDAH_KV_1;
+    static const howdah_kv_v1& real(Service& service) { return service.as<howdah_kv_v1>(); }
+
+    static howdah_status get(void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given) {
+                howdah_str made{};
+                put(out, real(service).get(service.self, way.ctx(), given, &made));
+                put(out, made);
+            },
+            key);
+        return settle(answer, way.results(), *value);
+    }
+    static howdah_status set(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl_ms) {
+        return write(&howdah_kv_v1::set, self, ctx, key, value, ttl_ms);
+    }
+    static howdah_status setIfAbsent(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value,
+                                     std::uint64_t ttl_ms) {
+        return write(&howdah_kv_v1::set_if_absent, self, ctx, key, value, ttl_ms);
+    }
+    static howdah_status add(void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl_ms,
+                             std::int64_t* value) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str name, std::int64_t more, std::uint64_t ttl) {
+                std::int64_t made = 0;
+                put(out, real(service).add(service.self, way.ctx(), name, more, ttl, &made));
+                put(out, made);
+            },
+            key, delta, ttl_ms);
+        return settle(answer, way.results(), *value);
+    }
+    static howdah_status remove(void* self, howdah_ctx* ctx, howdah_str key) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given) { put(out, real(service).remove(service.self, way.ctx(), given)); },
+            key);
+        return settle(answer, way.results());
+    }
+    static constexpr howdah_kv_v1 kTable{sizeof(howdah_kv_v1), 0, &get, &set, &setIfAbsent, &add, &remove};
+
+private:
+    static howdah_status write(decltype(howdah_kv_v1::set) howdah_kv_v1::* function, void* self, howdah_ctx* ctx,
+                               howdah_str key, howdah_str value, std::uint64_t ttl_ms) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str name, howdah_str bytes, std::uint64_t ttl) {
+                put(out, (real(service).*function)(service.self, way.ctx(), name, bytes, ttl));
+            },
+            key, value, ttl_ms);
+        return settle(answer, way.results());
+    }
+};
+
+template <typename Way>
+const void* table(std::string_view id) {
+    if (id == HOWDAH_SQL_1) return &Sql<Way>::kTable;
+    if (id == HOWDAH_SOURCE_1) return &Source<Way>::kTable;
+    if (id == HOWDAH_STATEMENT_1) return &Statements<Way>::kTable;
+    if (id == HOWDAH_AUTH_1) return &Auth<Way>::kTable;
+    if (id == HOWDAH_KV_1) return &Kv<Way>::kTable;
+    return nullptr;
+}
+
+}  // namespace
+
+const void* inwardTable(const std::string& id) {
+    return table<Inward>(id);
+}
+const void* outwardTable(const std::string& id) {
+    return table<Outward>(id);
+}
+
+}  // namespace howdah::loopback

@@ -1,0 +1,224 @@
+#include "tests/abi/loopback/stage.hpp"
+
+#include <howdah/value.hpp>
+
+struct howdah_rows {
+    int batches_given = 0;
+};
+
+namespace howdah::loopback {
+namespace {
+
+const howdah_column kColumns[] = {{toAbi("id"), 23, -1}, {toAbi("name"), 25, 12}};
+const std::uint8_t kRow[] = {1, 0, 0, 0, '7', 255, 255, 255, 255};
+const howdah_trailer kTrailer{sizeof(howdah_trailer), HOWDAH_TRUNCATED_ROWS, 2, -1, 99, toAbi("SELECT 2")};
+
+template <typename... Values>
+howdah_status noted(const char* name, const Values&... values) {
+    transcript().add(printed(name, values...));
+    return HOWDAH_OK;
+}
+
+// Everything that fails does so with a whole error.
+howdah_status refused(howdah_ctx* ctx, std::string_view what) {
+    ctx->error = Error{Code::refused, concat("refused: ", what)}.withHint("a hint");
+    ctx->error.rule = "rule";
+    ctx->error.detail = "detail";
+    ctx->error.sqlstate = "42P01";
+    ctx->error.position = 5;
+    ctx->error.retry_after_ms = 70;
+    return HOWDAH_ERROR_REFUSED;
+}
+
+// What is borrowed until the next call is overwritten by it, as a real executor does.
+howdah_status nextBatch(int& given, howdah_batch* batch) {
+    static std::uint8_t place[sizeof kRow];
+    std::memset(place, 0xEE, sizeof place);
+    if (given == 2) return 0;
+    std::memcpy(place, kRow, sizeof place);
+    place[4] = static_cast<std::uint8_t>('0' + given++);
+    *batch = {place, sizeof place, 1};
+    return 1;
+}
+
+const howdah_query_v1 kQuery{
+    sizeof(howdah_query_v1),
+    0,
+    [](howdah_ctx* ctx, const howdah_query_request* request, howdah_rows** rows) {
+        noted("query.run", *request);
+        if (fromAbi(request->sql) == "refuse") return refused(ctx, "run");
+        *rows = new howdah_rows;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](howdah_ctx*, howdah_str sql, std::uint32_t access) { return noted("register_statement", sql, access); },
+    [](howdah_ctx* ctx, howdah_query*, howdah_str sql) {
+        noted("set_sql", sql);
+        return fromAbi(sql) == "refuse" ? refused(ctx, "set_sql") : howdah_status{HOWDAH_OK};
+    },
+    [](howdah_ctx*, howdah_query*, const howdah_value* values, std::uint64_t count) {
+        return noted("set_parameters", List<howdah_value>{values, count});
+    },
+    [](howdah_ctx*, howdah_query*, std::uint64_t rows, std::uint64_t bytes, std::uint64_t timeout) {
+        return noted("set_limits", rows, bytes, timeout);
+    },
+    [](howdah_ctx*, howdah_query*, howdah_str name, howdah_str value) { return noted("set_setting", name, value); },
+    [](howdah_ctx*, howdah_query*, howdah_str name) { return noted("set_database", name); },
+    [](howdah_ctx*, howdah_query*, const howdah_facts* facts) { return noted("set_facts", *facts); },
+    [](howdah_ctx*, howdah_query*, howdah_str tag) { return noted("add_tag", tag); },
+    [](howdah_ctx*, howdah_query*, howdah_str tag) { return static_cast<howdah_status>(fromAbi(tag) == "seen"); },
+    [](howdah_ctx*, howdah_query*, const howdah_result* result) { return noted("reply", *result); },
+    [](howdah_ctx*, howdah_str database) { return noted("connect_database", database); }};
+
+const howdah_rows_v1 kRows{
+    sizeof(howdah_rows_v1),
+    0,
+    [](howdah_ctx*, howdah_rows*, const howdah_column** columns, std::uint64_t* count) {
+        *columns = kColumns, *count = 2;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](howdah_ctx*, howdah_rows* rows, howdah_batch* batch) { return nextBatch(rows->batches_given, batch); },
+    [](howdah_ctx*, howdah_rows*, howdah_trailer* trailer) {
+        *trailer = kTrailer;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](howdah_ctx*, howdah_rows*) { return howdah_status{1}; },
+    [](howdah_ctx*, howdah_rows* rows) {
+        noted("rows.close");
+        delete rows;
+    }};
+
+howdah_status argument(howdah_ctx*, howdah_call* call, howdah_str name, howdah_value* out) {
+    const std::pair<std::string_view, Value> kGiven[] = {
+        {"name", "Ada"}, {"do", fromAbi(call->client_version)}, {"integer", -5},  {"number", 0.25},
+        {"flag", true},  {"list", Value::json("[1,2]")},        {"null", nullptr}};
+    for (const auto& [key, value] : kGiven) {
+        if (key != fromAbi(name)) continue;
+        *out = value.raw();
+        return HOWDAH_OK;
+    }
+    return HOWDAH_ERROR_NOT_FOUND;
+}
+
+const howdah_call_v1 kCall{sizeof(howdah_call_v1),
+                           0,
+                           &argument,
+                           [](howdah_ctx*, howdah_call*, howdah_str* json) {
+                               *json = toAbi(R"({"integer":-5})");
+                               return howdah_status{HOWDAH_OK};
+                           },
+                           [](howdah_ctx*, howdah_call*, howdah_str bytes) { return noted("call.text", bytes); },
+                           [](howdah_ctx* ctx, howdah_call*, howdah_str json) {
+                               noted("call.structured", json);
+                               return refused(ctx, "structured");
+                           },
+                           [](howdah_ctx*, howdah_call*, howdah_str json) { return noted("call.content", json); },
+                           [](howdah_ctx*, howdah_call*, double done, double total, howdah_str text) {
+                               return noted("call.progress", done, total, text);
+                           }};
+
+const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::int32_t level, howdah_str line) {
+                             transcript().add(concat("log ", level, " ", fromAbi(line)));
+                         }};
+
+int cursor_batches = 0;
+
+const howdah_sql_v1 kSql{
+    sizeof(howdah_sql_v1),
+    0,
+    [](void*, howdah_ctx* ctx, const howdah_execution* execution, std::uint64_t* cursor) {
+        noted("sql.execute", *execution);
+        if (fromAbi(execution->sql) == "refuse") return refused(ctx, "execute");
+        cursor_batches = 0;
+        *cursor = 77;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_ctx*, std::uint64_t cursor, const howdah_column** columns, std::uint64_t* count) {
+        *columns = kColumns, *count = 2;
+        return noted("sql.columns", cursor);
+    },
+    [](void*, howdah_ctx*, std::uint64_t, howdah_batch* batch) { return nextBatch(cursor_batches, batch); },
+    [](void*, howdah_ctx*, std::uint64_t, howdah_trailer* trailer) {
+        *trailer = kTrailer;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_ctx*, std::uint64_t cursor) { noted("sql.close", cursor); }};
+
+const howdah_source_v1 kSource{sizeof(howdah_source_v1), 0,
+                               [](void*, howdah_ctx* ctx, howdah_str database, howdah_str* out) {
+                                   noted("source.dsn", database);
+                                   if (fromAbi(database) != "main") return refused(ctx, "dsn");
+                                   *out = toAbi("host=/run dbname=main");
+                                   return howdah_status{HOWDAH_OK};
+                               }};
+
+const howdah_name kTables[] = {{toAbi(""), toAbi("orders")}, {toAbi("public"), toAbi("items")}};
+const howdah_name kFunctions[] = {{toAbi("pg_catalog"), toAbi("now")}};
+const howdah_facts kFacts{sizeof(howdah_facts),
+                          HOWDAH_STATEMENT_SELECT,
+                          HOWDAH_FACT_READ_ONLY,
+                          2,
+                          3,
+                          40,
+                          0xABCDEF,
+                          kTables,
+                          2,
+                          kFunctions,
+                          1};
+const howdah_statement_v1 kStatement{
+    sizeof(howdah_statement_v1), 0,
+    [](void*, howdah_ctx* ctx, howdah_str sql, std::uint32_t access, const howdah_facts** out) {
+        noted("statement.facts", sql, access);
+        if (fromAbi(sql) == "refuse") return refused(ctx, "facts");
+        *out = &kFacts;
+        return howdah_status{HOWDAH_OK};
+    }};
+
+const howdah_str kScopes[] = {toAbi("read"), toAbi("list")};
+const howdah_auth_v1 kAuth{sizeof(howdah_auth_v1), 0,
+                           [](void*, howdah_ctx* ctx, const howdah_credential* credential, howdah_principal* out) {
+                               noted("auth.verify", *credential);
+                               if (credential->authorization.size == 0) return refused(ctx, "verify");
+                               *out = {sizeof *out, 0, toAbi("ada"), toAbi("acme"), toAbi("gold"), kScopes, 2};
+                               return howdah_status{HOWDAH_OK};
+                           }};
+
+const howdah_kv_v1 kKv{
+    sizeof(howdah_kv_v1),
+    0,
+    [](void*, howdah_ctx* ctx, howdah_str key, howdah_str* value) {
+        noted("kv.get", key);
+        if (fromAbi(key) == "absent") return refused(ctx, "get");
+        *value = toAbi(std::string_view("\0value", 6));
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_ctx*, howdah_str key, howdah_str value, std::uint64_t ttl) {
+        return noted("kv.set", key, value, ttl);
+    },
+    [](void*, howdah_ctx*, howdah_str key, howdah_str value, std::uint64_t ttl) {
+        return noted("kv.set_if_absent", key, value, ttl) + 1;
+    },
+    [](void*, howdah_ctx*, howdah_str key, std::int64_t delta, std::uint64_t ttl, std::int64_t* value) {
+        *value = delta * 3;
+        return noted("kv.add", key, delta, ttl);
+    },
+    [](void*, howdah_ctx*, howdah_str key) { return noted("kv.remove", key); }};
+
+}  // namespace
+
+Transcript& transcript() {
+    static Transcript made;
+    return made;
+}
+
+void furnish(test::FakeHost& host) {
+    host.databases = R"([{"name":"main","access":"restricted"}])";
+    host.interfaces = {
+        {HOWDAH_QUERY_1, &kQuery}, {HOWDAH_ROWS_1, &kRows}, {HOWDAH_CALL_1, &kCall}, {HOWDAH_LOG_1, &kLog}};
+    host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},
+                     {HOWDAH_SOURCE_1, {&kSource, nullptr}},
+                     {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},
+                     {HOWDAH_AUTH_1, {&kAuth, nullptr}},
+                     {HOWDAH_KV_1, {&kKv, nullptr}}};
+}
+
+}  // namespace howdah::loopback
