@@ -205,7 +205,32 @@ void services(Run& run) {
         report);
 }
 
+// Adds up what members() names.
+struct Size {
+    std::size_t bytes = 0;
+    void plain(const auto&... values) { bytes += (sizeof values + ...); }
+    void optional(const auto* const& value) { bytes += sizeof value; }
+    void array(const auto* const& values, const std::uint64_t& count) { bytes += sizeof values + sizeof count; }
+};
+
+template <typename... Structs>
+void checkWhole() {
+    const auto check = [](const auto& value) {
+        Size size;
+        members(size, value);
+        CHECK(size.bytes == sizeof value);
+    };
+    (check(Structs{}), ...);
+}
+
 }  // namespace
+
+// What is left out on the way would be left out of the transcripts too. No struct of the ABI has padding.
+TEST_CASE("loopback: every member of every struct is carried") {
+    checkWhole<howdah_error, howdah_value, howdah_principal, howdah_column, howdah_trailer, howdah_name, howdah_facts,
+               howdah_query, howdah_result, howdah_query_request, howdah_setting, howdah_execution, howdah_call,
+               howdah_connect_event, howdah_credential>();
+}
 
 TEST_CASE("loopback: every hook with every verdict and setter is the same over bytes") {
     checkAlike(MIRROR, R"({"a":[1]})", hooks, 60);
