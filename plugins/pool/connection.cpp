@@ -3,7 +3,6 @@
 #include <cerrno>
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +27,7 @@ Connection::Connection(PgPtr pg, bool owns_session, std::size_t statements_max, 
                        std::uint64_t expires_ns)
     : pg_(std::move(pg)),
       descriptor_(PQsocket(pg_.get())),
+      metered_(descriptor_.get()),
       owns_session_(owns_session),
       statements_(statements_max),
       last_used_ns_(now_ns),
@@ -56,25 +56,29 @@ Wait Connection::ping(const Context& context, std::uint64_t deadline_ns) {
     return sent == Wait::ready ? drain(context, deadline_ns) : sent;
 }
 
+bool Connection::mayQueue() {
+    return !metered_.isActive() || metered_.leave(pg_.get());
+}
+
 bool Connection::prepare(const std::string& name, const std::string& text, const Parameters& parameters) {
     const Oid* types = parameters.anyTyped() ? parameters.types() : nullptr;
     int count = types ? parameters.count() : 0;
-    return PQsendPrepare(pg_.get(), name.c_str(), text.c_str(), count, types) == 1;
+    return mayQueue() && PQsendPrepare(pg_.get(), name.c_str(), text.c_str(), count, types) == 1;
 }
 
 bool Connection::executePrepared(const std::string& name, const Parameters& parameters) {
-    return PQsendQueryPrepared(pg_.get(), name.c_str(), parameters.count(), parameters.values(), nullptr, nullptr, 0) ==
-           1;
+    return mayQueue() && PQsendQueryPrepared(pg_.get(), name.c_str(), parameters.count(), parameters.values(), nullptr,
+                                             nullptr, 0) == 1;
 }
 
 bool Connection::execute(const std::string& text, const Parameters& parameters) {
     const Oid* types = parameters.anyTyped() ? parameters.types() : nullptr;
-    return PQsendQueryParams(pg_.get(), text.c_str(), parameters.count(), types, parameters.values(), nullptr, nullptr,
-                             0) == 1;
+    return mayQueue() && PQsendQueryParams(pg_.get(), text.c_str(), parameters.count(), types, parameters.values(),
+                                           nullptr, nullptr, 0) == 1;
 }
 
 bool Connection::sync() {
-    if (PQpipelineSync(pg_.get()) != 1) return false;
+    if (!mayQueue() || PQpipelineSync(pg_.get()) != 1) return false;
     ++unanswered_syncs_;
     return true;
 }
@@ -96,14 +100,16 @@ Wait Connection::await(const Context& context, std::uint64_t deadline_ns, std::u
     for (int round = 0; PQisBusy(pg_.get()); ++round) {
         howdah_status ready = socket_.wait(context, HOWDAH_READABLE, deadline_ns);
         if (ready < 0) return ended(ready);
-        if (round > 0) {
-            // libpq gives no part of a row and would collect all of it. What the kernel holds before each read is
-            // what this row has grown by, close enough to stop a huge one early.
-            int waiting = 0;
-            if (ioctl(descriptor_.get(), FIONREAD, &waiting) == 0) arrived += static_cast<std::uint64_t>(waiting);
-            if (arrived > row_bytes_max) return Wait::too_large;
+        // More than one read for one row: from here on the bytes are counted.
+        if (round == 0 && !metered_.isActive()) {
+            if (PQconsumeInput(pg_.get()) == 0) return Wait::broken;
+            continue;
         }
-        if (PQconsumeInput(pg_.get()) == 0) return Wait::broken;
+        if (!metered_.isActive() && !metered_.enter(pg_.get())) return Wait::broken;
+        std::int64_t carried = metered_.carry(pg_.get());
+        if (carried < 0) return Wait::broken;
+        arrived += static_cast<std::uint64_t>(carried);
+        if (arrived > row_bytes_max && PQisBusy(pg_.get())) return Wait::too_large;
     }
     return Wait::ready;
 }

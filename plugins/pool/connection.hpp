@@ -15,6 +15,7 @@
 
 #include <howdah/waiting.hpp>
 
+#include "metered_input.hpp"
 #include "parameters.hpp"
 #include "statement_cache.hpp"
 
@@ -91,9 +92,12 @@ public:
     void countUse() { ++uses_; }
 
 private:
+    bool mayQueue();  // libpq writes to the server's socket again, if it read through metered_
+
     PgPtr pg_;
     WatchedDescriptor descriptor_;
-    Socket socket_;  // last of the three: let go before the descriptor is closed
+    MeteredInput metered_;
+    Socket socket_;  // last of these: let go before the descriptor is closed
     bool owns_session_;
     StatementCache statements_;
     std::uint32_t shard_ = UINT32_MAX;

@@ -176,6 +176,11 @@ Result<Dsn> Dsn::parse(std::string_view text) {
     for (const PQconninfoOption* option = options.get(); option->keyword; ++option) {
         if (option->val && *option->val) dsn.parameters.emplace_back(option->keyword, option->val);
     }
+    if (dsn.value("host").find('@') != std::string_view::npos) {
+        // The rest of a password with an @ in it would be shown as the host from here on.
+        return Error::invalidArgument("the connection string has an @ in its host")
+            .withHint("percent-encode special characters of the password: @ is %40");
+    }
     // A dead peer is noticed in seconds, not after the kernel's two hours.
     addDefault(dsn, "keepalives_idle", "5");
     addDefault(dsn, "keepalives_interval", "2");

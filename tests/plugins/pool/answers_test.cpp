@@ -8,7 +8,7 @@ TEST_CASE("pool: values come in PostgreSQL's text form, NULL apart from the empt
     PoolFixture pool;
     Answer answer =
         pool.run({"select 1 as n, null::text as t, '' as e, 0.1::float8, '1 day'::interval, "
-                  "date '2024-02-29', true, 'x' as n"});
+                  "date '2024-02-29', true as bool, 'x' as n"});
     REQUIRE(answer.status == 0);
     CHECK(answer.columns == std::vector<std::string>{"n", "t", "e", "float8", "interval", "date", "bool", "n"});
     CHECK(answer.rows[0][0] == "1");
@@ -168,11 +168,11 @@ TEST_CASE("pool: an unknown database is answered with the known ones; a broken d
     CHECK(pool.sql->execute(pool.host.self(), call.ctx(), &execution, &cursor) == HOWDAH_ERROR_NOT_FOUND);
     CHECK(call.error().message == "unknown database other, configured are: main");
 
-    PoolFixture broken("{}", "postgresql://app:geheim@@db:x/shop");
+    PoolFixture broken("{}", "postgresql://app:geh@eim@db/shop");
     Answer answer = broken.run({"select 1"});
     CHECK(answer.error.code == Code::invalid_argument);
     CHECK(answer.error.message.find("main") != std::string::npos);
-    CHECK(answer.error.message.find("geheim") == std::string::npos);
+    CHECK(answer.error.message.find("eim") == std::string::npos);
 }
 
 TEST_CASE("pool: the report says where, whether and with which rights, and never the password") {

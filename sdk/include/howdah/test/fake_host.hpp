@@ -106,7 +106,7 @@ public:
     }
     void stop() {
         if (!plugin_) return;
-        cancelTasks();
+        endTasks();
         plugin_->stop(plugin_->self);
         joinAll();
         plugin_->destroy(plugin_->self);
@@ -158,11 +158,13 @@ private:
         std::lock_guard lock(mutex_);
         threads_.push_back(std::move(thread));
     }
-    void cancelTasks() {
-        std::lock_guard lock(mutex_);
+    // As the kernel does before stop(): cancels them and waits until they have returned.
+    void endTasks() {
+        std::unique_lock lock(mutex_);
         stopping_ = true;
         for (auto& task : tasks_)
             cancel(*task);
+        task_ended_.wait(lock, [this] { return tasks_.empty(); });
     }
     void joinAll() {
         for (;;) {
@@ -290,6 +292,7 @@ private:
             host.jobs_->task(host.plugin_->self, ctx.get(), token);
             std::lock_guard lock(host.mutex_);
             std::erase(host.tasks_, ctx);
+            host.task_ended_.notify_all();
         }));
         return HOWDAH_OK;
     }
@@ -364,6 +367,7 @@ private:
     const howdah_plugin* plugin_ = nullptr;
     const howdah_jobs_v1* jobs_ = nullptr;
     std::mutex mutex_;
+    std::condition_variable task_ended_;
     std::vector<std::string> log_;
     std::vector<std::shared_ptr<howdah_ctx>> tasks_;
     std::vector<std::thread> threads_;
