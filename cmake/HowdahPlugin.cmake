@@ -1,4 +1,4 @@
-# howdah_add_plugin(ID SOURCES a.cpp ... [LIBRARIES x ...] [DATA file ...])
+# howdah_add_plugin(ID SOURCES a.cpp ... [LIBRARIES x ...] [DATA file ...] [OUTPUT folder] [NO_INSTALL])
 #
 # Builds one plugin from the folder that calls it: <folder>/plugin.json is the only source of id, version and ABI; they
 # are compiled in. The result is a folder <output>/plugins/<id>/ with <id>.so, plugin.json, README.md and the data files,
