@@ -2,12 +2,13 @@
 // instances, answer the control socket. Jobs may wait; they never overlap.
 //
 // Threads: post() and call() any; a job runs on shard 0.
-// Errors:  a job posted after stop() is dropped.
+// Errors:  a job posted after stop() is dropped, and so is one whose time had not come by then.
 #pragma once
 
 #include <atomic>
 #include <deque>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -22,9 +23,11 @@ public:
     explicit ControlFiber(Shard& shard) : shard_(shard) {}
 
     void start();
-    void post(Task job);
-    // Runs the job and waits for it; from a thread that is not a shard.
-    void call(Task job);
+    bool post(Task job);  // false when stopped
+    // Runs once the time has come.
+    void postAt(Deadline due, Task job);
+    // Runs the job and waits for it; from a thread that is not a shard. False when stopped: it has not run.
+    bool call(Task job);
     // Ends after the jobs posted so far; waits for the end, from a thread that is not a shard.
     void stop();
 
@@ -34,6 +37,7 @@ private:
     Shard& shard_;
     std::mutex mutex_;
     std::deque<Task> jobs_;
+    std::multimap<Deadline, Task> later_;
     bool stopping_ = false;
     std::shared_ptr<Event> wake_;  // a new one for each wait, so that a late set() meets nothing of the next
     std::promise<void> ended_;

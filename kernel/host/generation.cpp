@@ -2,8 +2,14 @@
 
 namespace howdah::kernel {
 
+GenerationPin GenerationStore::exchange(GenerationPin next) {
+    std::lock_guard lock(current_mutex_);
+    current_.swap(next);
+    return next;  // ends, if nobody else pins it, outside the lock
+}
+
 void GenerationStore::publish(GenerationPin next) {
-    GenerationPin old = current_.exchange(next, std::memory_order_acq_rel);
+    GenerationPin old = exchange(next);
     std::vector<std::function<void(const Generation*, const Generation&)>> listeners;
     {
         std::lock_guard lock(listeners_mutex_);

@@ -5,7 +5,6 @@
 // Owns:    its plugin instances (shared with later generations that kept them).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +20,7 @@
 #include <howdah/abi/statement.h>
 #include <howdah/abi/tools.h>
 
+#include "kernel/pipeline/facts.hpp"
 #include "kernel/schema/schema.hpp"
 
 namespace howdah::kernel {
@@ -85,7 +85,8 @@ struct Generation {
     Service<howdah_sql_v1> sql;
     Service<howdah_statement_v1> statement;
     Service<howdah_auth_v1> auth;
-    std::vector<std::shared_ptr<Instance>> instances;  // in start order
+    std::unordered_map<const void*, std::shared_ptr<const Facts>> facts;  // by Instance::Registered
+    std::vector<std::shared_ptr<Instance>> instances;                     // in start order
     std::string tools_json;  // the listed tools, comma-separated, sorted by name: the inside of tools/list
 };
 
@@ -94,14 +95,21 @@ using GenerationPin = std::shared_ptr<const Generation>;
 
 class GenerationStore {
 public:
-    GenerationPin pin() const { return current_.load(std::memory_order_acquire); }
+    GenerationPin pin() const {
+        std::lock_guard lock(current_mutex_);
+        return current_;
+    }
     void publish(GenerationPin next);
-    void clear() { current_.store(nullptr, std::memory_order_release); }  // the server ends; nobody is told
+    void clear() { (void)exchange(nullptr); }  // the server ends; nobody is told
     // Called after each publish with (old, new), on the control thread; used for list_changed.
     void onPublish(std::function<void(const Generation* old, const Generation& fresh)> listener);
 
 private:
-    std::atomic<GenerationPin> current_;
+    GenerationPin exchange(GenerationPin next);
+
+    // Not an atomic<shared_ptr>: the standard library's lets go of its lock without release order on load (g++ 12).
+    mutable std::mutex current_mutex_;
+    GenerationPin current_;
     std::mutex listeners_mutex_;
     std::vector<std::function<void(const Generation*, const Generation&)>> listeners_;
 };

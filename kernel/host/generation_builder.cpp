@@ -122,8 +122,7 @@ Result<void> PluginManager::addTools(const Config& config, const PluginStatus& p
 Result<void> PluginManager::judgeStatements(Generation& generation) {
     if (!generation.statement) return {};
     for (const auto& instance : generation.instances) {
-        for (auto& [sql, registered] : instance->statements()) {
-            if (registered.facts) continue;
+        for (const auto& [sql, registered] : instance->statements()) {
             Request request;
             request.transport = "control";
             howdah_ctx ctx(generation.statement.instance, request);
@@ -139,7 +138,7 @@ Result<void> PluginManager::judgeStatements(Generation& generation) {
                 return Error::refused("plugin \"", instance->id(), "\": its statement \"",
                                       std::string_view{sql}.substr(0, 80), "...\" is refused: ", ctx.error.message);
             }
-            registered.facts = std::make_unique<Facts>(*facts);
+            generation.facts.emplace(&registered, std::make_shared<const Facts>(*facts));
         }
     }
     return {};
@@ -154,7 +153,7 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
     generation->closed = closedReason(plugins);
     std::vector<std::string> tool_names;
     for (PluginStatus& plugin : plugins) {
-        plugin.quarantined = quarantined_.count(plugin.entry.id) != 0;
+        plugin.quarantined = plugin.instance && plugin.instance->quarantined();
         if (plugin.manifest) {
             for (const ToolManifest& tool : plugin.manifest->tools)
                 tool_names.push_back(tool.name);
@@ -187,6 +186,8 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
     }
     if (auto judged = judgeStatements(*generation); !judged) return std::move(judged).error();
 
+    std::sort(generation->instances.begin(), generation->instances.end(),
+              [](const auto& a, const auto& b) { return a->serial_ < b->serial_; });
     for (const auto& instance : generation->instances)
         instance->generations_.fetch_add(1);
     // The last request that pins a generation lets go of it on some shard; its instances are stopped on the control

@@ -97,7 +97,10 @@ howdah_status queryConnectDatabase(howdah_ctx* ctx, howdah_str database) noexcep
         event.kind = HOWDAH_CONNECT_DATABASE;
         event.principal = ctx->request->principalView();
         event.database = database;
-        done = raiseConnect(*ctx->request, event);
+        const Request& served = *ctx->request;
+        // A task of the pool has no generation of its own.
+        done = raiseConnect(*ctx->request,
+                            served.generation ? served.generation : ctx->instance->services().generations.pin(), event);
     });
     return settle(ctx, std::move(done));
 }
@@ -135,7 +138,10 @@ void rowsClose(howdah_ctx* ctx, howdah_rows* rows) noexcept {
     WorkerBridge::atHome([&] {
         auto& open = ctx->request->queries;
         auto found = std::find_if(open.begin(), open.end(), [&](const auto& run) { return run.get() == &runOf(rows); });
-        if (found != open.end()) open.erase(found);
+        if (found == open.end()) return;
+        // Out of the list first: a hook that hears of the end may run a query of its own.
+        std::unique_ptr<QueryRun> closing = std::move(*found);
+        open.erase(found);
     });
 }
 

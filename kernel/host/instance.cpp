@@ -143,7 +143,8 @@ Result<void> Instance::registerStatement(std::string_view sql, std::uint32_t acc
     if (!manifest_.permits(needed)) {
         return Error::refused("plugin.json of ", manifest_.id, " lacks the permission ", needed);
     }
-    statements_.insert_or_assign(std::string{sql}, Registered{access, nullptr});
+    if (state_ != InstanceState::configured) return Error::refused("statements are registered in start() only");
+    statements_.insert_or_assign(std::string{sql}, Registered{access});
     return {};
 }
 

@@ -19,7 +19,6 @@
 #include <howdah/result.hpp>
 
 #include "kernel/host/manifest.hpp"
-#include "kernel/pipeline/facts.hpp"
 #include "kernel/runtime/cancellation.hpp"
 #include "kernel/runtime/event.hpp"
 #include "kernel/runtime/fiber.hpp"
@@ -88,10 +87,9 @@ public:
     Result<void> registerStatement(std::string_view sql, std::uint32_t access);
     struct Registered {
         std::uint32_t access;
-        std::unique_ptr<Facts> facts;  // null without a statement service
     };
     const Registered* statement(std::string_view sql) const;
-    std::map<std::string, Registered, std::less<>>& statements() { return statements_; }
+    const std::map<std::string, Registered, std::less<>>& statements() const { return statements_; }
 
     // --- tasks (howdah_reactor_v1.spawn)
     Result<void> spawnTask(std::uint64_t token);
@@ -99,6 +97,8 @@ public:
     // --- faults, for on_failure: quarantine and for `howdah plugin list`
     void countFault() { faults_.fetch_add(1, std::memory_order_relaxed); }
     std::uint64_t faults() const { return faults_.load(std::memory_order_relaxed); }
+    bool quarantine() { return !quarantined_.exchange(true); }  // false when it was already
+    bool quarantined() const { return quarantined_.load(); }
 
     // --- lifecycle, on the control fiber; each runs on a worker, so it may block
     Result<void> create();
@@ -127,7 +127,7 @@ private:
     const howdah_jobs_v1* jobs_ = nullptr;
     howdah_hooks_v1 hooks_{};
     const char* label_ = "";  // static text: outlives every sample of the watchdog
-    InstanceState state_ = InstanceState::created;
+    std::atomic<InstanceState> state_{InstanceState::created};
 
     std::map<std::string, Registered, std::less<>> statements_;
     Providers providers_;
@@ -138,9 +138,11 @@ private:
     Event tasks_over_;  // set when the last task has ended after tasks_refused_
 
     std::atomic<std::uint64_t> faults_{0};
+    std::atomic<bool> quarantined_{false};
 
     friend class PluginManager;
     std::atomic<unsigned> generations_{0};  // that hold this instance; at 0 it is stopped
+    std::uint64_t serial_ = 0;              // larger = started later
 };
 
 }  // namespace howdah::kernel

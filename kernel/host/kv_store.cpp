@@ -6,7 +6,14 @@ namespace howdah::kernel {
 namespace {
 
 KvStore::Clock::time_point expiry(std::chrono::milliseconds ttl, KvStore::Clock::time_point now) {
-    return ttl.count() == 0 ? KvStore::Clock::time_point::max() : now + ttl;
+    // A time to live beyond the clock's end is none.
+    constexpr auto kNever = KvStore::Clock::time_point::max();
+    auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(kNever - now);
+    return ttl.count() <= 0 || ttl >= longest ? kNever : now + ttl;
+}
+
+Error full() {
+    return Error::unavailable("the key-value store is full; values with a time to live make room");
 }
 
 Result<void> checkSizes(std::string_view key, std::string_view value) {
@@ -44,7 +51,7 @@ Result<void> KvStore::put(Bucket& bucket, std::string key, std::string_view valu
             return true;
         });
         if (bucket.bytes + size > bytes_max_per_bucket_) {
-            return Error::unavailable("the key-value store is full; values with a time to live make room");
+            return full();
         }
     }
     bucket.bytes += size;
@@ -67,8 +74,12 @@ Result<void> KvStore::set(std::string_view key, std::string_view value, std::chr
     std::lock_guard lock(bucket.mutex);
     std::string name{key};
     if (Entry* entry = find(bucket, name, now)) {
-        bucket.bytes -= name.size() + entry->value.size();
-        bucket.entries.erase(name);
+        // In place, so that a value that does not fit leaves the old one.
+        std::size_t others = bucket.bytes - entry->value.size();
+        if (others + value.size() > bytes_max_per_bucket_) return full();
+        bucket.bytes = others + value.size();
+        *entry = {std::string{value}, expiry(ttl, now)};
+        return {};
     }
     return put(bucket, std::move(name), value, expiry(ttl, now), now);
 }

@@ -130,6 +130,13 @@ std::deque<boost::dll::shared_library>& mapped() {
 
 }  // namespace
 
+std::shared_ptr<Library> Library::builtIn(const howdah_entry_v1& entry) {
+    std::shared_ptr<Library> made(new Library);
+    made->entry_ = &entry;
+    made->sha256_ = "built in";
+    return made;
+}
+
 Result<std::shared_ptr<Library>> Library::load(const std::filesystem::path& folder, const Manifest& manifest,
                                                const std::filesystem::path& store) {
     std::string stem = manifest.id.substr(manifest.id.find('/') + 1);

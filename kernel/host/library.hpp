@@ -24,6 +24,9 @@ public:
     // Reads, hashes and loads <folder>/<last part of id>.so and checks its entry against the manifest.
     static Result<std::shared_ptr<Library>> load(const std::filesystem::path& folder, const Manifest& manifest,
                                                  const std::filesystem::path& store);
+    // A plugin linked into this program; it takes the same way from here on.
+    static std::shared_ptr<Library> builtIn(const howdah_entry_v1& entry);
+
     const howdah_entry_v1& entry() const { return *entry_; }
     const std::string& sha256() const { return sha256_; }
 

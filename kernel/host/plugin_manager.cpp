@@ -9,6 +9,7 @@
 #include "kernel/host/library.hpp"
 #include "kernel/host/resolver.hpp"
 #include "kernel/pipeline/query_run.hpp"
+#include "kernel/pipeline/request.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -140,6 +141,7 @@ Result<void> PluginManager::bringUp(const Config& config, std::vector<PluginStat
     if (auto done = instance->create(); !done) return done;
     if (auto done = instance->configure(section); !done) return done;
     if (auto done = instance->start(providers); !done) return done;
+    instance->serial_ = next_serial_++;
     plugin.instance = std::move(instance);
     return {};
 }
@@ -217,7 +219,8 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
                                 [&](const PluginStatus& other) { return other.entry.id == plugin.entry.id; });
         if (old == plugins_.end()) {
             changes.push_back(concat("+ ", plugin.entry.id));
-        } else if (old->instance != plugin.instance) {
+        } else if (old->instance != plugin.instance || old->entry.mode != plugin.entry.mode ||
+                   old->entry.on_failure != plugin.entry.on_failure) {
             changes.push_back(concat("~ ", plugin.entry.id));
         }
     }
@@ -228,11 +231,25 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
     }
     plugins_ = std::move(next);
     config_ = config;
-    services_.generations.publish(std::move(*generation));
+    publish(std::move(*generation));
     return changes;
 }
 
-// --- the end of an instance
+// --- the end of a generation and of an instance
+
+void PluginManager::publish(GenerationPin next) {
+    std::weak_ptr<const Generation> replaced = services_.generations.pin();
+    services_.generations.publish(std::move(next));
+    // Its requests may end in peace for a while; what is left then is told to stop. One that cannot hear it keeps the
+    // generation, and so its plugins stay mapped and are never stopped.
+    control_.postAt(Deadline::in(config_->limits.reload_timeout), [this, replaced] {
+        GenerationPin late = replaced.lock();
+        if (!late) return;
+        logWarn("reload", "generation ", late->number, " still serves requests; they are cancelled");
+        for (unsigned i = 0; i < services_.runtime.shardCount(); ++i)
+            services_.runtime.shard(i).post([generation = late.get()] { Request::cancelAllOn(generation); });
+    });
+}
 
 void PluginManager::retire(std::vector<std::shared_ptr<Instance>> instances) {
     for (auto it = instances.rbegin(); it != instances.rend(); ++it) {
@@ -243,15 +260,19 @@ void PluginManager::retire(std::vector<std::shared_ptr<Instance>> instances) {
 }
 
 void PluginManager::quarantine(Instance& instance, const std::string& reason) {
-    control_.post([this, id = std::string{instance.id()}, reason] {
-        if (!config_ || !quarantined_.insert(id).second) return;
+    if (!instance.quarantine()) return;
+    control_.post([this, kept = instance.shared_from_this(), reason] {
+        std::string_view id = kept->id();
+        bool current = std::any_of(plugins_.begin(), plugins_.end(),
+                                   [&](const PluginStatus& plugin) { return plugin.instance == kept; });
+        if (!config_ || !current) return;
         logError(id, "quarantined: ", reason);
         auto generation = build(*config_, plugins_);
         if (!generation) {
             logError(id, "the generation without it could not be built: ", generation.error().message);
             return;
         }
-        services_.generations.publish(std::move(*generation));
+        publish(std::move(*generation));
     });
 }
 

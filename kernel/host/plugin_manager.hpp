@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +62,7 @@ private:
     Result<GenerationPin> build(const Config& config, std::vector<PluginStatus>& plugins);
     Result<void> addTools(const Config& config, const PluginStatus& plugin, Generation& generation) const;
     static Result<void> judgeStatements(Generation& generation);
+    void publish(GenerationPin next);
     void retire(std::vector<std::shared_ptr<Instance>> instances);
     std::shared_ptr<Instance> reusable(const std::string& id, const std::string& key,
                                        const Instance::Providers& providers) const;
@@ -72,7 +72,7 @@ private:
     const std::vector<std::filesystem::path> search_paths_;
     std::vector<PluginStatus> plugins_;
     std::optional<Config> config_;
-    std::set<std::string> quarantined_;
+    std::uint64_t next_serial_ = 1;
     std::uint64_t next_number_ = 1;
 };
 

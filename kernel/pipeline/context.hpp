@@ -48,6 +48,8 @@ struct howdah_ctx {
     // Ready for the next hook.
     void reset(howdah::kernel::Instance* whose) {
         instance = whose;
+        if (!error.message.empty()) [[unlikely]]
+            error = howdah::Error{};  // another plugin's words
         if (!budget.isNever()) [[unlikely]] {
             budget = howdah::kernel::Deadline::never();
             budget_spent = false;

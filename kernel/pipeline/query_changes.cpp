@@ -85,7 +85,7 @@ Result<void> QueryRun::addTag(std::string_view tag) {
     if (phase_ == Phase::before) {
         pending_.tags.push_back(fromAbi(*kept));
         pending_any_ = true;
-    } else {
+    } else if (slot_ && slot_->mode == Mode::enforce) {
         tags_.push_back(fromAbi(*kept));
     }
     return {};
@@ -125,6 +125,9 @@ void QueryRun::dropPending() {
 
 Result<void> QueryRun::setReply(const howdah_result& result) {
     if (!slot_) return Error::refused("a result can be replied inside a hook only");
+    if (phase_ == Phase::before) {
+        if (auto may = mayChange("the result", {Stage::recall}); !may) return may;
+    }
     if (streaming_) return Error::refused("rows of this result are out already; it cannot be replaced");
     Held held;
     held.flags = HOWDAH_RESULT_REPLIED;

@@ -157,11 +157,14 @@ Result<bool> QueryRun::next(howdah_batch& batch) {
 // Shows a batch to the hooks that asked for rows, in reverse order; a transform hands on another one.
 Result<bool> QueryRun::passRows(howdah_batch& batch) {
     const auto& chain = generation_->before_query;
+    Fiber* fiber = Shard::current()->running();
+    const char* label = fiber->label();
     phase_ = Phase::rows;
     for (std::size_t i = chain.size(); i-- > 0;) {
         const HookSlot& slot = chain[i];
         if (!slot.transforms_rows || !entered_.test(i)) continue;
         howdah_batch out = batch;
+        fiber->setLabel(slot.instance->label());
         std::uint32_t verdict =
             invoke(slot, [&] { return slot.table->on_rows(slot.self, &hook_ctx_, this, &batch, &out); });
         if (verdict == HOWDAH_PROCEED) {
@@ -170,17 +173,19 @@ Result<bool> QueryRun::passRows(howdah_batch& batch) {
         }
         std::optional<Error> stop;
         if (verdict == HOWDAH_DENY) {
-            if (slot.mode == Mode::enforce) stop = std::move(hook_ctx_.error);
+            if (slot.mode == Mode::enforce) stop = deniedBy(slot);
         } else {
             stop = onFault(slot, faultOf(slot, verdict, "onRows"));
         }
         if (stop) {
             phase_ = Phase::idle;
+            fiber->setLabel(label);
             if (auto done = finishStream(std::move(stop)); !done) return std::move(done).error();
             return false;
         }
     }
     phase_ = Phase::idle;
+    fiber->setLabel(label);
     return true;
 }
 

@@ -34,8 +34,12 @@ private:
 
 // --- forward
 
+bool QueryRun::cancelled() const {
+    return request_.cancellation && request_.cancellation->requested();
+}
+
 Result<void> QueryRun::goOn() const {
-    if (request_.cancellation && request_.cancellation->requested()) return request_.cancellation->error();
+    if (cancelled()) return request_.cancellation->error();
     if (hook_ctx_.deadline.passed())
         return Error::timeout("the request's deadline passed before the statement was sent");
     return {};
@@ -47,7 +51,7 @@ bool QueryRun::skips(const HookSlot& slot) const {
     if (depth == 0) [[likely]]
         return false;
     if (slot.stage == Stage::recall) return true;
-    for (const QueryRun* run = this; run->outer_; run = run->outer_) {
+    for (const QueryRun* run = this; run && run->depth > 0; run = run->outer_) {
         if (slot.instance == &run->origin_) return true;
     }
     return false;
@@ -59,6 +63,8 @@ QueryRun::Forward QueryRun::before() {
     const char* label = fiber->label();
     phase_ = Phase::before;
     Forward way = Forward::execute;
+    // A clock is read only when time can have passed: at the beginning, and after a hook that may have waited.
+    bool waited = !chain.empty();
     for (std::size_t i = 0; i < chain.size(); ++i) {
         const HookSlot& slot = chain[i];
         if (scope_hash == 0 && slot.stage > Stage::scope) computeScopeHash();
@@ -67,8 +73,16 @@ QueryRun::Forward QueryRun::before() {
             entered_.set(i);
             continue;
         }
+        if (waited || cancelled()) [[unlikely]] {
+            if (auto wanted = goOn(); !wanted) {
+                error_ = std::move(wanted).error();
+                way = Forward::failed;
+                break;
+            }
+        }
         fiber->setLabel(slot.instance->label());
         std::uint32_t verdict = invoke(slot, [&] { return slot.table->before_query(slot.self, &hook_ctx_, this); });
+        waited = slot.worker || !hook_ctx_.budget.isNever();
         if (verdict == HOWDAH_PROCEED) [[likely]] {
             entered_.set(i);
             if (pending_any_) [[unlikely]]
@@ -89,11 +103,17 @@ QueryRun::Forward QueryRun::before() {
             break;
         }
         if (verdict == HOWDAH_DENY) {
-            error_ = std::move(hook_ctx_.error);
+            error_ = deniedBy(slot);
             way = Forward::failed;
             break;
         }
         reply_.reset();
+        // A hook whose wait was ended by the end of the request has not failed.
+        if (auto wanted = goOn(); !wanted) {
+            error_ = std::move(wanted).error();
+            way = Forward::failed;
+            break;
+        }
         if (auto stop = onFault(slot, faultOf(slot, verdict, "beforeQuery"))) {
             error_ = std::move(stop);
             way = Forward::failed;
@@ -110,6 +130,13 @@ QueryRun::Forward QueryRun::before() {
         }
     }
     return way;
+}
+
+Error QueryRun::deniedBy(const HookSlot& slot) {
+    Error error = std::move(hook_ctx_.error);
+    hook_ctx_.error = Error{};
+    if (error.message.empty()) error = Error::refused("plugin \"", slot.instance->id(), "\" refused without a reason");
+    return error;
 }
 
 Error QueryRun::faultOf(const HookSlot& slot, std::uint32_t verdict, std::string_view event) {
@@ -185,7 +212,7 @@ void QueryRun::backWithResult(const HookSlot& slot) {
     bool sound = verdict == HOWDAH_DENY || (verdict == HOWDAH_REPLY && reply_);
     if (sound && slot.mode == Mode::enforce) {
         if (verdict == HOWDAH_REPLY) return takeReply();
-        error_ = std::move(hook_ctx_.error);
+        error_ = deniedBy(slot);
         return;
     }
     reply_.reset();
@@ -205,7 +232,7 @@ void QueryRun::backWithError(const HookSlot& slot) {
             error_.reset();
             return takeReply();
         }
-        error_ = std::move(hook_ctx_.error);
+        error_ = deniedBy(slot);
         return;
     }
     reply_.reset();

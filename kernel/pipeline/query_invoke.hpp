@@ -12,6 +12,9 @@ template <typename Hook>
 std::uint32_t QueryRun::invoke(const HookSlot& slot, Hook&& hook) {
     slot_ = &slot;
     hook_ctx_.reset(slot.instance);
+    if (reply_) [[unlikely]]
+        reply_.reset();  // given with a verdict other than reply
+    const std::size_t open = request_.queries.size();
     std::uint32_t verdict = 0;
     if (!slot.worker) [[likely]] {
         verdict = hook();
@@ -23,6 +26,8 @@ std::uint32_t QueryRun::invoke(const HookSlot& slot, Hook&& hook) {
             verdict = HOWDAH_FAULT;
         }
     }
+    if (request_.queries.size() > open) [[unlikely]]
+        request_.closeQueries(open);
     slot_ = nullptr;
     if (hook_ctx_.budget_spent) [[unlikely]] {
         hook_ctx_.error =

@@ -18,6 +18,7 @@ QueryRun::QueryRun(howdah_ctx& caller, GenerationPin generation)
       request_(*caller.request),
       generation_(std::move(generation)),
       origin_(*caller.instance),
+      in_hook_(caller.in_hook),
       outer_(caller.query),
       call_(caller.call),
       arena_(kArenaBytes),
@@ -41,7 +42,10 @@ Result<void> QueryRun::run(const howdah_query_request& query) {
     if (auto admitted = admit(query); !admitted) return admitted;
     switch (before()) {
         case Forward::execute:
-            if (auto done = execute(); !done) error_ = std::move(done).error();
+            if (auto done = execute(); !done) {
+                error_ = std::move(done).error();
+                closeCursor();  // a hook may recover with a result, and that must not hold a connection
+            }
             break;
         case Forward::replied: takeReply(); break;
         case Forward::failed: break;
@@ -99,7 +103,8 @@ Result<const DatabaseInfo*> QueryRun::findDatabase(std::string_view name) const 
 }
 
 Result<void> QueryRun::admit(const howdah_query_request& query) {
-    depth = outer_ ? outer_->depth + 1 : 0;
+    // A hook around a call, or of a connection, has no query outside its own.
+    depth = outer_ ? outer_->depth + 1 : in_hook_ ? 1 : 0;
     if (depth > kDepthMax) {
         return Error::refused("queries inside hooks are nested deeper than ", kDepthMax, " levels");
     }
@@ -116,6 +121,9 @@ Result<void> QueryRun::admit(const howdah_query_request& query) {
     if (access != HOWDAH_ACCESS_READ && access != HOWDAH_ACCESS_WRITE) {
         return Error::invalidArgument("access must be 1 (read) or 2 (write), got ", access);
     }
+    if (access == HOWDAH_ACCESS_READ && !origin_.manifest().permits("db.read")) {
+        return Error::refused("plugin \"", origin_.id(), "\" has no permission db.read");
+    }
     if (access == HOWDAH_ACCESS_WRITE) {
         if (!origin_.manifest().permits("db.write")) {
             return Error::refused("plugin \"", origin_.id(), "\" has no permission db.write");
@@ -130,12 +138,12 @@ Result<void> QueryRun::admit(const howdah_query_request& query) {
         if (!registered || registered->access != access) {
             return Error::internal("plugin \"", origin_.id(), "\" runs a text as its own that it did not register");
         }
-        facts = registered->facts ? registered->facts->view() : nullptr;
+        auto judged = generation_->facts.find(registered);
+        facts = judged == generation_->facts.end() ? nullptr : judged->second->view();
     } else if (provenance != HOWDAH_PROVENANCE_CLIENT) {
         return Error::invalidArgument("provenance must be 1 (client) or 2 (plugin), got ", provenance);
-    } else if (outer_ && outer_->slot_ &&
-               (outer_->slot_->stage == Stage::scope || outer_->slot_->stage == Stage::guard)) {
-        return Error::refused("a hook of stage ", stageName(outer_->slot_->stage), " may run registered text only");
+    } else if (auto stage = origin_.manifest().stage; in_hook_ && (stage == Stage::scope || stage == Stage::guard)) {
+        return Error::refused("a hook of stage ", stageName(*stage), " may run registered text only");
     }
 
     auto kept_text = keep(text);

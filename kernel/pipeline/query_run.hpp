@@ -96,8 +96,10 @@ private:
     void commitPending();
     void dropPending();
     void computeScopeHash();
+    bool cancelled() const;
     Result<void> goOn() const;  // cancelled or past the deadline
     Result<void> mayChange(std::string_view what, std::initializer_list<Stage> stages) const;
+    Error deniedBy(const HookSlot& slot);
     Error faultOf(const HookSlot& slot, std::uint32_t verdict, std::string_view event);
     std::optional<Error> onFault(const HookSlot& slot, Error fault);
     template <typename Hook>
@@ -122,6 +124,7 @@ private:
     Request& request_;
     GenerationPin generation_;
     Instance& origin_;
+    const bool in_hook_;  // begun inside a hook
     QueryRun* outer_;
     ToolRun* call_;
     Arena arena_;

@@ -10,6 +10,7 @@ namespace howdah::kernel {
 namespace {
 
 std::atomic<std::uint64_t> next_id{1};
+thread_local Request* first_here = nullptr;
 
 const Principal& nobody() {
     static const Principal principal;
@@ -18,11 +19,30 @@ const Principal& nobody() {
 
 }  // namespace
 
-Request::Request() : id(next_id.fetch_add(1, std::memory_order_relaxed)), principal(&nobody()) {}
+Request::Request() : id(next_id.fetch_add(1, std::memory_order_relaxed)), principal(&nobody()), next_(first_here) {
+    if (next_) next_->previous_ = this;
+    first_here = this;
+}
 
 Request::~Request() {
-    while (!queries.empty())
-        queries.pop_back();  // the innermost first
+    closeQueries(0);
+    if (next_) next_->previous_ = previous_;
+    (previous_ ? previous_->next_ : first_here) = next_;
+}
+
+void Request::closeQueries(std::size_t kept) {
+    while (queries.size() > kept) {
+        // Out of the list first: a hook that hears of the end may run a query of its own.
+        std::unique_ptr<QueryRun> innermost = std::move(queries.back());
+        queries.pop_back();
+    }
+}
+
+void Request::cancelAllOn(const Generation* generation) {
+    for (Request* request = first_here; request; request = request->next_) {
+        if (request->generation.get() == generation && request->cancellation)
+            request->cancellation->cancel(CancelReason::reload);
+    }
 }
 
 const howdah_principal* Request::principalView() {

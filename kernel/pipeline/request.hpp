@@ -1,6 +1,6 @@
 // One request on its way through the kernel: who asks, until when, on which generation, and where its memory lives.
 //
-// Threads: made, used and destroyed on the fiber that serves it.
+// Threads: made, used and destroyed on the fiber that serves it; cancelAllOn() on the loop of a shard.
 // Owns:    its arena and its pin on the generation, so everything a plugin borrowed stays valid until it ends.
 #pragma once
 
@@ -54,10 +54,19 @@ public:
     // The principal as plugins see it.
     const howdah_principal* principalView();
 
-    // Queries begun and not yet closed.
+    // Queries begun and not yet closed, the innermost last.
     std::vector<std::unique_ptr<QueryRun>> queries;
+    // Closes those begun since there were `kept`, the innermost first: what a hook or a tool leaves open ends with it.
+    void closeQueries(std::size_t kept);
+
+    // Cancels the requests of this thread that run on the generation: they had their time.
+    static void cancelAllOn(const Generation* generation);
 
 private:
+    // All requests of one shard, so that no lock is needed.
+    Request* previous_ = nullptr;
+    Request* next_ = nullptr;
+
     howdah_principal principal_view_{};
     std::vector<howdah_str> scopes_view_;
 };

@@ -40,19 +40,25 @@ Result<void> connectClient(Request& request) {
         event.client_version = toAbi(request.client->version);
         event.protocol = toAbi(request.client->protocol);
     }
-    return raiseConnect(request, event);
+    return raiseConnect(request, request.generation, event);
 }
 
-Result<void> raiseConnect(Request& request, const howdah_connect_event& event) {
-    GenerationPin pin = request.generation;
-    if (!pin) return {};
-    for (const HookSlot& slot : pin->on_connect) {
+Result<void> raiseConnect(Request& request, const GenerationPin& generation, const howdah_connect_event& event) {
+    if (!generation) return {};
+    for (const HookSlot& slot : generation->on_connect) {
         howdah_ctx ctx(slot.instance, request);
         ctx.in_hook = true;
         std::uint32_t verdict = HOWDAH_FAULT;
         auto hook = [&] { verdict = slot.table->on_connect(slot.self, &ctx, &event); };
+        const std::size_t open = request.queries.size();
         auto entered = slot.instance->enter(hook, request.cancellation, request.deadline);
         if (!entered) ctx.error = std::move(entered).error();
+        request.closeQueries(open);
+        if (ctx.budget_spent) {
+            verdict = HOWDAH_FAULT;
+            ctx.error =
+                Error::timeout("its host calls took more than ", slot.instance->services().hook_budget.count(), " ms");
+        }
         if (verdict == HOWDAH_PROCEED) continue;
         if (verdict == HOWDAH_DENY) {
             if (slot.mode == Mode::enforce) return std::move(ctx.error);

@@ -24,7 +24,7 @@ Result<void> callTool(Request& request, std::string_view tool, simdjson::dom::el
 // The onConnect hooks (kind client) for a principal's first request or session. refused when a hook denies.
 Result<void> connectClient(Request& request);
 
-// Runs the onConnect hooks of the request's generation for one event.
-Result<void> raiseConnect(Request& request, const howdah_connect_event& event);
+// Runs the onConnect hooks of a generation for one event.
+Result<void> raiseConnect(Request& request, const GenerationPin& generation, const howdah_connect_event& event);
 
 }  // namespace howdah::kernel

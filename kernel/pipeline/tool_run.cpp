@@ -38,8 +38,10 @@ Result<void> ToolRun::handle() {
     ctx.call = this;
     howdah_status status = HOWDAH_OK;
     auto handler = [&] { status = target_.table->call(target_.self, &ctx, target_.bound, this); };
+    const std::size_t open = request_.queries.size();
     if (auto entered = target_.instance->enter(handler, request_.cancellation, request_.deadline); !entered)
         return entered;
+    request_.closeQueries(open);  // they name this call, and their hooks come before afterCall
     if (status >= 0) return {};
     if (ctx.error.message.empty()) {
         target_.instance->countFault();
@@ -61,8 +63,10 @@ Result<void> ToolRun::before() {
         ctx.in_hook = true;
         std::uint32_t verdict = HOWDAH_FAULT;
         auto hook = [&] { verdict = slot.table->before_call(slot.self, &ctx, this); };
+        const std::size_t open = request_.queries.size();
         auto entered = slot.instance->enter(hook, request_.cancellation, request_.deadline);
         if (!entered) ctx.error = std::move(entered).error();
+        request_.closeQueries(open);
         if (ctx.budget_spent) {
             verdict = HOWDAH_FAULT;
             ctx.error =
@@ -99,8 +103,10 @@ void ToolRun::after(const Error* error) {
         ctx.call = this;
         ctx.in_hook = true;
         auto hook = [&] { slot.table->after_call(slot.self, &ctx, this, error ? &view : nullptr); };
+        const std::size_t open = request_.queries.size();
         auto entered = slot.instance->enter(hook, request_.cancellation, request_.deadline);
         if (!entered) ctx.error = std::move(entered).error();
+        request_.closeQueries(open);
         if (!ctx.error.message.empty()) {
             slot.instance->countFault();
             logWarn(slot.instance->id(), "afterCall: ", ctx.error.message);

@@ -81,7 +81,8 @@ Result<void> ToolAnswer::finishWithError(const Error& error, std::string_view st
     structured_.clear();
     endText();
     if (auto written = text(errorText(error, statement)); !written) return written;
-    structured_ = concat("{\"error\":", errorJson(error), "}");
+    // Not in structuredContent: that must fit the tool's outputSchema, and clients check it in failures too.
+    error_ = errorJson(error);
     close(true);
     return flush();
 }
@@ -119,7 +120,16 @@ void ToolAnswer::close(bool is_error) {
         buffer_ += structured_;
     }
     buffer_ += is_error ? ",\"isError\":true" : ",\"isError\":false";
-    if (!settings_.meta.empty()) {
+    if (is_error) {
+        buffer_ += ",\"_meta\":{\"howdah/error\":";
+        buffer_ += error_;
+        if (settings_.meta.empty()) {
+            buffer_ += '}';
+        } else {
+            buffer_ += ',';
+            buffer_ += std::string_view(settings_.meta).substr(1);
+        }
+    } else if (!settings_.meta.empty()) {
         buffer_ += ",\"_meta\":";
         buffer_ += settings_.meta;
     }

@@ -62,6 +62,7 @@ private:
     ReplySink& sink_;
     const Settings settings_;
     std::string buffer_;
+    std::string error_;  // as JSON, of an answer that ends with one
     std::string structured_;
     PieceEscaper escaper_;
     bool opened_ = false;

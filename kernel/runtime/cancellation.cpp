@@ -26,6 +26,8 @@ Error Cancellation::error() const {
         case CancelReason::none: break;
         case CancelReason::client_gone: return Error::cancelled("the client has gone");
         case CancelReason::requested: return Error::cancelled("the client cancelled the request");
+        case CancelReason::reload:
+            return Error::cancelled("the plugins were reloaded and the request did not end in time; send it again");
         case CancelReason::shutdown: return Error::cancelled("the server is shutting down");
     }
     return Error::cancelled("the request was cancelled");

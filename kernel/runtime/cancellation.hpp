@@ -23,6 +23,7 @@ enum class CancelReason : std::uint8_t {
     client_gone,  // stream closed, end of stdin
     requested,    // notifications/cancelled
     shutdown,     // the server drains
+    reload,       // its generation was replaced and its time to end is over
 };
 
 class Cancellation : public std::enable_shared_from_this<Cancellation> {

@@ -161,9 +161,9 @@ Result<void> Server::startTransports(Options& options) {
             ControlServer::start(*path, {}, [this](std::string_view name, std::string_view) { return command(name); });
         if (started) {
             control_ = std::move(*started);
-        } else if (config_.control_socket.empty()) {
+        } else if (started.error().code == Code::unavailable) {
             // A client may start several stdio servers; only the first of them is reached by `howdah reload`.
-            logInfo("control", "no control socket: ", started.error().message);
+            logWarn("control", "no control socket: ", started.error().message);
         } else {
             return std::move(started).error();
         }

@@ -16,7 +16,8 @@ constexpr std::string_view kModern = "2026-07-28";
 
 // What a revision adds to every result and a transcript need not repeat.
 bool addedByEnvelope(const std::string& key) {
-    return key == "resultType" || key == "_meta" || key == "ttlMs" || key == "cacheScope";
+    return key == "resultType" || key == "_meta" || key == "ttlMs" || key == "cacheScope" ||
+           key == "io.modelcontextprotocol/serverInfo";
 }
 
 bool matches(const Json& expected, const Json& actual) {

@@ -1,0 +1,101 @@
+// What comes back: values, formats, limits, errors; from the sample database and, when it is there, from Northwind.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+
+import { callTool, dsn, modern, post, startServer, textOf } from './support.mjs';
+
+let server;
+before(async () => {
+  server = await startServer({ plugins: [{ pool: { rows_max: 200000, bytes_max: 268435456 } }, 'guard', 'query', 'schema'] });
+});
+after(async () => { assert.equal((await server.stop()).code, 0); });
+const query = (sql, more = {}) => callTool(server.url, 'query', { sql, ...more });
+const psql = (sql, database) => execFileSync('psql', ['-XAtq', '-d', database ?? dsn, '-c', sql], { encoding: 'utf8' }).trimEnd();
+
+test('values keep what PostgreSQL said', async () => {
+  const result = await query(`select 9007199254740993::int8 as big, 1.10::numeric as n, 'NaN'::float8 as nan, null as nothing,
+    '2026-02-03 04:05:06+00'::timestamptz as at, array[1,null,3] as list, '{"a":1}'::jsonb as j, '\\xdeadbeef'::bytea as b, 1 as x, 2 as x`);
+  assert.ok(!result.isError, textOf(result));
+  const [row] = result.structuredContent.rows;
+  assert.deepEqual(row.slice(0, 4), ['9007199254740993', '1.10', 'NaN', null]);
+  assert.match(row[4], /^2026-02-03T\d\d:05:06[+-]\d\d:\d\d$/);
+  assert.deepEqual(row.slice(5), [[1, null, 3], { a: 1 }, '3q2+7w==', 1, 2]);
+  assert.deepEqual(result.structuredContent.columns.slice(-2).map((column) => column.name), ['x', 'x']);
+});
+
+test('csv and markdown', async () => {
+  assert.equal(textOf(await query("select 1 as a, 'x,y' as b", { format: 'csv' })).replaceAll('\r', '').trim(), 'a,b\n1,"x,y"');
+  assert.match(textOf(await query('select 1 as a', { format: 'markdown' })), /\| *a *\|/);
+});
+
+test('a cut answer says so and how to go on', async () => {
+  const result = await query('select * from generate_series(1, 50) i', { max_rows: 10 });
+  assert.equal(result.structuredContent.row_count, 10);
+  assert.equal(result.structuredContent.truncated.reason, 'rows');
+  assert.match(textOf(result), /truncated/);
+});
+
+test('100,000 rows stand once, in the text', async () => {
+  const result = await query('select i, md5(i::text) as h from generate_series(1, 100000) i', { max_rows: 100000 });
+  assert.equal(JSON.parse(textOf(result)).rows.length, 100000);
+  assert.equal(result.structuredContent.row_count, 100000);
+  assert.equal(result.structuredContent.rows, undefined);
+});
+
+test('an SQL error has SQLSTATE, a caret and a hint', async () => {
+  const result = await query('select nam from shop.customers');
+  assert.ok(result.isError);
+  assert.match(textOf(result), /42703/);
+  assert.match(textOf(result), /\^/);
+});
+
+test('bad input gets a clear answer and the server stays up', async () => {
+  assert.equal((await post(server.url, '{"jsonrpc":')).json.error.code, -32700);
+  const wrong = await modern(server.url, 'tools/call', { name: 'query', arguments: { sql: 7 } });
+  assert.match(JSON.stringify(wrong.json), /sql/);
+  assert.match(textOf(await query('select 1', { database: 'mian' })), /did you mean "main"/);
+  assert.ok(!(await query('select 1')).isError);
+});
+
+test('nothing that writes passes as a read', async () => {
+  for (const sql of ['delete from shop.orders', 'select 1; select 2', 'with d as (delete from shop.orders returning 1) select * from d',
+    'select * into x from shop.orders', "copy shop.orders to '/tmp/x'", 'begin', 'set role postgres', "select set_config('a.b','c',false)",
+    "select pg_sleep(1)", "select lo_import('/etc/passwd')", "select query_to_xml('delete from shop.orders', true, true, '')",
+    'select * from shop.orders for update', 'do $$ begin end $$', 'explain analyze delete from shop.orders']) {
+    const result = await query(sql);
+    assert.ok(result.isError, sql);
+  }
+  assert.equal(textOf(await query('select count(*) from shop.orders', { format: 'csv' })).split(/\r?\n/)[1], psql('select count(*) from shop.orders'));
+});
+
+const northwind = process.env.HOWDAH_SHARED && `${process.env.HOWDAH_SHARED}/data/northwind.sql`;
+test('Northwind: every table listed, described and queried', { skip: !northwind || !existsSync(northwind) ? 'HOWDAH_SHARED is not set' : false }, async () => {
+  psql('drop database if exists northwind');
+  psql('create database northwind');
+  const url = new URL(dsn.replace('@/', '@placeholder/'));
+  url.pathname = '/northwind';
+  const there = url.href.replace('@placeholder/', '@/');
+  execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', there, '-f', northwind], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const second = await startServer({ databases: `  main: { dsn: "${there}" }` });
+  try {
+    const expected = psql("select count(*) from pg_tables where schemaname = 'public'", there);
+    const listed = (await callTool(second.url, 'list_tables', { detail: 'names', limit: 200 })).structuredContent;
+    assert.equal(String(listed.tables.length), expected);
+    for (const entry of listed.tables) {
+      const table = typeof entry === 'string' ? entry : entry.name;
+      const described = await callTool(second.url, 'describe_table', { table });
+      assert.ok(!described.isError, textOf(described));
+      const count = await callTool(second.url, 'query', { sql: `select count(*) from ${table}` });
+      assert.equal(String(count.structuredContent.rows[0][0]), psql(`select count(*) from ${table}`, there), table);
+    }
+    const join = `select c.country, count(*), sum(d.unit_price * d.quantity)::numeric(12,2) from orders o join customers c using (customer_id)
+      join order_details d using (order_id) group by 1 order by 3 desc, 1`;
+    const ours = (await callTool(second.url, 'query', { sql: join })).structuredContent.rows.map((row) => row.join('|')).join('\n');
+    assert.equal(ours, psql(join, there));
+  } finally {
+    await second.stop();
+    psql('drop database northwind with (force)');
+  }
+});

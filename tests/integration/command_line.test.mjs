@@ -1,0 +1,116 @@
+// The commands: what they print, how they end.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { config, dsn, inFolder, program, run, startServer } from './support.mjs';
+
+const place = inFolder();
+const file = join(place.folder, 'howdah.yaml');
+const write = (text) => writeFileSync(file, text);
+before(() => write(config({ folder: place.folder })));
+after(() => place.remove());
+
+test('--version and --help', () => {
+  assert.match(run(['--version']).out, /^howdah \d+\.\d+\.\d+/);
+  assert.match(run(['--help']).out, /doctor/);
+  assert.equal(run(['no-such-command']).code, 2);
+});
+
+test('call runs one tool without a client', () => {
+  const done = run(['call', '-c', file, 'query', 'sql=select 6 * 7 as answer', 'max_rows=1']);
+  assert.equal(done.code, 0, done.err);
+  assert.match(done.out, /42/);
+  assert.equal(run(['call', '-c', file, 'query', 'sql=delete from shop.orders']).code, 5);
+  const unknown = run(['call', '-c', file, 'qery', 'sql=select 1']);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.err, /did you mean "query"/);
+});
+
+test('doctor names versions and rights, and masks secrets', () => {
+  const secret = dsn.replace('postgres@', 'postgres:hunter2@');
+  write(config({ folder: place.folder, databases: `  main: { dsn: "${secret}" }` }));
+  const text = run(['doctor', '-c', file]);
+  assert.match(text.out, /PostgreSQL \d+/);
+  assert.doesNotMatch(text.out + text.err, /hunter2/);
+  const json = JSON.parse(run(['doctor', '-c', file, '--json']).out);
+  assert.ok(json.reports.pool);
+  assert.doesNotMatch(run(['config', 'print', '-c', file]).out, /hunter2/);
+  write(config({ folder: place.folder }));
+});
+
+test('a database that is down: the server starts, says why, and doctor ends with its own code', () => {
+  write(config({ folder: place.folder, databases: '  main: { dsn: "postgresql://nobody@127.0.0.1:1/none" }' }));
+  const done = run(['call', '-c', file, 'query', 'sql=select 1']);
+  assert.equal(done.code, 5);
+  assert.match(done.out, /127\.0\.0\.1:1|refused|reach/i);
+  assert.equal(run(['doctor', '-c', file]).code, 4);
+  write(config({ folder: place.folder }));
+});
+
+test('hostile configurations are refused with file, line and column', () => {
+  const bad = join(place.folder, 'bad.yaml');
+  const cases = [
+    ['howdah: 1\nplugns: []\n', /bad\.yaml:2:1.*plugns.*plugins/s],
+    ['howdah: 1\nhowdah: 1\n', /bad\.yaml:2:1/],
+    ['howdah: 1\ntransports:\n  http: { listen: "0.0.0.0:8642", auth: none }\n', /loopback/],
+    ['howdah: 1\ntransports:\n  http: { listen: "127.0.0.1:8642" }\n', /auth/],
+    ['howdah: 1\ndatabases:\n  main: { dsn: "${env:NO_SUCH_VARIABLE_HERE}" }\n', /NO_SUCH_VARIABLE_HERE/],
+  ];
+  for (const [text, expected] of cases) {
+    writeFileSync(bad, text);
+    const done = run(['config', 'check', '-c', bad]);
+    assert.equal(done.code, 3, text);
+    assert.match(done.err, expected);
+  }
+  assert.equal(run(['config', 'check', '-c', file]).code, 0);
+});
+
+test('a plugin in a process of its own is refused with the reason', () => {
+  write(config({ folder: place.folder, plugins: ['pool', 'guard', { query: { run: 'process' } }] }));
+  const done = run(['config', 'check', '-c', file]);
+  assert.equal(done.code, 3);
+  assert.match(done.err, /process of its own/);
+  write(config({ folder: place.folder }));
+});
+
+test('a missing guard closes the database', () => {
+  write(config({ folder: place.folder, plugins: ['pool', 'gaurd', 'query'] }));
+  const done = run(['call', '-c', file, 'query', 'sql=select 1']);
+  assert.equal(done.code, 5);
+  assert.match(done.out, /gaurd/);
+  write(config({ folder: place.folder }));
+});
+
+test('serve ends with its input or with SIGTERM, and writes nothing but messages to stdout', async () => {
+  write(config({ folder: place.folder, http: false }));
+  for (const end of ['stdin', 'SIGTERM']) {
+    const child = spawn(program, ['serve', '-c', file], { stdio: ['pipe', 'pipe', 'ignore'] });
+    let out = '';
+    child.stdout.on('data', (bytes) => { out += bytes; });
+    child.stdin.write('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
+      + '"clientInfo":{"name":"raw","version":"1"}}}\n');
+    await once(child.stdout, 'data');
+    end === 'stdin' ? child.stdin.end() : child.kill(end);
+    assert.deepEqual(await once(child, 'exit'), [0, null], end);
+    const lines = out.trimEnd().split('\n');
+    assert.equal(lines.length, 1);
+    assert.equal(JSON.parse(lines[0]).id, 1);
+  }
+  write(config({ folder: place.folder }));
+});
+
+test('plugin list and order ask the running server', async () => {
+  const server = await startServer();
+  try {
+    assert.match(run(['plugin', 'list', '-c', server.file]).out, /guard\s+\S+\s+running/);
+    assert.match(run(['plugin', 'order', '-c', server.file]).out, /guard\s+guard/);
+    assert.equal(server.out(), '');
+  } finally {
+    assert.equal((await server.stop()).code, 0);
+  }
+  assert.equal(run(['plugin', 'list', '-c', file]).code, 4);
+});
