@@ -22,10 +22,19 @@ public:
     howdah::Result<void> notify(std::string_view) override { return {}; }
     howdah::Result<void> write(std::string_view bytes) override {
         written += bytes.size();
+        any_ = true;
         return {};
     }
-    howdah::Result<void> finish() override { return {}; }
+    howdah::Result<void> finish() override {
+        answers += any_ ? 1 : 0;
+        any_ = false;
+        return {};
+    }
     std::size_t written = 0;
+    std::size_t answers = 0;
+
+private:
+    bool any_ = false;
 };
 
 void measure(Protocol& protocol, const char* label, std::string body, const char* method, const char* tool, int calls) {
@@ -43,6 +52,11 @@ void measure(Protocol& protocol, const char* label, std::string body, const char
         protocol.handle(inbound, sink);
     }
     std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
+    // A time for calls that were not answered would say nothing.
+    if (sink.answers != static_cast<std::size_t>(calls)) {
+        std::fprintf(stderr, "%s: %zu of %d calls were answered\n", label, sink.answers, calls);
+        std::exit(1);
+    }
     std::printf("%-12s %8.0f ns a call, %zu bytes an answer\n", label, spent.count() / calls,
                 sink.written / static_cast<std::size_t>(calls));
 }
