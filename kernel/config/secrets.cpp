@@ -76,6 +76,7 @@ private:
         if (references != 0) secrets_.references[pointer_] = written;
         const bool alone = references == 1 && written.starts_with("${") && written.find('}') == written.size() - 1;
         value = alone && document_.plain.contains(pointer_) ? typedScalar(out) : Json(out);
+        if (value.is_null()) value = out;  // ${env:DATABASE_URL:-} is an empty text: nobody means null by it
     }
 
     std::string reference(std::string_view inside) {

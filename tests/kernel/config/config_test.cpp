@@ -80,6 +80,13 @@ TEST_CASE("config: the smallest file has the documented defaults") {
     CHECK(config.state_dir == "/home/a/.local/state/howdah");
 }
 
+TEST_CASE("config: the published example is valid, with and without DATABASE_URL") {
+    CHECK(Config::fromFile(HOWDAH_EXAMPLE_CONFIG, environment({})).has_value());
+    auto config = Config::fromFile(HOWDAH_EXAMPLE_CONFIG, environment({{"DATABASE_URL", "postgresql://h/d"}}));
+    REQUIRE(config.has_value());
+    CHECK(config->databases.at(0).dsn == "postgresql://h/d");
+}
+
 TEST_CASE("config: what is printed shows no secret and is read back alike") {
     const std::map<std::string, std::string> values = {{"URL", "postgresql://h/zoo"}, {"TOKEN", "t0ken"}};
     Config config = load(kFull, values);

@@ -56,6 +56,7 @@ TEST_CASE("secrets: references are replaced, escapes are kept, plain ones are ty
     CHECK(resolve("${env:MAX}0").value == "200");
     CHECK(resolve("${env:NO:-5}").value == 5);
     CHECK(resolve("\"${env:NO:-}\"").value == "");
+    CHECK(resolve("${env:NO:-}").value == "");  // not null, also without quotes
     CHECK(resolve("${env:EMPTY:-x}").value == "x");
     CHECK(resolve("$${env:MAX}").value == "${env:MAX}");
     CHECK(resolve("a$b$").value == "a$b$");
