@@ -111,10 +111,13 @@ Runtime::Drain Runtime::stop(Deadline deadline) {
     static auto* kept = new std::vector<std::unique_ptr<Shard>>;
     for (auto& shard : shards_)
         shard->stop();
+    const Deadline loops_end = Deadline::in(kLoopExit);
+    const Deadline join_limit = deadline < loops_end ? loops_end : deadline;
     for (auto& shard : shards_) {
-        const bool ended = shard->join(Deadline::in(kLoopExit));
+        const bool ended = shard->join(join_limit);
         const std::size_t left = shard->fiberCount();
         drain_.fibers_left += left;
+        drain_.loops_left |= !ended;
         if (!ended || left > 0) kept->push_back(std::move(shard));
     }
     drain_.workers_left = !workers_->stop(deadline);

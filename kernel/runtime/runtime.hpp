@@ -32,8 +32,9 @@ public:
     };
     struct Drain {
         std::size_t fibers_left = 0;
+        bool loops_left = false;  // a fiber or handler has not given its shard back
         bool workers_left = false;
-        bool clean() const { return fibers_left == 0 && !workers_left; }
+        bool clean() const { return fibers_left == 0 && !loops_left && !workers_left; }
     };
 
     static Result<std::unique_ptr<Runtime>> start(Config config);

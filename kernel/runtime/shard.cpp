@@ -154,7 +154,9 @@ void Shard::stop() {
 
 bool Shard::join(Deadline deadline) {
     if (!thread_.joinable()) return true;
-    if (ended_.get_future().wait_until(deadline.at()) == std::future_status::ready) {
+    auto ended = ended_.get_future();
+    if (deadline.isNever()) ended.wait();
+    if (ended.wait_until(deadline.at()) == std::future_status::ready) {
         thread_.join();
         return true;
     }

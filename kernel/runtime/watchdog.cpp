@@ -26,9 +26,13 @@ void Watchdog::watch() {
     struct Seen {
         std::uint64_t stretch = 0;
         Clock::time_point since;
+        std::int64_t samples = 0;
         bool told = false;
     };
     ::pthread_setname_np(::pthread_self(), "watchdog");
+    // Time alone proves nothing: if the whole process was paused (SIGSTOP, a suspended machine), all of it would be
+    // put down to whoever ran just then. So the stretch must also have been met again and again.
+    const std::int64_t samples_needed = config_.stall_limit / config_.interval / 2;
     std::vector<Seen> seen(shards_.size());
     std::unique_lock lock(mutex_);
     while (!stop_changed_.wait_for(lock, config_.interval, [this] { return stop_; })) {
@@ -36,10 +40,11 @@ void Watchdog::watch() {
         for (std::size_t i = 0; i < shards_.size(); ++i) {
             const std::uint64_t stretch = shards_[i]->stretch();
             if (stretch != seen[i].stretch) {
-                seen[i] = {stretch, now, false};
+                seen[i] = {stretch, now, 0, false};
                 continue;
             }
             const bool is_running = stretch % 2 == 1;
+            if (++seen[i].samples < samples_needed) continue;
             if (!is_running || seen[i].told || now - seen[i].since < config_.stall_limit) continue;
             Fiber* fiber = shards_[i]->running();
             if (!fiber) continue;  // it waits after all, just now

@@ -52,6 +52,22 @@ TEST_CASE("deadline_queue: what was not removed expires in order, whatever the o
     }
 }
 
+TEST_CASE("deadline_queue: a sooner deadline that comes later is served at its own time") {
+    boost::asio::io_context io(1);
+    DeadlineQueue queue(io);
+    std::vector<Expiring*> log;
+    Expiring late(log, Deadline::in(10min));
+    Expiring soon(log, Deadline::in(1ms));
+    queue.add(late);
+    queue.add(soon);
+    while (log.empty())
+        io.run_one();
+    CHECK(log == std::vector<Expiring*>{&soon});
+    CHECK(soon.deadline.passed());
+    CHECK(queue.size() == 1);
+    queue.remove(late);
+}
+
 TEST_CASE("deadline_queue: one added by an expiry is served too") {
     boost::asio::io_context io(1);
     DeadlineQueue queue(io);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <future>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -18,9 +19,16 @@ inline Deadline inMicroseconds(long count) {
     return Deadline(Deadline::Clock::now() + std::chrono::microseconds(count));
 }
 
-// Long enough for any machine; reached only by a test that hangs.
+// Reached only by a test that hangs, and ctest's limit ends that first: a slow or paused machine must not fail a test.
 inline Deadline hang() {
-    return Deadline::in(std::chrono::seconds(60));
+    return Deadline::in(std::chrono::minutes(10));
+}
+
+// The code of a failure; nothing for a success, so that a check of an unexpected success fails instead of crashing.
+template <typename T>
+std::optional<Code> codeOf(const Result<T>& result) {
+    if (result) return std::nullopt;
+    return result.error().code;
 }
 
 inline std::unique_ptr<Runtime> startRuntime(Runtime::Config config = {}) {
