@@ -1,0 +1,88 @@
+#include "kernel/host/manifest.hpp"
+
+#include <doctest/doctest.h>
+
+namespace howdah::kernel {
+namespace {
+
+Json sound() {
+    return Json::parse(R"({"schema":1,"id":"cache","version":"1.2.0","summary":"s","abi":{"needs":0},
+        "hooks":{"stage":"recall","events":["beforeQuery"]},
+        "tools":[{"name":"t","description":"d","inputSchema":{"type":"object"}}]})");
+}
+
+}  // namespace
+
+TEST_CASE("manifest: a sound plugin.json is read whole") {
+    auto manifest = Manifest::fromText(sound().dump(), "plugin.json");
+    REQUIRE(manifest);
+    CHECK(manifest->id == "cache");
+    CHECK(manifest->stage == Stage::recall);
+    CHECK(manifest->hasEvent("beforeQuery"));
+    CHECK_FALSE(manifest->hasEvent("onError"));
+    CHECK(manifest->tools.at(0).profiles == std::vector<std::string>{"core"});
+    CHECK_FALSE(manifest->community());
+    CHECK(manifest->run == RunMode::shard);
+}
+
+TEST_CASE("manifest: an id with a namespace is somebody else's code and runs in a process of its own") {
+    Json json = sound();
+    json["id"] = "acme/cache";
+    auto manifest = Manifest::fromText(json.dump(), "plugin.json");
+    REQUIRE(manifest);
+    CHECK(manifest->community());
+    CHECK(manifest->run == RunMode::process);
+}
+
+TEST_CASE("manifest: each mistake is refused with the file and the key") {
+    struct Row {
+        const char* pointer;  // "" = the whole text
+        const char* value;    // JSON, or "-" to take the key out
+        const char* told;
+    };
+    const Row rows[] = {
+        {"/id", "-", "id"},
+        {"/id", "\"Cache\"", "id"},
+        {"/id", "\"a/b/c\"", "id"},
+        {"/id", "\"../x\"", "id"},
+        {"/schema", "2", "schema"},
+        {"/version", "1", "version"},
+        {"/abi", "{\"needs\":-1}", "abi.needs"},
+        {"/abi", "{\"needs\":70000}", "abi.needs"},
+        {"/hooks", "{\"stage\":\"first\",\"events\":[\"beforeQuery\"]}", "hooks.stage"},
+        {"/hooks", "{\"stage\":\"guard\"}", "events"},
+        {"/hooks", "{\"events\":[\"beforeQuery\"]}", "stage"},
+        {"/hooks", "{\"stage\":\"guard\",\"events\":[\"before_query\"]}", "hooks.events"},
+        {"/permissions", "[\"root\"]", "permissions"},
+        {"/tools/0/name", "\"two words\"", "tools.0.name"},
+        {"/tools/0/inputSchema", "{\"type\":\"array\"}", "inputSchema"},
+        {"/tools/0/inputSchema", "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"int\"}}}", "tool \"t\""},
+        {"/tools/0/outputSchema", "{\"type\":7}", "outputSchema"},
+        {"/config", "{\"type\":\"nothing\"}", "config"},
+        {"/extra", "1", "extra"},
+        {"", "[]", "object"},
+        {"", "{", "plugin.json"},
+        {"", "{\"id\":1,\"id\":2}", "plugin.json"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.pointer);
+        CAPTURE(row.value);
+        std::string text = row.value;
+        if (*row.pointer) {
+            Json json = sound();
+            if (text == "-") {
+                json.erase(std::string(row.pointer + 1));
+            } else {
+                json[Json::json_pointer(row.pointer)] = Json::parse(text);
+            }
+            text = json.dump();
+        }
+        auto manifest = Manifest::fromText(text, "x/plugin.json");
+        REQUIRE_FALSE(manifest);
+        CHECK(manifest.error().code == Code::invalid_argument);
+        CHECK_MESSAGE(manifest.error().message.find("x/plugin.json") == 0, manifest.error().message);
+        CHECK_MESSAGE(manifest.error().message.find(row.told) != std::string::npos, manifest.error().message);
+    }
+}
+
+}  // namespace howdah::kernel

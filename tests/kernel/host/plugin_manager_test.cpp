@@ -1,0 +1,149 @@
+#include <doctest/doctest.h>
+
+#include "kernel/host/host_fixture.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+bool says(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+std::string manifestText(const std::string& id, const std::string& more = {}) {
+    return R"({"schema":1,"id":")" + id + R"(","version":"1.0.0","summary":"s","abi":{"needs":0})" + more + "}";
+}
+
+}  // namespace
+
+TEST_CASE("plugins: a configuration becomes a generation, and a tool of it can be called") {
+    HostFixture host;
+    auto changes = host.apply(host.config({entryOf("hookprobe")}));
+    REQUIRE(changes);
+    CHECK(*changes == std::vector<std::string>{"+ hookprobe"});
+    CHECK(host.callOnFiber() == "Cba rows db");
+    CHECK(says(host.manager.list().dump(), R"("state":"running")"));
+    CHECK(host.manager.hookOrder().size() == 1);
+}
+
+TEST_CASE("plugins: what did not change keeps its instance, what did gets a new one") {
+    HostFixture host;
+    auto config = host.config({entryOf("hookprobe", {{"number", 1}}), entryOf("hooknoop")});
+    REQUIRE(host.apply(config));
+    auto noop = host.manager.plugins().at(1).instance;
+    CHECK(host.apply(config)->empty());
+    config.plugins[0].section["number"] = 2;
+    CHECK(*host.apply(config) == std::vector<std::string>{"~ hookprobe"});
+    CHECK(host.manager.plugins().at(1).instance == noop);
+    config.plugins[1].mode = PluginEntry::Mode::audit;
+    CHECK(*host.apply(config) == std::vector<std::string>{"~ hooknoop"});
+    CHECK(host.manager.plugins().at(1).instance == noop);
+    config.plugins.pop_back();
+    CHECK(*host.apply(config) == std::vector<std::string>{"- hooknoop"});
+}
+
+TEST_CASE("plugins: a strict apply fails as a whole and the old generation serves on") {
+    HostFixture host;
+    auto sound = host.config({entryOf("hookprobe")});
+    REQUIRE(host.apply(sound));
+    const std::uint64_t number = host.generations.pin()->number;
+
+    auto failing = host.config({entryOf("hookprobe", {{"start", "fail"}})});
+    CHECK(says(host.refusal(failing), "could not be started: told to fail"));
+    CHECK(says(host.refusal(host.config({entryOf("hookprobe"), entryOf("absent")})), "\"absent\" is not installed"));
+    CHECK(says(host.refusal(host.config({entryOf("hookprobe", {{"before", "jump"}})})), "before"));
+    CHECK(says(host.refusal(host.config({entryOf("hookextra")})), "needs the service howdah.sql/1"));
+    CHECK(host.generations.pin()->number == number);
+    CHECK(host.callOnFiber() == "Cba rows db");
+}
+
+TEST_CASE("plugins: a start that fails half way stops what it had started, users before providers") {
+    HostFixture host;
+    const std::string log = (host.folder.path / "log").string();
+    // Configured before its provider, so that start order and configured order differ; the last one fails.
+    host.folder.write("late/plugin.json", manifestText("late"));
+    auto config =
+        host.config({entryOf("hookextra", {{"log", log}}), entryOf("hookprobe", {{"log", log}}), entryOf("late")});
+    CHECK(says(host.refusal(config), "late.so cannot be opened"));
+    CHECK(host.folder.lines("log") == std::vector<std::string>{"start hookprobe#0", "start hookextra#0",
+                                                               "stop hookextra#0", "stop hookprobe#0",
+                                                               "destroy hookextra#0", "destroy hookprobe#0"});
+}
+
+TEST_CASE("plugins: at start one that would guard queries and does not run closes them; one that observes does not") {
+    HostFixture host;
+    host.folder.write("judge/plugin.json",
+                      manifestText("judge", R"(,"hooks":{"stage":"guard","events":["beforeQuery"]})"));
+    host.folder.write("watch/plugin.json",
+                      manifestText("watch", R"(,"hooks":{"stage":"observe","events":["beforeQuery"]})"));
+    REQUIRE(host.apply(host.config({entryOf("hookprobe"), entryOf("watch")}), false));
+    CHECK(host.callOnFiber() == "Cba rows db");
+    CHECK(says(host.manager.list().dump(), R"("state":"blocked")"));
+
+    auto config = host.config({entryOf("hookprobe"), entryOf("judge")});
+    REQUIRE(host.apply(config, false));
+    CHECK(says(host.callOnFiber(), "queries are refused: plugin \"judge\" is configured and does not run"));
+
+    config.plugins[1].on_failure = PluginEntry::OnFailure::ignore;
+    REQUIRE(host.apply(config, false));
+    CHECK(host.callOnFiber() == "Cba rows db");
+}
+
+TEST_CASE("plugins: run: process is refused with the reason, and somebody else's code is run: process by itself") {
+    HostFixture host;
+    host.folder.write("audit/plugin.json", manifestText("acme/audit"));
+    auto config = host.config({entryOf("acme/audit")});
+    CHECK(says(host.refusal(config), "would run in a process of its own, which this version does not do yet"));
+    CHECK(says(host.refusal(config), "if you trust its code inside the server, write run: worker"));
+    config.plugins[0].run = PluginEntry::Run::worker;
+    CHECK(says(host.refusal(config), "audit.so cannot be opened"));  // let in; there is no library
+
+    auto process = host.config({entryOf("hookprobe")});
+    process.plugins[0].run = PluginEntry::Run::process;
+    CHECK(says(host.refusal(process), "which this version does not do yet"));
+}
+
+TEST_CASE("plugins: a faulting hook on_failure: quarantine leaves the next generation, until it is configured anew") {
+    HostFixture host;
+    auto config = host.config({entryOf("hookprobe", {{"before", "throw"}})});
+    config.plugins[0].on_failure = PluginEntry::OnFailure::quarantine;
+    REQUIRE(host.apply(config));
+    CHECK(host.callOnFiber() == "Cb rows db");
+    host.control.call([] {});                  // the job that builds the next generation is over
+    CHECK(host.callOnFiber() == "c rows db");  // c: the end of the call before; none of this one
+    CHECK(says(host.manager.list().dump(), R"("state":"quarantined")"));
+    config.plugins[0].section["before"] = "proceed";
+    REQUIRE(host.apply(config));
+    CHECK(host.callOnFiber() == "Cba rows db");
+}
+
+TEST_CASE("plugins: one unmodified library ends every script alike on the shard and on a worker") {
+    HostFixture host;
+    host.services.hook_budget = std::chrono::milliseconds(1);
+    for (const char* ends : {"result", "error", "streamed", "error_in_stream", "stops_reading"}) {
+        for (const char* before : {"proceed", "reply", "deny", "throw", "budget"}) {
+            for (const char* after : {"proceed", "reply", "deny", "throw"}) {
+                for (auto on_failure : {PluginEntry::OnFailure::deny, PluginEntry::OnFailure::ignore}) {
+                    for (auto mode : {PluginEntry::Mode::enforce, PluginEntry::Mode::audit}) {
+                        auto config =
+                            host.config({entryOf("hookprobe", {{"ends", ends}, {"before", before}, {"after", after}})});
+                        config.plugins[0].on_failure = on_failure;
+                        config.plugins[0].mode = mode;
+                        config.plugins[0].run = PluginEntry::Run::shard;
+                        REQUIRE(host.apply(config));
+                        const std::string shard = host.callOnFiber();
+                        config.plugins[0].run = PluginEntry::Run::worker;
+                        REQUIRE(host.apply(config));
+                        const std::string worker = host.callOnFiber();
+                        CAPTURE(ends);
+                        CAPTURE(before);
+                        CAPTURE(after);
+                        CHECK(worker == shard);
+                        CHECK(shard.substr(0, 2) == "Cb");
+                    }
+                }
+            }
+        }
+    }
+}
+
+}  // namespace howdah::kernel
