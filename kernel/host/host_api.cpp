@@ -24,8 +24,7 @@ Instance& instanceOf(const howdah_host* host) {
 // --- howdah.context/1
 
 howdah_status contextFail(howdah_ctx* ctx, const howdah_error* error) noexcept {
-    ctx->error = fromAbi(*error);
-    return static_cast<howdah_status>(ctx->error.code);
+    return ctx->fail(fromAbi(*error));
 }
 
 void contextLastError(howdah_ctx* ctx, howdah_error* out) noexcept {

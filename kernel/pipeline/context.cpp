@@ -5,6 +5,7 @@
 
 howdah::kernel::Deadline howdah_ctx::waitDeadline() {
     if (!in_hook) return deadline;
+    used = true;
     if (budget.isNever()) budget = howdah::kernel::Deadline::in(instance->services().hook_budget);
     return deadline.min(budget);
 }

@@ -28,6 +28,7 @@ struct howdah_ctx {
     howdah::kernel::ToolRun* call = nullptr;    // the tool call this is inside of, null outside
     howdah::kernel::Deadline deadline;          // the request's, or sooner inside a hook of another query
     bool in_hook = false;
+    bool used = false;                // a host call left something behind; a hook that made none costs no clean-up
     bool budget_spent = false;        // a host call inside the hook ended because the hook's budget did
     howdah::kernel::Deadline budget;  // starts with the first host call that may wait; never = not started
     howdah::Error error;
@@ -41,6 +42,7 @@ struct howdah_ctx {
     }
 
     howdah_status fail(howdah::Error failed) {
+        used = true;
         error = std::move(failed);
         return static_cast<howdah_status>(error.code);
     }
@@ -48,11 +50,10 @@ struct howdah_ctx {
     // Ready for the next hook.
     void reset(howdah::kernel::Instance* whose) {
         instance = whose;
-        if (!error.message.empty()) [[unlikely]]
-            error = howdah::Error{};  // another plugin's words
-        if (!budget.isNever()) [[unlikely]] {
-            budget = howdah::kernel::Deadline::never();
-            budget_spent = false;
-        }
+        if (!used) [[likely]]
+            return;
+        error = howdah::Error{};  // another plugin's words
+        budget = howdah::kernel::Deadline::never();
+        used = budget_spent = false;
     }
 };

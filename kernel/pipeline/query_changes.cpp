@@ -35,7 +35,8 @@ Result<void> QueryRun::setParameters(const howdah_value* values, std::uint64_t c
     if (!kept) return std::move(kept).error();
     pending_.parameters = *kept;
     pending_.parameter_count = count;
-    pending_.parameters_set = pending_any_ = true;
+    pending_.parameters_set = true;
+    pending_any_ = true;
     return {};
 }
 
@@ -147,6 +148,7 @@ Result<void> QueryRun::setReply(const howdah_result& result) {
     if (!tag) return std::move(tag).error();
     held.trailer.command_tag = *tag;
     reply_ = std::move(held);
+    hook_ctx_.used = true;
     return {};
 }
 

@@ -160,9 +160,10 @@ Result<bool> QueryRun::passRows(howdah_batch& batch) {
     Fiber* fiber = Shard::current()->running();
     const char* label = fiber->label();
     phase_ = Phase::rows;
+    open_queries_ = request_.queries.size();
     for (std::size_t i = chain.size(); i-- > 0;) {
         const HookSlot& slot = chain[i];
-        if (!slot.transforms_rows || !entered_.test(i)) continue;
+        if (!slot.transforms_rows || !entered_[i]) continue;
         howdah_batch out = batch;
         fiber->setLabel(slot.instance->label());
         std::uint32_t verdict =

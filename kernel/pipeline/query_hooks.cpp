@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include <howdah/host.hpp>
 
 #include "kernel/base/log.hpp"
@@ -9,22 +11,28 @@
 namespace howdah::kernel {
 namespace {
 
-// FNV-1a over parts that cannot run into each other.
+// A 64-bit hash over parts that cannot run into each other, eight bytes at a time: every query pays for it.
 class ScopeHasher {
 public:
     void part(std::string_view text) {
-        number(text.size());
-        for (char c : text)
-            mix(static_cast<std::uint8_t>(c));
+        mix(text.size());
+        for (; text.size() >= 8; text.remove_prefix(8))
+            mix(wordOf(text.data(), 8));
+        if (!text.empty()) mix(wordOf(text.data(), text.size()));
     }
     std::uint64_t value() const { return hash_ == 0 ? 1 : hash_; }  // 0 means "not computed"
 
 private:
-    void number(std::uint64_t n) {
-        for (int shift = 0; shift < 64; shift += 8)
-            mix(static_cast<std::uint8_t>(n >> shift));
+    static std::uint64_t wordOf(const char* bytes, std::size_t count) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes, count);
+        return word;
     }
-    void mix(std::uint8_t byte) { hash_ = (hash_ ^ byte) * 0x100000001b3ULL; }
+    // Each step is a bijection of what was before, for any word.
+    void mix(std::uint64_t word) {
+        hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15ULL;
+        hash_ ^= hash_ >> 32;
+    }
     std::uint64_t hash_ = 0xcbf29ce484222325ULL;
 };
 
@@ -62,6 +70,8 @@ QueryRun::Forward QueryRun::before() {
     Fiber* fiber = Shard::current()->running();
     const char* label = fiber->label();
     phase_ = Phase::before;
+    open_queries_ = request_.queries.size();
+    const Cancellation* cancellation = request_.cancellation;
     Forward way = Forward::execute;
     // A clock is read only when time can have passed: at the beginning, and after a hook that may have waited.
     bool waited = !chain.empty();
@@ -70,10 +80,10 @@ QueryRun::Forward QueryRun::before() {
         if (scope_hash == 0 && slot.stage > Stage::scope) computeScopeHash();
         if (skips(slot)) continue;
         if (!slot.table->before_query) {  // declared only afterQuery or onError: nothing to say on the way in
-            entered_.set(i);
+            entered_[i] = true;
             continue;
         }
-        if (waited || cancelled()) [[unlikely]] {
+        if (waited || (cancellation && cancellation->requested())) [[unlikely]] {
             if (auto wanted = goOn(); !wanted) {
                 error_ = std::move(wanted).error();
                 way = Forward::failed;
@@ -82,54 +92,66 @@ QueryRun::Forward QueryRun::before() {
         }
         fiber->setLabel(slot.instance->label());
         std::uint32_t verdict = invoke(slot, [&] { return slot.table->before_query(slot.self, &hook_ctx_, this); });
-        waited = slot.worker || !hook_ctx_.budget.isNever();
+        waited = slot.worker || hook_ctx_.used;
         if (verdict == HOWDAH_PROCEED) [[likely]] {
-            entered_.set(i);
+            entered_[i] = true;
             if (pending_any_) [[unlikely]]
                 slot.mode == Mode::enforce ? commitPending() : dropPending();
             continue;
         }
-        if (pending_any_) dropPending();
-        bool sound = verdict == HOWDAH_DENY || (verdict == HOWDAH_REPLY && slot.stage == Stage::recall && reply_);
-        if (sound && slot.mode == Mode::audit) {
-            logInfo(slot.instance->id(), "audit: would have ", verdict == HOWDAH_DENY ? "denied: " : "replied",
-                    verdict == HOWDAH_DENY ? std::string_view{hook_ctx_.error.message} : std::string_view{});
-            reply_.reset();
-            entered_.set(i);
-            continue;
-        }
-        if (verdict == HOWDAH_REPLY && sound) {
-            way = Forward::replied;
-            break;
-        }
-        if (verdict == HOWDAH_DENY) {
-            error_ = deniedBy(slot);
-            way = Forward::failed;
-            break;
-        }
-        reply_.reset();
-        // A hook whose wait was ended by the end of the request has not failed.
-        if (auto wanted = goOn(); !wanted) {
-            error_ = std::move(wanted).error();
-            way = Forward::failed;
-            break;
-        }
-        if (auto stop = onFault(slot, faultOf(slot, verdict, "beforeQuery"))) {
-            error_ = std::move(stop);
-            way = Forward::failed;
+        if (auto end = answerForward(slot, i, verdict)) {
+            way = *end;
             break;
         }
     }
-    if (scope_hash == 0) computeScopeHash();
+    if (scope_hash == 0 && !chain.empty()) computeScopeHash();
     phase_ = Phase::idle;
     fiber->setLabel(label);
-    if (way == Forward::execute) {
+    if (way == Forward::execute && (waited || chain.empty() || cancelled())) {
         if (auto wanted = goOn(); !wanted) {
             error_ = std::move(wanted).error();
             return Forward::failed;
         }
     }
     return way;
+}
+
+// What a verdict other than proceed leads to; empty = the next hook.
+std::optional<QueryRun::Forward> QueryRun::answerForward(const HookSlot& slot, std::size_t i, std::uint32_t verdict) {
+    if (pending_any_) dropPending();
+    bool sound = verdict == HOWDAH_DENY || (verdict == HOWDAH_REPLY && slot.stage == Stage::recall && reply_);
+    if (sound && slot.mode == Mode::audit) {
+        logInfo(slot.instance->id(), "audit: would have ", verdict == HOWDAH_DENY ? "denied: " : "replied",
+                verdict == HOWDAH_DENY ? std::string_view{hook_ctx_.error.message} : std::string_view{});
+        reply_.reset();
+        entered_[i] = true;
+        return std::nullopt;
+    }
+    if (verdict == HOWDAH_REPLY && sound) return Forward::replied;
+    if (verdict == HOWDAH_DENY) {
+        error_ = deniedBy(slot);
+        return Forward::failed;
+    }
+    reply_.reset();
+    // A hook whose wait was ended by the end of the request has not failed.
+    if (auto wanted = goOn(); !wanted) {
+        error_ = std::move(wanted).error();
+    } else {
+        error_ = onFault(slot, faultOf(slot, verdict, "beforeQuery"));
+    }
+    return error_ ? std::optional(Forward::failed) : std::nullopt;
+}
+
+// After a hook that made host calls: what it left open is closed, what it left behind is forgotten.
+std::uint32_t QueryRun::tidyUp(const HookSlot& slot, std::uint32_t verdict) {
+    if (request_.queries.size() > open_queries_) request_.closeQueries(open_queries_);
+    if (hook_ctx_.budget_spent) {
+        hook_ctx_.error =
+            Error::timeout("its host calls took more than ", slot.instance->services().hook_budget.count(), " ms");
+        verdict = HOWDAH_FAULT;
+    }
+    if (verdict != HOWDAH_REPLY) reply_.reset();  // given with another verdict
+    return verdict;
 }
 
 Error QueryRun::deniedBy(const HookSlot& slot) {
@@ -193,51 +215,61 @@ void QueryRun::back() {
     Fiber* fiber = Shard::current()->running();
     const char* label = fiber->label();
     phase_ = Phase::after;
+    open_queries_ = request_.queries.size();
+    howdah_result result = resultView();  // once for all, again after a reply
     for (std::size_t i = chain.size(); i-- > 0;) {
-        if (!entered_.test(i)) continue;
+        if (!entered_[i]) continue;
         const HookSlot& slot = chain[i];
+        if (error_ ? !slot.table->on_error : !slot.table->after_query) continue;
         fiber->setLabel(slot.instance->label());
-        error_ ? backWithError(slot) : backWithResult(slot);
+        const std::uint32_t verdict =
+            error_ ? tellError(slot)
+                   : invoke(slot, [&] { return slot.table->after_query(slot.self, &hook_ctx_, this, &result); });
+        if (verdict == HOWDAH_PROCEED) [[likely]]
+            continue;
+        if (error_ ? answerError(slot, verdict) : answerResult(slot, verdict)) result = resultView();
     }
     phase_ = Phase::idle;
     fiber->setLabel(label);
 }
 
-void QueryRun::backWithResult(const HookSlot& slot) {
-    if (!slot.table->after_query) return;
-    howdah_result view = resultView();
-    std::uint32_t verdict = invoke(slot, [&] { return slot.table->after_query(slot.self, &hook_ctx_, this, &view); });
-    if (verdict == HOWDAH_PROCEED) [[likely]]
-        return;
+// Both: true when a reply took the place of the outcome. Apart from the walk, whose stack frame they would triple.
+bool QueryRun::answerResult(const HookSlot& slot, std::uint32_t verdict) {
     bool sound = verdict == HOWDAH_DENY || (verdict == HOWDAH_REPLY && reply_);
     if (sound && slot.mode == Mode::enforce) {
-        if (verdict == HOWDAH_REPLY) return takeReply();
+        if (verdict == HOWDAH_REPLY) {
+            takeReply();
+            return true;
+        }
         error_ = deniedBy(slot);
-        return;
+        return false;
     }
     reply_.reset();
-    if (sound) return;  // audit
+    if (sound) return false;  // audit
     if (auto stop = onFault(slot, faultOf(slot, verdict, "afterQuery"))) error_ = std::move(stop);
+    return false;
 }
 
-void QueryRun::backWithError(const HookSlot& slot) {
-    if (!slot.table->on_error) return;
+std::uint32_t QueryRun::tellError(const HookSlot& slot) {
     howdah_error view = toAbi(*error_);
-    std::uint32_t verdict = invoke(slot, [&] { return slot.table->on_error(slot.self, &hook_ctx_, this, &view); });
-    if (verdict == HOWDAH_PROCEED) [[likely]]
-        return;
+    return invoke(slot, [&] { return slot.table->on_error(slot.self, &hook_ctx_, this, &view); });
+}
+
+bool QueryRun::answerError(const HookSlot& slot, std::uint32_t verdict) {
     bool sound = verdict == HOWDAH_DENY || (verdict == HOWDAH_REPLY && reply_);
     if (sound && slot.mode == Mode::enforce) {
         if (verdict == HOWDAH_REPLY) {
             error_.reset();
-            return takeReply();
+            takeReply();
+            return true;
         }
         error_ = deniedBy(slot);
-        return;
+        return false;
     }
     reply_.reset();
     // A failure while handling an error never hides that error.
     if (!sound) (void)onFault(slot, faultOf(slot, verdict, "onError"));
+    return false;
 }
 
 }  // namespace howdah::kernel

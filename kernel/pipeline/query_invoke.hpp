@@ -12,9 +12,6 @@ template <typename Hook>
 std::uint32_t QueryRun::invoke(const HookSlot& slot, Hook&& hook) {
     slot_ = &slot;
     hook_ctx_.reset(slot.instance);
-    if (reply_) [[unlikely]]
-        reply_.reset();  // given with a verdict other than reply
-    const std::size_t open = request_.queries.size();
     std::uint32_t verdict = 0;
     if (!slot.worker) [[likely]] {
         verdict = hook();
@@ -22,18 +19,13 @@ std::uint32_t QueryRun::invoke(const HookSlot& slot, Hook&& hook) {
         auto call = [&] { verdict = hook(); };
         auto entered = slot.instance->enter(call, request_.cancellation, hook_ctx_.deadline);
         if (!entered) {
-            hook_ctx_.error = std::move(entered).error();
+            (void)hook_ctx_.fail(std::move(entered).error());
             verdict = HOWDAH_FAULT;
         }
     }
-    if (request_.queries.size() > open) [[unlikely]]
-        request_.closeQueries(open);
+    if (hook_ctx_.used) [[unlikely]]
+        verdict = tidyUp(slot, verdict);
     slot_ = nullptr;
-    if (hook_ctx_.budget_spent) [[unlikely]] {
-        hook_ctx_.error =
-            Error::timeout("its host calls took more than ", slot.instance->services().hook_budget.count(), " ms");
-        return HOWDAH_FAULT;
-    }
     return verdict;
 }
 

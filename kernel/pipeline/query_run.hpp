@@ -8,7 +8,7 @@
 //          not a whole answer.
 #pragma once
 
-#include <bitset>
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -92,6 +92,7 @@ private:
 
     // Forward.
     Forward before();
+    std::optional<Forward> answerForward(const HookSlot& slot, std::size_t i, std::uint32_t verdict);
     bool skips(const HookSlot& slot) const;
     void commitPending();
     void dropPending();
@@ -102,6 +103,7 @@ private:
     Error deniedBy(const HookSlot& slot);
     Error faultOf(const HookSlot& slot, std::uint32_t verdict, std::string_view event);
     std::optional<Error> onFault(const HookSlot& slot, Error fault);
+    std::uint32_t tidyUp(const HookSlot& slot, std::uint32_t verdict);
     template <typename Hook>
     std::uint32_t invoke(const HookSlot& slot, Hook&& hook);
 
@@ -114,8 +116,9 @@ private:
 
     // Backward.
     void back();
-    void backWithResult(const HookSlot& slot);
-    void backWithError(const HookSlot& slot);
+    std::uint32_t tellError(const HookSlot& slot);
+    bool answerResult(const HookSlot& slot, std::uint32_t verdict);
+    bool answerError(const HookSlot& slot, std::uint32_t verdict);
     Result<bool> passRows(howdah_batch& batch);
     Result<void> finishStream(std::optional<Error> failed);
     howdah_result resultView() const;
@@ -132,7 +135,8 @@ private:
 
     const HookSlot* slot_ = nullptr;  // the hook that runs
     Phase phase_ = Phase::idle;
-    std::bitset<kHooksMax> entered_;
+    std::array<bool, kHooksMax> entered_{};  // bytes, not bits: no hook waits for the store of the one before
+    std::size_t open_queries_ = 0;           // of the request, before the walk that goes on
     bool pending_any_ = false;
     Pending pending_;
     std::vector<Setting> settings_;

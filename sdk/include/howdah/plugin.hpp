@@ -39,33 +39,29 @@ struct ReplyData {
 // What a hook decides. proceed() costs nothing; the others carry their payload.
 class Verdict {
 public:
-    static Verdict proceed() { return Verdict(HOWDAH_PROCEED); }
-    static Verdict deny(Error error) {
-        Verdict verdict(HOWDAH_DENY);
-        verdict.error_ = std::make_unique<Error>(std::move(error));
-        return verdict;
-    }
+    static Verdict proceed() { return Verdict(HOWDAH_PROCEED, nullptr); }
+    static Verdict deny(Error error) { return Verdict(HOWDAH_DENY, std::move(error)); }
     static Verdict reply(ReplyData data) {
-        Verdict verdict(HOWDAH_REPLY);
-        verdict.reply_ = std::make_unique<ReplyData>(std::move(data));
-        return verdict;
+        return Verdict(HOWDAH_REPLY, std::make_unique<Payload>(Payload{{}, std::move(data)}));
     }
     // The hook itself failed: counts as not entered, its on_failure decides.
-    static Verdict fault(Error error) {
-        Verdict verdict(HOWDAH_FAULT);
-        verdict.error_ = std::make_unique<Error>(std::move(error));
-        return verdict;
-    }
+    static Verdict fault(Error error) { return Verdict(HOWDAH_FAULT, std::move(error)); }
 
     std::uint32_t kind() const { return kind_; }
-    const Error* error() const { return error_.get(); }
-    const ReplyData* replyData() const { return reply_.get(); }
+    const Error* error() const { return payload_ && kind_ != HOWDAH_REPLY ? &payload_->error : nullptr; }
+    const ReplyData* replyData() const { return kind_ == HOWDAH_REPLY ? &payload_->reply : nullptr; }
 
 private:
-    explicit Verdict(std::uint32_t kind) : kind_(kind) {}
+    struct Payload {
+        Error error;
+        ReplyData reply;
+    };
+    Verdict(std::uint32_t kind, std::unique_ptr<Payload> payload) : kind_(kind), payload_(std::move(payload)) {}
+    Verdict(std::uint32_t kind, Error error)
+        : kind_(kind), payload_(std::make_unique<Payload>(Payload{std::move(error), {}})) {}
+
     std::uint32_t kind_;
-    std::unique_ptr<Error> error_;
-    std::unique_ptr<ReplyData> reply_;
+    std::unique_ptr<Payload> payload_;
 };
 
 // What start() fills in.

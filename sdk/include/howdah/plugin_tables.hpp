@@ -3,6 +3,7 @@
 #pragma once
 
 #include <exception>
+#include <memory>
 #include <new>
 
 #include <howdah/plugin.hpp>
@@ -35,6 +36,11 @@ struct PluginTables {
         } catch (...) {
             return Error::internal("the plugin threw something that is not a std::exception");
         }
+    }
+
+    // The same off the stack of a hook.
+    __attribute__((noinline, cold)) static std::unique_ptr<Error> caughtApart() noexcept {
+        return std::make_unique<Error>(caught());
     }
 
     // Runs a body that returns Result<void>; an exception becomes an internal error.
@@ -99,17 +105,18 @@ struct PluginTables {
     }
 
     template <typename Body>
-    static std::uint32_t hook(void* self, howdah_ctx* ctx, howdah_query* query, Body&& body) noexcept {
-        Error error;
+    static std::uint32_t hook(void* self, howdah_ctx* ctx, howdah_query* query,
+                                                                    Body&& body) noexcept {
+        std::unique_ptr<Error> error;  // an Error on the stack costs more than the rest of an idle hook
         try {
-            Verdict verdict = body(of(self));
+            const Verdict verdict = body(of(self));
             if (verdict.kind() == HOWDAH_PROCEED) [[likely]]
                 return HOWDAH_PROCEED;
             return settle(of(self), ctx, query, verdict);
         } catch (...) {
-            error = caught();
+            error = caughtApart();
         }
-        Context(*of(self).host_, ctx).fail(error);
+        Context(*of(self).host_, ctx).fail(*error);
         return HOWDAH_FAULT;
     }
 
