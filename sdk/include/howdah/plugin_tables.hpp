@@ -105,8 +105,7 @@ struct PluginTables {
     }
 
     template <typename Body>
-    static std::uint32_t hook(void* self, howdah_ctx* ctx, howdah_query* query,
-                                                                    Body&& body) noexcept {
+    static std::uint32_t hook(void* self, howdah_ctx* ctx, howdah_query* query, Body&& body) noexcept {
         std::unique_ptr<Error> error;  // an Error on the stack costs more than the rest of an idle hook
         try {
             const Verdict verdict = body(of(self));
