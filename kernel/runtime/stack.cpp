@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -45,6 +46,8 @@ GuardedStack::~GuardedStack() {
     if (!guard_) return;
 #if defined(__SANITIZE_ADDRESS__)
     __lsan_unregister_root_region(bottom(), bytes_);
+    // A fiber's outermost frames are never left, so their red zones would stay behind for the next mapping here.
+    __asan_unpoison_memory_region(bottom(), bytes_);
 #endif
     ::munmap(guard_, kGuardBytes + bytes_);
 }
