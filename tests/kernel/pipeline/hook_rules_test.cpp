@@ -299,18 +299,38 @@ TEST_CASE("hooks: a request goes on with the generation it pinned while another 
 }
 
 TEST_CASE("hooks: a result left behind by another verdict is never taken for a later reply") {
+    // In C: the SDK cannot say reply without a result.
+    static constexpr howdah_hooks_v1 kRepliesWithNothing{
+        .struct_size = sizeof(howdah_hooks_v1),
+        .after_query = [](void*, howdah_ctx*, howdah_query*, const howdah_result*) -> std::uint32_t {
+            return HOWDAH_REPLY;
+        }};
+    static constexpr howdah_hooks_v1 kLeavesAResult{
+        .struct_size = sizeof(howdah_hooks_v1),
+        .after_query = [](void*, howdah_ctx* ctx, howdah_query* query, const howdah_result*) -> std::uint32_t {
+            CHECK(replyWith(ctx, query, "stale") == HOWDAH_OK);
+            return HOWDAH_PROCEED;
+        }};
     Bench bench;
     bench.on([&] {
-        Chain chain(bench);
-        chain.add("outer", Stage::recall).after = [](Query&, const howdah_result&) { return Probe::go(); };
-        Probe& inner = chain.add("inner", Stage::recall);
-        inner.before = [](Query& query) {
-            (void)replyWith(query.context().raw(), query.raw(), "stale");
-            return Probe::go();
-        };
-        auto done = chain.run();
-        REQUIRE(done);
-        CHECK(*done == "db");
+        FakeExecutor executor;
+        auto outer = bench.instance("outer");
+        auto inner = bench.instance("inner");
+        auto generation = bench.generation();
+        generation->sql = executor.service(*outer);
+        for (auto [instance, table] : {std::pair{outer.get(), &kRepliesWithNothing}, {inner.get(), &kLeavesAResult}}) {
+            HookSlot slot;
+            slot.instance = instance;
+            slot.table = table;
+            generation->before_query.push_back(slot);
+        }
+        Request served;
+        served.generation = GenerationPin(std::move(generation));
+        howdah_ctx ctx(outer.get(), served);
+        QueryRun run(ctx, served.generation);
+        auto done = run.run(request("select 1"));
+        REQUIRE_FALSE(done);
+        CHECK(done.error().message.find("plugin \"outer\" failed in afterQuery: it replied") == 0);
     });
 }
 
