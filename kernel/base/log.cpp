@@ -43,11 +43,20 @@ spdlog::level::level_enum levelOf(LogLevel level) {
         case LogLevel::info: return spdlog::level::info;
         case LogLevel::warn: return spdlog::level::warn;
         case LogLevel::error: return spdlog::level::err;
+        case LogLevel::off: return spdlog::level::off;
     }
     return spdlog::level::err;
 }
 
 }  // namespace
+
+LogLevel logLevelOf(std::string_view name) {
+    if (name == "debug") return LogLevel::debug;
+    if (name == "warn") return LogLevel::warn;
+    if (name == "error") return LogLevel::error;
+    if (name == "off") return LogLevel::off;
+    return LogLevel::info;
+}
 
 Result<void> startLog(const LogOptions& config) {
     try {

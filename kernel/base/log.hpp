@@ -13,7 +13,10 @@
 
 namespace howdah::kernel {
 
-enum class LogLevel : std::uint8_t { debug, info, warn, error };
+enum class LogLevel : std::uint8_t { debug, info, warn, error, off };
+
+// "debug", "info", "warn", "error" or "off", as in the configuration; anything else is info.
+LogLevel logLevelOf(std::string_view name);
 
 struct LogOptions {
     LogLevel level = LogLevel::info;

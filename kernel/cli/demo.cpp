@@ -76,12 +76,7 @@ bool runSteps(McpClient& client) {
 
 int demo(const DemoOptions& options) {
     Signals signals;
-    LogOptions log_options;
-    log_options.level = options.log_level == "debug"   ? LogLevel::debug
-                        : options.log_level == "info"  ? LogLevel::info
-                        : options.log_level == "error" ? LogLevel::error
-                                                       : LogLevel::warn;
-    if (auto logging = startLog(log_options); !logging) return fail(logging.error());
+    if (auto logging = startLog({logLevelOf(options.log_level), ""}); !logging) return fail(logging.error());
     auto config = Config::fromText(configText(options), "demo", std::filesystem::current_path());
     if (!config) return fail(config.error(), kConfiguration);
     std::printf("starting a private PostgreSQL and loading the sample business (some seconds the first time) ...\n");

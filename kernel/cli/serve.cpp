@@ -6,25 +6,13 @@
 #include "kernel/server/server.hpp"
 
 namespace howdah::kernel::cli {
-namespace {
-
-LogOptions logOptions(const Config& config) {
-    LogOptions options;
-    options.level = config.log.level == "debug"  ? LogLevel::debug
-                    : config.log.level == "warn" ? LogLevel::warn
-                    : config.log.level == "info" ? LogLevel::info
-                                                 : LogLevel::error;
-    options.file = config.log.file;
-    return options;
-}
-
-}  // namespace
 
 int serve(const CommonOptions& options, StdioChannel channel) {
     Signals signals;
     auto config = loadConfig(options);
     if (!config) return fail(config.error(), kConfiguration);
-    if (auto logging = startLog(logOptions(*config)); !logging) return fail(logging.error(), kConfiguration);
+    if (auto logging = startLog({logLevelOf(config->log.level), config->log.file}); !logging)
+        return fail(logging.error(), kConfiguration);
     for (const std::string& warning : config->warnings)
         logWarn("config", warning);
     logInfo("serve", "howdah ", kVersion, ", configuration from ", config->source);

@@ -2,10 +2,9 @@
 
 #include <howdah/host.hpp>
 
-#include "kernel/base/log.hpp"
 #include "kernel/base/nearest.hpp"
-#include "kernel/host/host_services.hpp"
 #include "kernel/host/instance.hpp"
+#include "kernel/pipeline/gate.hpp"
 #include "kernel/pipeline/tool_run.hpp"
 
 namespace howdah::kernel {
@@ -46,31 +45,9 @@ Result<void> connectClient(Request& request) {
 Result<void> raiseConnect(Request& request, const GenerationPin& generation, const howdah_connect_event& event) {
     if (!generation) return {};
     for (const HookSlot& slot : generation->on_connect) {
-        howdah_ctx ctx(slot.instance, request);
-        ctx.in_hook = true;
-        std::uint32_t verdict = HOWDAH_FAULT;
-        auto hook = [&] { verdict = slot.table->on_connect(slot.self, &ctx, &event); };
-        const std::size_t open = request.queries.size();
-        auto entered = slot.instance->enter(hook, request.cancellation, request.deadline);
-        if (!entered) ctx.error = std::move(entered).error();
-        request.closeQueries(open);
-        if (ctx.budget_spent) {
-            verdict = HOWDAH_FAULT;
-            ctx.error =
-                Error::timeout("its host calls took more than ", slot.instance->services().hook_budget.count(), " ms");
-        }
-        if (verdict == HOWDAH_PROCEED) continue;
-        if (verdict == HOWDAH_DENY) {
-            if (slot.mode == Mode::enforce) return std::move(ctx.error);
-            logInfo(slot.instance->id(), "audit: would have denied: ", ctx.error.message);
-            continue;
-        }
-        std::string fault = concat("plugin \"", slot.instance->id(), "\" failed in onConnect: ",
-                                   verdict == HOWDAH_FAULT ? ctx.error.message : concat("unknown verdict ", verdict));
-        slot.instance->countFault();
-        logWarn(slot.instance->id(), fault);
-        if (slot.on_failure == OnFailure::deny && slot.mode == Mode::enforce) return Error{Code::internal, fault};
-        if (slot.on_failure == OnFailure::quarantine) slot.instance->services().quarantine(*slot.instance, fault);
+        auto passed = passGate(request, slot, "onConnect", nullptr,
+                               [&](howdah_ctx* ctx) { return slot.table->on_connect(slot.self, ctx, &event); });
+        if (!passed) return std::move(passed).error();
     }
     return {};
 }

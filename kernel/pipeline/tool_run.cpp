@@ -3,8 +3,8 @@
 #include <howdah/host.hpp>
 
 #include "kernel/base/log.hpp"
-#include "kernel/host/host_services.hpp"
 #include "kernel/host/instance.hpp"
+#include "kernel/pipeline/gate.hpp"
 
 namespace howdah::kernel {
 
@@ -58,36 +58,10 @@ Result<void> ToolRun::before() {
             entered_.set(i);
             continue;
         }
-        howdah_ctx ctx(slot.instance, request_);
-        ctx.call = this;
-        ctx.in_hook = true;
-        std::uint32_t verdict = HOWDAH_FAULT;
-        auto hook = [&] { verdict = slot.table->before_call(slot.self, &ctx, this); };
-        const std::size_t open = request_.queries.size();
-        auto entered = slot.instance->enter(hook, request_.cancellation, request_.deadline);
-        if (!entered) ctx.error = std::move(entered).error();
-        request_.closeQueries(open);
-        if (ctx.budget_spent) {
-            verdict = HOWDAH_FAULT;
-            ctx.error =
-                Error::timeout("its host calls took more than ", slot.instance->services().hook_budget.count(), " ms");
-        }
-        if (verdict == HOWDAH_PROCEED) {
-            entered_.set(i);
-            continue;
-        }
-        if (verdict == HOWDAH_DENY) {
-            if (slot.mode == Mode::enforce) return std::move(ctx.error);
-            logInfo(slot.instance->id(), "audit: would have denied: ", ctx.error.message);
-            entered_.set(i);
-            continue;
-        }
-        std::string fault = concat("plugin \"", slot.instance->id(), "\" failed in beforeCall: ",
-                                   verdict == HOWDAH_FAULT ? ctx.error.message : concat("unknown verdict ", verdict));
-        slot.instance->countFault();
-        logWarn(slot.instance->id(), fault);
-        if (slot.on_failure == OnFailure::deny && slot.mode == Mode::enforce) return Error{Code::internal, fault};
-        if (slot.on_failure == OnFailure::quarantine) slot.instance->services().quarantine(*slot.instance, fault);
+        auto passed = passGate(request_, slot, "beforeCall", this,
+                               [&](howdah_ctx* ctx) { return slot.table->before_call(slot.self, ctx, this); });
+        if (!passed) return std::move(passed).error();
+        if (*passed) entered_.set(i);
     }
     return {};
 }

@@ -34,6 +34,10 @@ public:
     const char* label() const { return in_use_.label.load(std::memory_order_relaxed); }
     void setLabel(const char* label) { in_use_.label.store(label, std::memory_order_relaxed); }
 
+    // The worker thread that waits for what this fiber does now, as WorkerBridge knows it; nullptr = none.
+    void* lentWorker() const { return lent_worker_; }
+    void setLentWorker(void* job) { lent_worker_ = job; }
+
 private:
     friend class Shard;
 
@@ -61,6 +65,7 @@ private:
     void* loop_ = nullptr;     // where the loop goes on
     ExceptionState exceptions_;
     Task job_;
+    void* lent_worker_ = nullptr;
     Fiber* next_ = nullptr;  // in the shard's ready list
     State state_ = State::pooled;
     bool job_done_ = false;

@@ -9,8 +9,8 @@
 //          So cancellation reaches a started function only through its host calls; the deadline limits the queueing.
 // Errors:  run(): unavailable, timeout or cancelled while queued; the function has then not been called.
 //
-// A host call may itself run another plugin on a worker: each such level holds one thread. Nesting is bounded
-// (at most 4), and a full pool ends with the deadline, never with a deadlock.
+// A host call may itself run another plugin on a worker: the thread that waits for that host call runs it, on the same
+// stack. So a request holds one thread however deep it nests, and requests never wait for each other's nested calls.
 #pragma once
 
 #include <howdah/result.hpp>
@@ -22,6 +22,8 @@
 
 namespace howdah::kernel {
 
+class Fiber;
+
 class WorkerBridge {
 public:
     static Result<void> run(WorkerPool& pool, FunctionRef function, Cancellation* cancellation, Deadline queue_limit);
@@ -32,6 +34,9 @@ public:
 
     // True on a worker thread inside a function started by run().
     static bool onWorker();
+
+private:
+    static void makeHostCalls(Fiber& fiber, WorkerPool::Job& job);
 };
 
 }  // namespace howdah::kernel

@@ -22,14 +22,17 @@ struct WorkerPool::Job {
 
     Task task;
     const char* label;
-    bool bridged = false;  // started by WorkerBridge: host calls go back to the fiber
+    bool bridged = false;   // started by WorkerBridge: host calls go back to the fiber
+    State* pool = nullptr;  // of a bridged job: whose thread it is on
 
     // Handed over by `turn`, from the worker to the fiber: the job is over, or wants a host call made.
     Event turn;
     bool dropped = false;  // the pool stopped first; valid once the turn is the fiber's and host_call is empty
     const FunctionRef* host_call = nullptr;
-    // And back: the host call has been made.
-    std::atomic<std::uint32_t> answered{0};
+    // And back, to the worker that waits in atHome().
+    enum class Reply : std::uint32_t { none, answered, errand };
+    std::atomic<Reply> reply{Reply::none};
+    FunctionRef* errand = nullptr;  // valid with Reply::errand: run it, then give the turn back
 
     // The job of the calling worker thread; nullptr on other threads.
     static Job*& current();

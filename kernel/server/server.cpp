@@ -55,6 +55,17 @@ ProtocolOptions protocolOptions(const Config& config) {
     return options;
 }
 
+// Top-level keys that differ and that a reload does not touch.
+std::string untilRestart(const Config& old, const Config& fresh) {
+    const Json before = printable(old);
+    const Json after = printable(fresh);
+    std::string keys;
+    for (const char* key : {"transports", "limits", "shards", "log", "control", "state_dir", "plugin_paths"}) {
+        if (before.value(key, Json()) != after.value(key, Json())) keys += concat(keys.empty() ? "" : ", ", key);
+    }
+    return keys;
+}
+
 HttpServer::Config httpConfig(const Config& config) {
     const HttpConfig& http = *config.transports.http;
     HttpServer::Config out;
@@ -196,6 +207,7 @@ Result<std::string> Server::reload() {
     if (!fresh) return std::move(fresh).error();
     Result<std::vector<std::string>> changes{Error{}};
     std::uint64_t number = 0;
+    std::string kept;
     control_fiber_->call([&] {
         services_->databases_json = databasesJson(*fresh, true).dump();
         services_->databases_public_json = databasesJson(*fresh, false).dump();
@@ -206,6 +218,7 @@ Result<std::string> Server::reload() {
             return;
         }
         number = generations_.pin()->number;
+        kept = untilRestart(config_, *fresh);
         config_ = std::move(*fresh);
     });
     if (!changes) {
@@ -217,6 +230,7 @@ Result<std::string> Server::reload() {
     std::string text = concat("generation ", number, changes->empty() ? ": no plugin changed" : ":");
     for (const std::string& change : *changes)
         text += concat("\n  ", change);
+    if (!kept.empty()) text += concat("\n  changed and not in force before a restart: ", kept);
     logInfo("reload", text);
     return text;
 }
@@ -279,6 +293,9 @@ bool Server::stop(Deadline deadline) {
     bool clean = true;
     if (protocol_) protocol_->drain();
     if (http_) http_->drain();
+    // What has not ended by then is told so; a legacy HTTP call hears nothing of its connection closing.
+    if (control_fiber_ && protocol_)
+        control_fiber_->postAt(deadline, [this] { protocol_->cancelAll(CancelReason::shutdown); });
     if (stdio_) clean = stdio_->stop(deadline) && clean;
     if (http_) clean = http_->stop(deadline) && clean;
     if (control_) control_->stop();

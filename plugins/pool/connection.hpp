@@ -89,6 +89,7 @@ public:
     void noteUse(std::uint64_t now_ns) { last_used_ns_ = now_ns; }
     std::uint64_t expiresNs() const { return expires_ns_; }
     bool isFresh() const { return uses_ <= 1; }
+    bool isUnused() const { return uses_ == 0; }
     void countUse() { ++uses_; }
 
 private:

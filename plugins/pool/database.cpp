@@ -84,6 +84,14 @@ std::variant<Lease, Failure> Database::lease(const Context& context, Care care) 
         if (!attached) return final(attached.error());
         // One that died while idle is replaced here; nobody notices. Each is met once, so this ends.
         if (!isUsable(context, *lease.operator->(), care)) continue;
+        // Connections made in the background are announced here too: whoever first needs one has a request to answer.
+        if (lease->isUnused()) {
+            howdah_status allowed = host_.query().connect_database(context.raw(), toAbi(source_.name));
+            if (allowed < 0) {
+                lease.close();
+                return final(context.lastError());
+            }
+        }
         lease->countUse();
         return lease;
     }

@@ -23,7 +23,7 @@ TEST_CASE("reload: 200 generations under load lose no call, and every instance e
     };
     REQUIRE(host.apply(configOf(0)));
 
-    constexpr int kFibers = 4;
+    constexpr int kFibers = 8;
     std::atomic<bool> over{false};
     std::atomic<int> calls{0}, lost{0}, running{kFibers};
     std::promise<void> ended;

@@ -190,3 +190,18 @@ TEST_CASE("pool: the report says where, whether and with which rights, and never
     PoolFixture reader("{}", cluster().dsn("reader"), "restricted");
     CHECK(reader.report()["status"] == "ok");
 }
+
+TEST_CASE("pool: onConnect is raised once for each connection before its first use; a denied one is closed") {
+    PoolFixture pool(R"({"connections_max":1,"connections_min":0})");
+    const int before = ConnectHook::asked;
+    CHECK(pool.run({"select 1"}).value() == "1");
+    CHECK(pool.run({"select 2"}).value() == "2");
+    CHECK(ConnectHook::asked == before + 1);
+
+    PoolFixture other(R"({"connections_max":1,"connections_min":0})");
+    ConnectHook::deny = true;
+    CHECK(other.run({"select 1"}).status < 0);
+    ConnectHook::deny = false;
+    CHECK(other.run({"select 3"}).value() == "3");  // its place was freed
+    CHECK(ConnectHook::asked == before + 3);
+}

@@ -1,6 +1,7 @@
 // The real plugin under the fake host, talking to a throw-away PostgreSQL.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,6 +56,25 @@ struct Answer {
     }
 };
 
+// The kernel's part of howdah.query/1 that a pool uses: whether a new connection may be used.
+struct ConnectHook {
+    inline static std::atomic<int> asked{0};
+    inline static std::atomic<bool> deny{false};
+    static howdah_status raise(howdah_ctx*, howdah_str) {
+        ++asked;
+        return deny ? HOWDAH_ERROR_REFUSED : HOWDAH_OK;
+    }
+    static const howdah_query_v1& table() {
+        static const howdah_query_v1 made = [] {
+            howdah_query_v1 query{};
+            query.struct_size = sizeof query;
+            query.connect_database = &raise;
+            return query;
+        }();
+        return made;
+    }
+};
+
 class PoolFixture {
 public:
     explicit PoolFixture(const std::string& section = "{}", const std::string& dsn = cluster().dsn(),
@@ -62,6 +82,7 @@ public:
         host.shard_count = 2;
         host.workers_max = 32;
         host.databases = nlohmann::json::array({{{"name", "main"}, {"access", access}, {"dsn", dsn}}}).dump();
+        host.interfaces[HOWDAH_QUERY_1] = &ConnectHook::table();
         REQUIRE(host.load(&howdah_plugin_v1) == "");
         start_error = host.start(section);
         if (start_error.empty()) sql = host.plugin<howdah_sql_v1>(HOWDAH_SQL_1);

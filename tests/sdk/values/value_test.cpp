@@ -22,7 +22,7 @@ TEST_CASE("values: int8 is a number up to 2^53 - 1 and a string beyond") {
 
 TEST_CASE("values: floats keep PostgreSQL's shortest form") {
     CHECK(encoded(kFloat8, "0.1") == "0.1");
-    CHECK(encoded(kFloat8, "-0") == "-0");
+    CHECK(encoded(kFloat8, "-0") == "-0.0");
     CHECK(encoded(kFloat8, "1e+20") == "1e+20");
     CHECK(encoded(kFloat8, "5e-324") == "5e-324");
     CHECK(encoded(kFloat8, "2.2250738585072014e-308") == "2.2250738585072014e-308");

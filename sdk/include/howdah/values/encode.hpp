@@ -60,7 +60,9 @@ inline void writeInteger(std::string& out, std::string_view text, const ColumnPl
 }
 
 inline void writeFloating(std::string& out, std::string_view text, const ColumnPlan&) {
-    if (isFiniteNumber(text)) {
+    if (text == "-0") {
+        out += "-0.0";  // many readers take -0 for an integer, which has no sign then
+    } else if (isFiniteNumber(text)) {
         out += text;
     } else {
         appendJsonString(out, text);
