@@ -1,13 +1,16 @@
 // The main of every unit test program. Ends with an error when no test case ran.
 #define DOCTEST_CONFIG_IMPLEMENT
-#include <doctest/doctest.h>
-
 #include <cstdio>
+
+#include <doctest/doctest.h>
 
 int main(int argc, char** argv) {
     struct Counter : doctest::IReporter {
         explicit Counter(const doctest::ContextOptions&) {}
-        static unsigned& ran() { static unsigned count = 0; return count; }
+        static unsigned& ran() {
+            static unsigned count = 0;
+            return count;
+        }
         void report_query(const doctest::QueryData&) override {}
         void test_run_start() override {}
         void test_run_end(const doctest::TestRunStats& stats) override { ran() = stats.numTestCasesPassingFilters; }

@@ -1,4 +1,5 @@
-// What hooks and dispatch cost, in ns: the CPU time of one shard, best of 200 short rounds rounds. Runs for about two seconds.
+// What hooks and dispatch cost, in ns: the CPU time of one shard, best of 200 short rounds rounds. Runs for about two
+// seconds.
 //
 // A hook is called through the library's own trampoline (exception barrier), with mode, attribution and changes on;
 // "16 hooks" is what sixteen of them add to a query, beforeQuery and afterQuery together; an empty slot is one whose

@@ -103,9 +103,7 @@ TEST_CASE("worker_bridge: nesting takes no further thread, so requests that fill
                             sleepUntil(nullptr, inMicroseconds(5));
                             run([&] {
                                 WorkerBridge::atHome([&] {
-                                    run([&] {
-                                        WorkerBridge::atHome([&] { deepest += ::gettid() == fiber_thread; });
-                                    });
+                                    run([&] { WorkerBridge::atHome([&] { deepest += ::gettid() == fiber_thread; }); });
                                 });
                             });
                         });
@@ -129,9 +127,8 @@ TEST_CASE("worker_bridge: a nested function of another pool has a thread of that
             runtime->workers(),
             [&] {
                 outer = ::gettid();
-                WorkerBridge::atHome([&] {
-                    CHECK(WorkerBridge::run(other, [&] { inner = ::gettid(); }, nullptr, hang()));
-                });
+                WorkerBridge::atHome(
+                    [&] { CHECK(WorkerBridge::run(other, [&] { inner = ::gettid(); }, nullptr, hang())); });
             },
             nullptr, hang());
         CHECK(done);

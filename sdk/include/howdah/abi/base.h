@@ -39,13 +39,13 @@ typedef int32_t howdah_status;
 /* The whole of an error; texts may be empty. Handed over with howdah_context.fail, which copies it. */
 typedef struct howdah_error {
     uint32_t struct_size;
-    int32_t code;            /* HOWDAH_ERROR_* */
-    howdah_str message;      /* what was met, the limit, the next step; lower case, no full stop */
-    howdah_str rule;         /* policy rule that refused */
-    howdah_str hint;         /* what to do next */
-    howdah_str detail;       /* PostgreSQL's DETAIL */
-    howdah_str sqlstate;     /* five characters with HOWDAH_ERROR_DATABASE */
-    uint32_t position;       /* 1-based character offset into the statement, 0 = none */
+    int32_t code;        /* HOWDAH_ERROR_* */
+    howdah_str message;  /* what was met, the limit, the next step; lower case, no full stop */
+    howdah_str rule;     /* policy rule that refused */
+    howdah_str hint;     /* what to do next */
+    howdah_str detail;   /* PostgreSQL's DETAIL */
+    howdah_str sqlstate; /* five characters with HOWDAH_ERROR_DATABASE */
+    uint32_t position;   /* 1-based character offset into the statement, 0 = none */
     uint32_t reserved;
     uint64_t retry_after_ms; /* 0 = not known */
 } howdah_error;

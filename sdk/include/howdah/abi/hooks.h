@@ -11,9 +11,9 @@ extern "C" {
 
 /* Anything else counts as a fault of the plugin. 0 is not a verdict, so that a forgotten return is found. */
 #define HOWDAH_PROCEED 1u
-#define HOWDAH_REPLY 2u  /* with howdah_query_v1.reply */
-#define HOWDAH_DENY 3u   /* with howdah_context_v1.fail */
-#define HOWDAH_FAULT 4u  /* the hook failed (it threw, a host call ended with an error); fail() says why */
+#define HOWDAH_REPLY 2u /* with howdah_query_v1.reply */
+#define HOWDAH_DENY 3u  /* with howdah_context_v1.fail */
+#define HOWDAH_FAULT 4u /* the hook failed (it threw, a host call ended with an error); fail() says why */
 
 #define HOWDAH_CONNECT_CLIENT 1u   /* a principal's first request or session; deny refuses the request */
 #define HOWDAH_CONNECT_DATABASE 2u /* a new database connection before its first use; deny closes it */
@@ -23,9 +23,9 @@ typedef struct howdah_connect_event {
     const howdah_principal* principal;
     howdah_str client_name; /* as the client says; never to be trusted */
     howdah_str client_version;
-    howdah_str protocol;    /* MCP revision */
-    howdah_str transport;   /* "stdio", "http" */
-    howdah_str database;    /* kind DATABASE */
+    howdah_str protocol;  /* MCP revision */
+    howdah_str transport; /* "stdio", "http" */
+    howdah_str database;  /* kind DATABASE */
 } howdah_connect_event;
 
 #define HOWDAH_HOOKS_1 "howdah.hooks/1"

@@ -115,8 +115,8 @@ typedef struct howdah_kernel_v1 {
 typedef struct howdah_report_v1 {
     uint32_t struct_size;
     uint32_t reserved;
-    /* [shard] A JSON object, arena of ctx: {"status":"ok|warn|fail","checks":[{"name","status","text","remedy"?}], ...}.
-     * No secrets. */
+    /* [shard] A JSON object, arena of ctx: {"status":"ok|warn|fail","checks":[{"name","status","text","remedy"?}],
+     * ...}. No secrets. */
     howdah_status (*report)(void* self, howdah_ctx* ctx, howdah_str* json);
 } howdah_report_v1;
 

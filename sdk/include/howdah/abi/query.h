@@ -86,9 +86,9 @@ typedef struct howdah_query_v1 {
                                 uint64_t timeout_ms);
     /* A setting of the transaction (set_config(name, value, true)), "role" and "search_path" included. scope */
     howdah_status (*set_setting)(howdah_ctx* ctx, howdah_query* query, howdah_str name, howdah_str value);
-    howdah_status (*set_database)(howdah_ctx* ctx, howdah_query* query, howdah_str name);             /* scope */
-    howdah_status (*set_facts)(howdah_ctx* ctx, howdah_query* query, const howdah_facts* facts);      /* guard */
-    howdah_status (*add_tag)(howdah_ctx* ctx, howdah_query* query, howdah_str tag);                   /* any stage */
+    howdah_status (*set_database)(howdah_ctx* ctx, howdah_query* query, howdah_str name);        /* scope */
+    howdah_status (*set_facts)(howdah_ctx* ctx, howdah_query* query, const howdah_facts* facts); /* guard */
+    howdah_status (*add_tag)(howdah_ctx* ctx, howdah_query* query, howdah_str tag);              /* any stage */
     /* [shard] 1 or 0; any hook. */
     howdah_status (*has_tag)(howdah_ctx* ctx, howdah_query* query, howdah_str tag);
 

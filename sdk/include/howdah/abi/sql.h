@@ -26,7 +26,7 @@ typedef struct howdah_execution {
     const howdah_facts* facts; /* null = nothing known: not wrapped, the row limit acts on this side */
     uint64_t rows_max;         /* 0 = the executor's own limit */
     uint64_t bytes_max;
-    uint64_t timeout_ms;       /* statement_timeout; the context's deadline rules besides */
+    uint64_t timeout_ms;               /* statement_timeout; the context's deadline rules besides */
     const howdah_principal* principal; /* for fairness of the wait queue */
 } howdah_execution;
 

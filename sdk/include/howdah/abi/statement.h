@@ -36,7 +36,7 @@ typedef struct howdah_facts {
     uint32_t parameter_count; /* highest $n */
     uint64_t body_begin;      /* byte range of the statement without semicolon and outer comments */
     uint64_t body_end;
-    uint64_t fingerprint;     /* equal for texts that differ in constants only; 0 = not computed */
+    uint64_t fingerprint; /* equal for texts that differ in constants only; 0 = not computed */
     const howdah_name* tables;
     uint64_t table_count;
     const howdah_name* functions;
