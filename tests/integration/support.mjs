@@ -1,7 +1,8 @@
-// What every integration test needs: a configured server on a free port, raw requests, a way to run the program.
+// What every integration test needs: a configured server on a free port or on pipes, raw requests, a way to run the program.
 // The database comes from the environment (tests/support/with_cluster), the program from HOWDAH_PROGRAM.
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,10 +24,33 @@ control: { socket: ${folder}/control.sock }
 state_dir: ${folder}/state
 ${extra}`;
 
+// What a test that failed left behind is gone when its file ends.
+const leftovers = new Set();
+process.on('exit', () => leftovers.forEach((end) => end()));
+export function atExit(end) {
+  leftovers.add(end);
+  return () => {
+    leftovers.delete(end);
+    end();
+  };
+}
+
 export const inFolder = () => {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-it-'));
-  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { folder, remove: atExit(() => rmSync(folder, { recursive: true, force: true })) };
 };
+
+// A server with these pipes; `exited` tells how it ended.
+function spawned(file, stdio) {
+  const child = spawn(program, ['serve', '-c', file], { stdio });
+  const kill = () => child.kill('SIGKILL');
+  leftovers.add(kill);
+  const exited = new Promise((resolve) => child.on('exit', (code, signal) => {
+    leftovers.delete(kill);
+    resolve({ code, signal });
+  }));
+  return { child, exited };
+}
 
 // Starts `howdah serve` over HTTP and waits until it says where it listens.
 export async function startServer(options = {}) {
@@ -34,11 +58,10 @@ export async function startServer(options = {}) {
   const file = join(place.folder, 'howdah.yaml');
   const write = (changed) => writeFileSync(file, config({ ...options, ...changed, folder: place.folder }));
   write({});
-  const child = spawn(program, ['serve', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const { child, exited } = spawned(file, ['ignore', 'pipe', 'pipe']);
   let log = '';
   let out = '';
   child.stdout.on('data', (bytes) => { out += bytes; });
-  const exited = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
   const url = await new Promise((resolve, reject) => {
     exited.then(() => reject(new Error(`the server ended: ${log}`)));
     createInterface({ input: child.stderr }).on('line', (line) => {
@@ -60,11 +83,96 @@ export async function startServer(options = {}) {
   };
 }
 
+// Starts `howdah serve` on pipes. Every line of its stdout must be a message; next() gives the first that fits.
+export function startStdio(options = {}) {
+  const place = inFolder();
+  const file = join(place.folder, 'howdah.yaml');
+  const write = (changed) => writeFileSync(file, config({ ...options, ...changed, http: false, folder: place.folder }));
+  write({});
+  const { child, exited } = spawned(file, ['pipe', 'pipe', 'ignore']);
+  const messages = [];
+  let each = (message) => messages.push(message);
+  let waiting = [];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const message = JSON.parse(line);
+    each(message);
+    waiting = waiting.filter(({ fits, resolve }) => !fits(message) || resolve(message));
+  });
+  const send = (message) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  const next = (fits) => new Promise((resolve) => {
+    const there = messages.find(fits);
+    if (there) resolve(there);
+    else waiting.push({ fits, resolve });
+  });
+  return {
+    file, write, child, messages, send, next,
+    each: (use) => { each = use; },  // from now on, instead of keeping them
+    request(id, method, params = {}) {
+      send({ id, method, params });
+      return next((message) => message.id === id);
+    },
+    async stop() {
+      child.stdin.end();
+      const ended = await exited;
+      place.remove();
+      return ended;
+    },
+  };
+}
+
+export const initialize = (revision) => ({ protocolVersion: revision, capabilities: {}, clientInfo: { name: 'raw', version: '1' } });
+
+// Opens a legacy session over HTTP and gives the headers of its later requests.
+export async function openSession(url, revision) {
+  const opened = await post(url, { jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize(revision) });
+  assert.equal(opened.json.result.protocolVersion, revision);
+  const headers = { 'Mcp-Session-Id': opened.headers.get('mcp-session-id'), 'MCP-Protocol-Version': revision };
+  await post(url, { jsonrpc: '2.0', method: 'notifications/initialized' }, headers);
+  return headers;
+}
+
+// Lets what is under way go on.
+export const turn = () => new Promise(setImmediate);
+
+// Asks until the answer is truthy and gives it; what never comes true fails.
+export async function until(what, ask, limit_ms = 20000) {
+  const end = Date.now() + limit_ms;
+  while (true) {
+    const answer = await ask();
+    if (answer) return answer;
+    assert.ok(Date.now() < end, `${what}: not within ${limit_ms} ms`);
+    await turn();
+  }
+}
+
+export const psql = (sql, database = dsn) =>
+  execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', sql], { encoding: 'utf8' }).trimEnd();
+
+// A database of its own on the run's server, filled from a file; nobody else's has its name.
+export function madeDatabase(file) {
+  const name = `howdah_it_${process.pid}_${Date.now()}`;
+  psql(`create database ${name}`);
+  const there = dsn.replace(/\/[^/?]*\?/, `/${name}?`);
+  execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', there, '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return { dsn: there, drop: () => psql(`drop database ${name} with (force)`) };
+}
+
+// What lies outside the tree: { skip } of a test that needs it, and where it is.
+export function shared(name) {
+  const file = process.env.HOWDAH_SHARED && join(process.env.HOWDAH_SHARED, name);
+  return { file, skip: file && existsSync(file) ? false : `HOWDAH_SHARED names no folder with ${name}` };
+}
+
 // Runs the program to its end.
 export const run = (args, options = {}) => {
   const done = spawnSync(program, args, { encoding: 'utf8', ...options, env: { ...process.env, ...options.env } });
   return { code: done.status, out: done.stdout, err: done.stderr };
 };
+
+// The same, while this process goes on.
+export const runBeside = (args) => new Promise((resolve) => {
+  execFile(program, args, (error, out, err) => resolve({ code: error ? error.code : 0, out, err }));
+});
 
 export const meta = (extra = {}) => ({
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',

@@ -2,6 +2,8 @@
 # A throw-away PostgreSQL for tests: unix socket in a folder of its own, no durability, gone after stop.
 #
 #   cluster.sh start STATE [--auth trust|scram] [--tcp] [--tls] [--database NAME] [--load FILE.sql]...
+#   cluster.sh down STATE [fast|immediate]   ends the server and keeps its data (immediate: as if it had crashed)
+#   cluster.sh up STATE                      starts it again where it was
 #   cluster.sh stop STATE
 #
 # STATE is a folder that remembers the cluster; STATE/env holds the assignments a client needs (PGHOST, PGPORT, PGUSER,
@@ -11,7 +13,7 @@
 set -euo pipefail
 
 die() { echo "cluster.sh: $*" >&2; exit 1; }
-usage() { sed -n '4,5s/^# *//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,7s/^# *//p' "$0" >&2; exit 2; }
 
 # The newest server unless HOWDAH_PG_BINDIR names one.
 findServer() {
@@ -46,6 +48,26 @@ stopCluster() {
     fi
     rm -rf -- "$place"
     rm -f -- "$state/place" "$state/env"
+}
+
+placeOf() {
+    [[ -f $1/place ]] || die "no cluster was started for $1"
+    cat "$1/place"
+}
+
+downCluster() {
+    local place mode=${2:-fast}
+    place=$(placeOf "$1")
+    findServer
+    asServer "$bindir/pg_ctl" stop -D "$place/data" -m "$mode" -w -t 60 >/dev/null
+}
+
+upCluster() {
+    local place
+    place=$(placeOf "$1")
+    findServer
+    asServer "$bindir/pg_ctl" start -D "$place/data" -l "$place/log" -w -t 60 </dev/null >/dev/null 2>&1 ||
+        { asServer cat "$place/log" >&2; die "the cluster in $place did not start again"; }
 }
 
 freePort() {
@@ -149,5 +171,7 @@ shift 2
 case $action in
     start) startCluster "$state" "$@" ;;
     stop) stopCluster "$state" ;;
+    down) downCluster "$state" "$@" ;;
+    up) upCluster "$state" ;;
     *) usage ;;
 esac
