@@ -1,10 +1,8 @@
-// What comes back: values, formats, limits, errors; from the sample database and, when it is there, from Northwind.
+// What comes back: values, formats, limits, errors, from the sample database.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
-import { callTool, dsn, modern, post, startServer, textOf } from './support.mjs';
+import { callTool, modern, post, psql, startServer, textOf } from './support.mjs';
 
 let server;
 before(async () => {
@@ -12,7 +10,6 @@ before(async () => {
 });
 after(async () => { assert.equal((await server.stop()).code, 0); });
 const query = (sql, more = {}) => callTool(server.url, 'query', { sql, ...more });
-const psql = (sql, database) => execFileSync('psql', ['-XAtq', '-d', database ?? dsn, '-c', sql], { encoding: 'utf8' }).trimEnd();
 
 test('values keep what PostgreSQL said', async () => {
   const result = await query(`select 9007199254740993::int8 as big, 1.10::numeric as n, 'NaN'::float8 as nan, null as nothing,
@@ -44,6 +41,30 @@ test('100,000 rows stand once, in the text', async () => {
   assert.equal(result.structuredContent.rows, undefined);
 });
 
+// A row costs its values and 4 bytes for each: 262,144 bytes stand whole, one more is streamed.
+for (const [shape, sql] of [
+  ['one row', (more) => `select repeat('x', ${262144 - 4 + more}) as cell`],
+  ['1024 rows', (more) => `select repeat('x', 252 + case when i = 1024 then ${more} else 0 end) as cell from generate_series(1, 1024) i`],
+]) {
+  test(`256 KiB in ${shape} stand in the text and in structuredContent, one byte more in the text alone`, async () => {
+    const whole = await query(sql(0), { max_rows: 2000 });
+    assert.ok(!whole.isError, textOf(whole));
+    const text = JSON.parse(textOf(whole));
+    assert.equal(text.rows.reduce((bytes, [cell]) => bytes + cell.length + 4, 0), 262144);
+    assert.deepEqual(whole.structuredContent, text);
+
+    const streamed = await query(sql(1), { max_rows: 2000 });
+    assert.ok(!streamed.isError, textOf(streamed));
+    const document = JSON.parse(textOf(streamed));
+    assert.equal(document.rows.reduce((bytes, [cell]) => bytes + cell.length + 4, 0), 262145);
+    assert.equal(document.truncated, false);
+    const { rows, note, ...summary } = streamed.structuredContent;
+    assert.equal(rows, undefined);
+    assert.match(note, /256 KiB/);
+    assert.deepEqual(summary, { columns: document.columns, row_count: document.row_count, truncated: false });
+  });
+}
+
 test('an SQL error has SQLSTATE, a caret and a hint', async () => {
   const result = await query('select nam from shop.customers');
   assert.ok(result.isError);
@@ -68,34 +89,4 @@ test('nothing that writes passes as a read', async () => {
     assert.ok(result.isError, sql);
   }
   assert.equal(textOf(await query('select count(*) from shop.orders', { format: 'csv' })).split(/\r?\n/)[1], psql('select count(*) from shop.orders'));
-});
-
-const northwind = process.env.HOWDAH_SHARED && `${process.env.HOWDAH_SHARED}/data/northwind.sql`;
-test('Northwind: every table listed, described and queried', { skip: !northwind || !existsSync(northwind) ? 'HOWDAH_SHARED is not set' : false }, async () => {
-  psql('drop database if exists northwind');
-  psql('create database northwind');
-  const url = new URL(dsn.replace('@/', '@placeholder/'));
-  url.pathname = '/northwind';
-  const there = url.href.replace('@placeholder/', '@/');
-  execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', there, '-f', northwind], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const second = await startServer({ databases: `  main: { dsn: "${there}" }` });
-  try {
-    const expected = psql("select count(*) from pg_tables where schemaname = 'public'", there);
-    const listed = (await callTool(second.url, 'list_tables', { detail: 'names', limit: 200 })).structuredContent;
-    assert.equal(String(listed.tables.length), expected);
-    for (const entry of listed.tables) {
-      const table = typeof entry === 'string' ? entry : entry.name;
-      const described = await callTool(second.url, 'describe_table', { table });
-      assert.ok(!described.isError, textOf(described));
-      const count = await callTool(second.url, 'query', { sql: `select count(*) from ${table}` });
-      assert.equal(String(count.structuredContent.rows[0][0]), psql(`select count(*) from ${table}`, there), table);
-    }
-    const join = `select c.country, count(*), sum(d.unit_price * d.quantity)::numeric(12,2) from orders o join customers c using (customer_id)
-      join order_details d using (order_id) group by 1 order by 3 desc, 1`;
-    const ours = (await callTool(second.url, 'query', { sql: join })).structuredContent.rows.map((row) => row.join('|')).join('\n');
-    assert.equal(ours, psql(join, there));
-  } finally {
-    await second.stop();
-    psql('drop database northwind with (force)');
-  }
 });

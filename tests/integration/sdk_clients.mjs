@@ -1,0 +1,35 @@
+// The official TypeScript clients, 2.4 and legacy 1.32, over stdio and HTTP, in both eras.
+import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from '@modelcontextprotocol/client';
+import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
+import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+
+import { program } from './support.mjs';
+
+const info = { name: 'integration', version: '1' };
+const pinned = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
+const command = (file) => ({ command: program, args: ['serve', '-c', file], stderr: 'ignore' });
+
+// transport({ url, file, fetch }): url of a server that runs; file = configuration for one of its own on stdio; fetch =
+// the client's own unless given.
+export const clients = [
+  { name: 'legacy SDK over stdio', revision: '2025-11-25', stdio: true,
+    make: (options) => new LegacyClient(info, options), transport: ({ file }) => new LegacyStdio(command(file)) },
+  { name: 'legacy SDK over HTTP', revision: '2025-11-25', stdio: false,
+    make: (options) => new LegacyClient(info, options), transport: ({ url, fetch }) => new LegacyHttp(new URL(url), { fetch }) },
+  { name: 'client 2.4, legacy era, over stdio', revision: '2025-11-25', stdio: true,
+    make: (options) => new ModernClient(info, options), transport: ({ file }) => new ModernStdio(command(file)) },
+  { name: 'client 2.4, legacy era, over HTTP', revision: '2025-11-25', stdio: false,
+    make: (options) => new ModernClient(info, options), transport: ({ url, fetch }) => new ModernHttp(new URL(url), { fetch }) },
+  { name: 'client 2.4, 2026-07-28, over stdio', revision: '2026-07-28', stdio: true,
+    make: (options) => new ModernClient(info, { ...pinned, ...options }), transport: ({ file }) => new ModernStdio(command(file)) },
+  { name: 'client 2.4, 2026-07-28, over HTTP', revision: '2026-07-28', stdio: false,
+    make: (options) => new ModernClient(info, { ...pinned, ...options }), transport: ({ url, fetch }) => new ModernHttp(new URL(url), { fetch }) },
+];
+
+export async function connected(entry, place, options) {
+  const client = entry.make(options);
+  await client.connect(entry.transport(place));
+  return client;
+}
