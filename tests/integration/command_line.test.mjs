@@ -30,6 +30,27 @@ test('call runs one tool without a client', () => {
   assert.match(unknown.err, /did you mean "query"/);
 });
 
+test('call --url asks a server that runs and starts none', async () => {
+  const server = await startServer({ databases: `  main: { dsn: "${dsn}&application_name=asked_${process.pid}" }` });
+  try {
+    const sql = 'sql=select current_setting(\'application_name\') as name';
+    const done = run(['call', 'query', '--url', server.url, sql], { cwd: place.folder });
+    assert.equal(done.code, 0, done.err);
+    assert.match(done.out, new RegExp(`asked_${process.pid}`));
+    const whole = JSON.parse(run(['call', '--json', 'query', '--url', server.url, 'sql=select 42 as answer']).out);
+    assert.deepEqual(whole.structuredContent.rows, [[42]]);
+    assert.equal(run(['call', 'query', '--url', server.url, 'sql=delete from shop.orders']).code, 5);
+    const unknown = run(['call', 'qery', '--url', server.url, 'sql=select 1']);
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.err, /did you mean "query"/);
+  } finally {
+    assert.equal((await server.stop()).code, 0);
+  }
+  const gone = run(['call', 'query', '--url', server.url, 'sql=select 1']);
+  assert.equal(gone.code, 4);
+  assert.match(gone.err, /127\.0\.0\.1/);
+});
+
 test('doctor names versions and rights, and masks secrets', () => {
   const secret = dsn.replace('postgres@', 'postgres:hunter2@');
   write(config({ folder: place.folder, databases: `  main: { dsn: "${secret}" }` }));
