@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -88,6 +89,33 @@ test('hostile configurations are refused with file, line and column', () => {
     assert.match(done.err, expected);
   }
   assert.equal(run(['config', 'check', '-c', file]).code, 0);
+});
+
+test('serve does not start on what it cannot do: one line says why, the exit code is 3, stdout stays silent', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address();
+  try {
+    const cases = [
+      [(text) => text.replace('howdah: 1', 'howdah: 2'), /bad\.yaml:1:/],
+      [(text) => text.replace('auth: none', 'auth: nobody'), /transports\.http\.auth names "nobody".*add that plugin to plugins:/s],
+      [(text) => text.replace('127.0.0.1:0', `127.0.0.1:${port}`), /cannot bind 127\.0\.0\.1 port \d+: Address already in use.*choose another/s],
+      [(text) => text.replace('control.sock', 'x'.repeat(120)), /control\.socket/],
+    ];
+    const bad = join(place.folder, 'bad.yaml');
+    for (const [change, expected] of cases) {
+      writeFileSync(bad, change(config({ folder: place.folder })));
+      const done = run(['serve', '-c', bad], { input: '', timeout: 20000 });
+      assert.equal(done.code, 3, done.err);
+      assert.match(done.err, expected);
+      assert.equal(done.out, '');
+    }
+    const missing = run(['serve', '-c', join(place.folder, 'none.yaml')], { input: '' });
+    assert.equal(missing.code, 3);
+    assert.match(missing.err, /cannot read .*none\.yaml: No such file/);
+  } finally {
+    taken.close();
+  }
 });
 
 test('a plugin in a process of its own is refused with the reason', () => {
