@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as after_ms } from 'node:timers/promises';
 
 import { clients, connected } from './sdk_clients.mjs';
 import { callTool, config, inFolder, initialize, meta, modern, openSession, post, psql, startServer, startStdio, textOf, until } from './support.mjs';
@@ -52,6 +53,26 @@ for (const era of ['legacy', 'modern']) {
     assert.equal(pipe.messages.filter((message) => message.id === 'slow').length, 1, 'only the second request was answered');
   });
 }
+
+// A cancel that reaches PostgreSQL before the statement has begun is dropped there, so one is not enough.
+test('stdio: 40 calls taken back in their first milliseconds leave no statement behind', async () => {
+  const pipe = startStdio();
+  await pipe.request('open', 'initialize', initialize('2025-11-25'));
+  const mark = `at once ${process.pid}`;
+  const left = () => Number(psql(`select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and query like '%${mark}%'`));
+  try {
+    for (let id = 0; id < 40; id++) {
+      pipe.send({ id, method: 'tools/call', params: query(`select count(*) /* ${mark} ${id} */ from generate_series(1, 100000) a, generate_series(1, 100000) b`) });
+      await after_ms(id % 8);
+      pipe.send({ method: 'notifications/cancelled', params: { requestId: id } });
+      await pipe.request(`then ${id}`, 'ping');
+    }
+    await until('no statement runs any more', () => left() === 0, 8000);
+  } finally {
+    assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
+    psql(`select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and query like '%${mark}%'`);
+  }
+});
 
 for (const revision of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) {
   test(`HTTP, ${revision}: notifications/cancelled of the session ends the statement; the POST ends without an answer to it`, async () => {

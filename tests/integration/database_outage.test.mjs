@@ -75,7 +75,7 @@ for (const mode of ['fast', 'immediate']) {
       cluster.down(mode);
       for (const result of await answered(Promise.all(calls))) {
         assert.ok(result.isError, textOf(result));
-        assert.match(textOf(result), /database (main|notes) .*(was lost|no server listens there|shutting down)/);
+        assert.match(textOf(result), /database (main|notes) .*(was lost|no server listens there|shutting down|cannot be reached)/);
       }
       assert.match(textOf(await calls[2]), /nothing was changed/);
       const refused = await one(server);
