@@ -146,7 +146,8 @@ export async function until(what, ask, limit_ms = 20000) {
 }
 
 export const psql = (sql, database = dsn) =>
-  execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', sql], { encoding: 'utf8' }).trimEnd();
+  execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', sql],
+    { encoding: 'utf8', env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' } }).trimEnd();
 
 // A database of its own on the run's server, filled from a file; nobody else's has its name.
 export function madeDatabase(file) {
