@@ -72,6 +72,15 @@ test('a wrong password is named as such, with what to check; the right one works
   await works(cluster.tcp());
 });
 
+test('every call says what to check, also when the database has come to count as down', async () => {
+  reloadWith(cluster.tcp('', 'Wr0ngSecret77'));
+  for (let call = 1; call <= 8; call++) {  // five failures open the circuit breaker
+    const text = textOf(await callTool(server.url, 'query', { sql: 'select 1' }));
+    assert.match(text, /refuses this user or password \(28P01\)/, `call ${call}`);
+    assert.match(text, /check user and password of its dsn/, `call ${call}`);
+  }
+});
+
 test('an unknown user and an unknown database are told apart', async () => {
   const secret = cluster.environment.PGPASSWORD;
   await refused(cluster.tcp().replace('postgres:', 'nobody_here:'), /refuses this user or password \(28P01\)/, /check user and password/, secret);
