@@ -54,10 +54,13 @@ void PieceEscaper::finish(std::string& out) {
 }
 
 void appendJsonLine(std::string& out, std::string_view json) {
-    std::size_t start = out.size();
+    const std::size_t start = out.size();
     out += json;
-    for (std::size_t at = start; (at = out.find_first_of("\r\n", at)) != std::string::npos; ++at)
-        out[at] = ' ';
+    // One search for each of the two: find_first_of would call memchr for every byte.
+    for (char line_end : {'\n', '\r'}) {
+        for (std::size_t at = start; (at = out.find(line_end, at)) != std::string::npos; ++at)
+            out[at] = ' ';
+    }
 }
 
 }  // namespace howdah::kernel

@@ -47,6 +47,7 @@ struct Facts {
     Kind kind = Kind::select;
     bool read_only = false;        // passed the rules of the restricted path
     bool wrappable = false;        // may stand as a subquery: select * from (<body>) q
+    bool unlimited = false;        // wrappable, and a LIMIT clause may follow its body
     bool has_volatile = false;     // calls a function whose value changes: not to be cached
     bool reads_catalog = false;    // reads pg_catalog or information_schema
     std::uint32_t body_begin = 0;  // bytes; the statement without semicolon, blanks and comments around it

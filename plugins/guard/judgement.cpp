@@ -23,7 +23,8 @@ std::uint32_t abiKind(Kind kind) {
 
 std::uint32_t abiFlags(const Facts& facts) {
     return (facts.read_only ? HOWDAH_FACT_READ_ONLY : 0) | (facts.wrappable ? HOWDAH_FACT_WRAPPABLE : 0) |
-           (facts.has_volatile ? HOWDAH_FACT_VOLATILE : 0) | (facts.reads_catalog ? HOWDAH_FACT_CATALOG : 0);
+           (facts.unlimited ? HOWDAH_FACT_UNLIMITED : 0) | (facts.has_volatile ? HOWDAH_FACT_VOLATILE : 0) |
+           (facts.reads_catalog ? HOWDAH_FACT_CATALOG : 0);
 }
 
 howdah_name abiName(const ObjectName& name) {

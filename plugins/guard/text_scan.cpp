@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include <pg_query.h>
 #include <simdjson.h>
@@ -100,6 +102,23 @@ Result<void> checkBytes(const std::string& sql, const Limits& limits) {
     return {};
 }
 
+// A text so short that even a token and a level a byte keep within the limits, and without anything that could hide
+// where its statement ends: its bounds are its first and last visible bytes. That spares the scanner, 3 us, for most.
+std::optional<TextScan> boundsOfPlainText(const std::string& sql, const Limits& limits) {
+    if (sql.size() > std::min(limits.tokens_max, limits.nesting_max)) return std::nullopt;
+    for (std::size_t i = 0; i < sql.size(); ++i) {
+        const char next = sql[i + 1];  // at the end the NUL
+        if (sql[i] == ';' || sql[i] == '\v' || (sql[i] == '-' && next == '-') || (sql[i] == '/' && next == '*'))
+            return std::nullopt;
+    }
+    constexpr std::string_view kBlanks = " \t\n\r\f";
+    const std::size_t begin = sql.find_first_not_of(kBlanks);
+    if (begin == std::string::npos) return std::nullopt;
+    const auto size = static_cast<std::uint32_t>(sql.size());
+    return TextScan{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(sql.find_last_not_of(kBlanks) + 1),
+                    size, size};
+}
+
 bool isPrefixOperator(std::uint64_t kind) {
     return kind == kPlus || kind == kMinus || kind == kOperator || kind == kNot || kind == kNotBeforeLike;
 }
@@ -108,6 +127,8 @@ bool isPrefixOperator(std::uint64_t kind) {
 
 Result<TextScan> scanText(const std::string& sql, const Limits& limits) {
     if (auto checked = checkBytes(sql, limits); !checked) return checked.error();
+
+    if (auto plain = boundsOfPlainText(sql, limits)) return *plain;
 
     PgQueryScanResult scanned = pg_query_scan(sql.c_str());
     const auto freed = std::unique_ptr<PgQueryScanResult, void (*)(PgQueryScanResult*)>(

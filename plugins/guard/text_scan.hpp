@@ -31,8 +31,8 @@ inline bool needsLargeStack(std::string_view sql) {
 struct TextScan {
     std::uint32_t body_begin = 0;  // bytes, first token of the statement
     std::uint32_t body_end = 0;    // bytes, behind its last token; semicolons, blanks and comments are outside
-    std::uint32_t tokens = 0;
-    std::uint32_t nesting = 0;  // the deepest
+    std::uint32_t tokens = 0;      // at most
+    std::uint32_t nesting = 0;     // the deepest, at most
 };
 
 // `sql` must be followed by a NUL, which std::string gives.

@@ -130,6 +130,7 @@ private:
                     return refuse(Rule::server_administration, "");
         if (type == "SelectStmt") {
             facts_.wrappable = path_ == Path::read;
+            facts_.unlimited = facts_.wrappable && node.at_key("limitCount").error() != simdjson::SUCCESS;
             array lists;
             if (node.at_key("valuesLists").get(lists) == simdjson::SUCCESS) facts_.kind = Kind::values;
         }

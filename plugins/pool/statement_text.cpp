@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <howdah/result.hpp>
+
 namespace howdah::pool {
 namespace {
 
@@ -21,22 +23,23 @@ StatementText::StatementText(std::string_view sql, const howdah_facts* facts, st
         text_ = sql;
         return;
     }
+    const bool wrap = !(facts->flags & HOWDAH_FACT_UNLIMITED);
     std::string_view body = sql.substr(facts->body_begin, facts->body_end - facts->body_begin);
-    std::string limit = std::to_string(rows_max + 1);  // one more tells "exactly at the limit" from "cut"
-    constexpr std::string_view kSuffix =
-        "\n) q limit ";  // on a line of its own: a comment at the body's end ends there
-    text_.reserve(kPrefix.size() + body.size() + kSuffix.size() + limit.size());
-    text_.append(kPrefix).append(body).append(kSuffix).append(limit);
+    std::string_view prefix = wrap ? kPrefix : "";
+    // On a line of its own: a comment at the body's end ends there.
+    std::string_view suffix = wrap ? "\n) q limit " : "\nlimit ";
+    text_ = concat(prefix, body, suffix, rows_max + 1);  // one more tells "exactly at the limit" from "cut"
     bounded_ = true;
-    body_start_ = characters(sql.substr(0, facts->body_begin));
+    prefix_bytes_ = prefix.size();
     body_bytes_ = body.size();
+    body_start_ = characters(sql.substr(0, facts->body_begin));
 }
 
 std::uint32_t StatementText::callersPosition(std::uint32_t sent) const {
     if (!bounded_ || sent == 0) return sent;
-    if (sent <= kPrefix.size()) return 0;
-    auto in_body = sent - static_cast<std::uint32_t>(kPrefix.size());
-    std::uint32_t body_characters = characters(std::string_view(text_).substr(kPrefix.size(), body_bytes_));
+    if (sent <= prefix_bytes_) return 0;
+    auto in_body = sent - static_cast<std::uint32_t>(prefix_bytes_);
+    std::uint32_t body_characters = characters(std::string_view(text_).substr(prefix_bytes_, body_bytes_));
     // Behind the body stands our own text: the server missed something at the body's end.
     return body_start_ + std::min(in_body, body_characters + 1);
 }

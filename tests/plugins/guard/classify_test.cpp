@@ -282,6 +282,15 @@ TEST_CASE("guard: facts tell kinds, wrapping, volatility and catalog reads apart
     CHECK_FALSE(facts("show all").wrappable);
     CHECK(facts("explain select 1").kind == Kind::explain);
     CHECK_FALSE(facts("explain select 1").wrappable);
+    for (const char* sql : {"select 1", "table t", "values (1)", "select 1 offset 2", "(select 1 order by 1)",
+                            "(select 1 limit 2) union select 2", "select (select 1 limit 1)"}) {
+        CHECK_MESSAGE(facts(sql).unlimited, sql);
+    }
+    for (const char* sql :
+         {"select 1 limit 2", "(select 1 limit 2)", "select 1 limit all", "select 1 limit null",
+          "select 1 fetch first row only", "with a as (select 1) table a limit $1", "show all", "explain select 1"}) {
+        CHECK_FALSE_MESSAGE(facts(sql).unlimited, sql);
+    }
     CHECK_FALSE(facts("select lower('A')").has_volatile);
     CHECK(facts("select * from t tablesample system (1)").has_volatile);
     CHECK(facts("select * from pg_class").reads_catalog);

@@ -139,7 +139,7 @@ TEST_CASE("guard plugin: a read proceeds with its facts attached") {
     for (int round = 0; round < 2; ++round) {  // judged, then found
         CHECK(guard.beforeQuery("select $1 from shop.orders; ") == HOWDAH_PROCEED);
         CHECK(guard.ctx.attached.kind == HOWDAH_STATEMENT_SELECT);
-        CHECK(guard.ctx.attached.flags == (HOWDAH_FACT_READ_ONLY | HOWDAH_FACT_WRAPPABLE));
+        CHECK(guard.ctx.attached.flags == (HOWDAH_FACT_READ_ONLY | HOWDAH_FACT_WRAPPABLE | HOWDAH_FACT_UNLIMITED));
         CHECK(guard.ctx.attached.parameter_count == 1);
         CHECK(guard.ctx.attached.body_end == 26);
         CHECK(guard.ctx.tables == std::vector<std::string>{"orders"});

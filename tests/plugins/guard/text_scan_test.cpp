@@ -76,6 +76,21 @@ TEST_CASE("guard scan: a second statement is seen, text in quotes and comments i
     CHECK(ruleOf("/* ; */") == "empty-statement");
 }
 
+TEST_CASE("guard scan: a short text has the bounds that the scanner finds in it") {
+    for (const std::string text :
+         {"select 1", " \t\r\n\fselect 1\f \n", "select '- -' - -1", "x", "select\v1", "/**/ select 1", "select 1 --",
+          "select 1;", "select '--'", "\v", "é", " select $$ $$ "}) {
+        const auto quick = scanText(text, {});
+        const auto scanned = scanText(text, {.nesting_max = 2});  // too low for the short way
+        REQUIRE(quick.has_value() == scanned.has_value());
+        if (!quick) continue;
+        CHECK_MESSAGE(quick->body_begin == scanned->body_begin, text);
+        CHECK_MESSAGE(quick->body_end == scanned->body_end, text);
+        CHECK(quick->tokens >= scanned->tokens);
+        CHECK(quick->nesting >= scanned->nesting);
+    }
+}
+
 TEST_CASE("guard scan: the library at hand numbers its tokens as expected") {
     const auto checked = checkScanner();
     CHECK_MESSAGE(checked.has_value(), (checked ? "" : checked.error().message));

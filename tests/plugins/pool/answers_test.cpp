@@ -68,8 +68,8 @@ TEST_CASE("pool: settings hold for the one transaction") {
 
 TEST_CASE("pool: an error keeps SQLSTATE and hint, and its position is in the caller's text") {
     PoolFixture pool;
-    for (bool wrappable : {false, true}) {
-        Answer answer = pool.run({.sql = "select 'é', nmae from pg_class", .wrappable = wrappable});
+    for (std::uint32_t facts : kWaysToBound) {
+        Answer answer = pool.run({.sql = "select 'é', nmae from pg_class", .facts = facts});
         REQUIRE(answer.status == HOWDAH_ERROR_DATABASE);
         CHECK(answer.error.sqlstate == "42703");
         CHECK(answer.error.position == 13);
@@ -125,7 +125,7 @@ TEST_CASE("pool: a write is committed and counted; where only reading is allowed
 TEST_CASE("pool: a table altered under a prepared statement, and DEALLOCATE ALL, go unnoticed") {
     PoolFixture pool(R"({"connections_max":1})");
     cluster().admin("drop table if exists d; create table d(a int); insert into d values (1)");
-    Ask ask{.sql = "select * from d", .wrappable = true};
+    Ask ask{.sql = "select * from d", .facts = HOWDAH_FACT_WRAPPABLE};
     CHECK(pool.run(ask).columns.size() == 1);
     CHECK(pool.run(ask).columns.size() == 1);
     cluster().admin("alter table d add b int");

@@ -8,8 +8,8 @@ using namespace howdah::test;
 
 TEST_CASE("pool: the row limit cuts at the limit and says so, in the server or on this side") {
     PoolFixture pool(R"({"connections_max":1})");
-    for (bool wrappable : {true, false}) {
-        Ask ask{.sql = "select * from generate_series(1, 10) g order by g desc", .wrappable = wrappable};
+    for (std::uint32_t facts : kWaysToBound) {
+        Ask ask{.sql = "select * from generate_series(1, 10) g order by g desc", .facts = facts};
         ask.rows_max = 10;
         Answer whole = pool.run(ask);
         CHECK(whole.rows.size() == 10);
@@ -19,16 +19,30 @@ TEST_CASE("pool: the row limit cuts at the limit and says so, in the server or o
         Answer cut = pool.run(ask);
         CHECK(cut.rows.size() == 9);
         CHECK(cut.truncated == HOWDAH_TRUNCATED_ROWS);
-        CHECK(cut.tag == (wrappable ? "SELECT 9" : ""));
+        CHECK(cut.tag == (facts ? "SELECT 9" : ""));
         CHECK(cut.rows[8][0] == "2");
     }
-    Ask twins{.sql = "select 1 as a, 2 as a, 3", .wrappable = true};
+    Ask twins{.sql = "select 1 as a, 2 as a, 3", .facts = HOWDAH_FACT_WRAPPABLE};
     CHECK(pool.run(twins).columns == std::vector<std::string>{"a", "a", "?column?"});
+}
+
+TEST_CASE("pool: a limit may follow every form of a read that has none") {
+    PoolFixture pool;
+    for (const char* sql :
+         {"values (1), (2), (3)", "(select generate_series(1, 3))", "select 1 union all values (2), (3)",
+          "with a as (values (1), (2), (3)) table a", "select generate_series(1, 4) offset 1",
+          "(select 1) union all (select generate_series(2, 3) limit 2)",
+          "select generate_series(1, 3) order by 1 for read only"}) {
+        Ask ask{.sql = sql, .facts = HOWDAH_FACT_WRAPPABLE | HOWDAH_FACT_UNLIMITED, .rows_max = 2};
+        Answer answer = pool.run(ask);
+        CHECK_MESSAGE(answer.rows.size() == 2, sql, ": ", answer.error.message);
+        CHECK(answer.truncated == HOWDAH_TRUNCATED_ROWS);
+    }
 }
 
 TEST_CASE("pool: the configured row limit is never raised") {
     PoolFixture pool(R"({"rows_max":5})");
-    Ask ask{.sql = "select generate_series(1, 100)", .wrappable = true};
+    Ask ask{.sql = "select generate_series(1, 100)", .facts = HOWDAH_FACT_WRAPPABLE};
     ask.rows_max = 50;
     CHECK(pool.run(ask).rows.size() == 5);
     ask.rows_max = 0;

@@ -170,6 +170,8 @@ TEST_CASE("statement text: only a wrappable body is bounded, on lines of its own
     facts.flags = HOWDAH_FACT_WRAPPABLE;
     StatementText bounded("select 1 -- done", &facts, 10);
     CHECK(bounded.text() == "select * from (\nselect 1\n) q limit 11");
+    facts.flags |= HOWDAH_FACT_UNLIMITED;
+    CHECK(StatementText("select 1 -- done", &facts, 10).text() == "select 1\nlimit 11");
     facts.body_end = 17;
     CHECK_FALSE(StatementText("select 1", &facts, 10).isBounded());  // a range outside the text is not believed
 }
@@ -177,15 +179,17 @@ TEST_CASE("statement text: only a wrappable body is bounded, on lines of its own
 TEST_CASE("statement text: positions move back in characters, those outside the body do not escape it") {
     std::string sql = "/* \u00e9 */ select x";
     howdah_facts facts{};
-    facts.flags = HOWDAH_FACT_WRAPPABLE;
     facts.body_begin = 9;
     facts.body_end = sql.size();
-    StatementText text(sql, &facts, 10);
-    auto sent = static_cast<std::uint32_t>(text.text().find('x') + 1);
-    CHECK(text.callersPosition(sent) == 16);
-    CHECK(text.callersPosition(0) == 0);
-    CHECK(text.callersPosition(3) == 0);
-    CHECK(text.callersPosition(sent + 5) == 17);
+    for (std::uint32_t flags : {HOWDAH_FACT_WRAPPABLE, HOWDAH_FACT_WRAPPABLE | HOWDAH_FACT_UNLIMITED}) {
+        facts.flags = flags;
+        StatementText text(sql, &facts, 10);
+        auto sent = static_cast<std::uint32_t>(text.text().find('x') + 1);
+        CHECK(text.callersPosition(sent) == 16);
+        CHECK(text.callersPosition(0) == 0);
+        CHECK(text.callersPosition(3) == (flags & HOWDAH_FACT_UNLIMITED ? 11 : 0));
+        CHECK(text.callersPosition(sent + 5) == 17);
+    }
     CHECK(StatementText("select x", nullptr, 10).callersPosition(8) == 8);
 }
 

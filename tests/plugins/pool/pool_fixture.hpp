@@ -32,12 +32,15 @@ struct Ask {
     std::string_view sql;
     Values parameters = {};
     std::vector<std::pair<std::string, std::string>> settings = {};
-    bool wrappable = false;
+    std::uint32_t facts = 0;  // HOWDAH_FACT_*, 0 = nothing is known of the text
     std::uint32_t access = HOWDAH_ACCESS_READ;
     std::uint64_t rows_max = 0;
     std::uint64_t bytes_max = 0;
     std::uint64_t timeout_ms = 0;
 };
+
+// Not at all, as a subquery, by a limit behind it.
+constexpr std::uint32_t kWaysToBound[] = {0, HOWDAH_FACT_WRAPPABLE, HOWDAH_FACT_WRAPPABLE | HOWDAH_FACT_UNLIMITED};
 
 struct Answer {
     howdah_status status = 0;
@@ -95,7 +98,7 @@ public:
         howdah_facts facts{};
         facts.struct_size = sizeof facts;
         facts.kind = HOWDAH_STATEMENT_SELECT;
-        facts.flags = HOWDAH_FACT_WRAPPABLE;
+        facts.flags = ask.facts;
         facts.body_end = ask.sql.size();
         howdah_execution execution{};
         execution.struct_size = sizeof execution;
@@ -106,7 +109,7 @@ public:
         execution.parameter_count = ask.parameters.size();
         execution.settings = settings.data();
         execution.setting_count = settings.size();
-        execution.facts = ask.wrappable ? &facts : nullptr;
+        execution.facts = ask.facts ? &facts : nullptr;
         execution.rows_max = ask.rows_max;
         execution.bytes_max = ask.bytes_max;
         execution.timeout_ms = ask.timeout_ms;

@@ -19,10 +19,11 @@ extern "C" {
 #define HOWDAH_STATEMENT_DDL 8u
 #define HOWDAH_STATEMENT_OTHER 9u
 
-#define HOWDAH_FACT_READ_ONLY 1u /* nothing in the text can write */
-#define HOWDAH_FACT_WRAPPABLE 2u /* [body_begin, body_end) may stand as a subquery in FROM */
-#define HOWDAH_FACT_VOLATILE 4u  /* calls a volatile function, or one whose volatility is not known */
-#define HOWDAH_FACT_CATALOG 8u   /* reads system catalogs */
+#define HOWDAH_FACT_READ_ONLY 1u  /* nothing in the text can write */
+#define HOWDAH_FACT_WRAPPABLE 2u  /* [body_begin, body_end) may stand as a subquery in FROM */
+#define HOWDAH_FACT_VOLATILE 4u   /* calls a volatile function, or one whose volatility is not known */
+#define HOWDAH_FACT_CATALOG 8u    /* reads system catalogs */
+#define HOWDAH_FACT_UNLIMITED 16u /* has no LIMIT of its own: one may follow behind body_end */
 
 typedef struct howdah_name {
     howdah_str schema; /* empty = not qualified */
