@@ -14,6 +14,8 @@
 
 #include <howdah/host.hpp>
 
+#include "kernel/host/elf_check.hpp"
+
 namespace howdah::kernel {
 namespace {
 
@@ -143,6 +145,9 @@ Result<std::shared_ptr<Library>> Library::load(const std::filesystem::path& fold
     std::filesystem::path path = folder / (stem + ".so");
     auto bytes = readWhole(path);
     if (!bytes) return std::move(bytes).error();
+    if (auto whole = checkElf(*bytes); !whole) {
+        return Error::refused(path.string(), " cannot be loaded: ", whole.error().message);
+    }
 
     std::shared_ptr<Library> made(new Library);
     made->sha256_ = sha256Of(*bytes);

@@ -5,7 +5,7 @@
 // Owns:    nothing that ends: an image stays mapped until the process does. dlclose is safe only for a library that was
 //          proved to leave nothing behind (unique symbols, thread_local destructors, threads), and no one proves it
 //          yet.
-// Errors:  refusals that say what to do: missing file, no entry symbol, metadata mismatch, ABI too new.
+// Errors:  refusals that say what to do: missing or cut off, no entry symbol, metadata mismatch, ABI too new.
 #pragma once
 
 #include <filesystem>

@@ -71,6 +71,17 @@ TEST_CASE("library: each refusal names the file and what to do") {
     CHECK(says(place.refusal(manifest(0, "2.0.0")), "plugin.json says broken 2.0.0"));
 }
 
+TEST_CASE("library: one that is cut off is refused before the loader touches it, which would end the process") {
+    Place place;
+    for (std::uintmax_t kept : {0, 100, 1000, 2000}) {
+        fs::resize_file(place.with("sound") / "broken.so", kept);
+        const std::string told = place.refusal(manifest());
+        CHECK_MESSAGE(says(told, concat("broken.so cannot be loaded: it is cut off: ", kept, " of ")), told);
+    }
+    CHECK(place.with("sound") == place.folder().path);
+    CHECK(place.refusal(manifest()) == "");
+}
+
 TEST_CASE("library: a file that everybody may write, a link and a folder are refused") {
     Place place;
     fs::path file = place.with("sound") / "broken.so";
