@@ -81,10 +81,12 @@ HttpServer::Config httpConfig(const Config& config) {
     return out;
 }
 
-StdioServer::Config stdioConfig(const Config& config, std::function<void()> on_end) {
+StdioServer::Config stdioConfig(const Config& config, std::function<void()> on_input_end,
+                                std::function<void()> on_end) {
     StdioServer::Config out;
     out.line_bytes_max = config.limits.message_bytes_max;
     out.requests_in_flight_max = config.limits.requests_per_connection_max;
+    out.on_input_end = std::move(on_input_end);
     out.on_end = std::move(on_end);
     return out;
 }
@@ -180,8 +182,14 @@ Result<void> Server::startTransports(Options& options) {
         }
     }
     if (options.stdio) {
-        auto started = StdioServer::start(runtime_->shard(0), std::move(*options.stdio),
-                                          stdioConfig(config_, std::move(options.on_stdio_end)), *protocol_);
+        // The only client has said its last word: a subscription, which never ends by itself, must not hold up the
+        // end. With HTTP the process goes on, and so do other clients' subscriptions.
+        auto no_more_input = [this] {
+            if (!http_) protocol_->drain();
+        };
+        auto started =
+            StdioServer::start(runtime_->shard(0), std::move(*options.stdio),
+                               stdioConfig(config_, no_more_input, std::move(options.on_stdio_end)), *protocol_);
         if (!started) return std::move(started).error();
         stdio_ = std::move(*started);
     }

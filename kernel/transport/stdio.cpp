@@ -144,6 +144,7 @@ void StdioServer::State::finishInput() {
         return stopping;
     };
     if (told_to_stop()) return;
+    if (config.on_input_end) config.on_input_end();
     if (!waitForNone(Deadline::in(config.end_grace), true)) {
         if (told_to_stop()) return;
         cancelAll(CancelReason::client_gone);

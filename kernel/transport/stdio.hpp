@@ -3,7 +3,7 @@
 // in order) and writes on another.
 //
 // Threads: StdioChannel::claim() before any other thread, start() and stop() on the thread that owns the server;
-//          on_end is called on the reading thread, once.
+//          on_input_end and on_end are called on the reading thread, once.
 // Owns:    the two descriptors, both threads and the messages in flight. Must be stopped before the runtime is.
 // Errors:  claim(): internal when the system has no descriptors; a line that is not a message is answered with -32600.
 // Source:  MCP 2025-11-25 and 2026-07-28, "stdio".
@@ -54,6 +54,8 @@ public:
         std::size_t answer_bytes_collected = 64 * 1024;  // a longer answer is streamed
         std::chrono::milliseconds end_grace{1'000};      // for requests in flight at the end of input; then cancelled
         std::chrono::milliseconds cancelled_grace{500};  // for those to end
+        // The input has ended: what only waits to tell the client something should end now, requests go on.
+        std::function<void()> on_input_end;
         // The input has ended or the client is gone, and nothing is in flight any more: time to stop(), elsewhere.
         std::function<void()> on_end;
     };

@@ -241,6 +241,31 @@ TEST_CASE("stdio: at the end of input what is in flight may finish, also a last 
     CHECK(fixture.server->stop(Deadline::in(5s)));
 }
 
+TEST_CASE(
+    "stdio: the end of input is told before what is in flight is waited for, and not when the server is stopped") {
+    StdioServer::Config config;
+    config.end_grace = 20s;
+    Counter input_ended;
+    FakeHandler* handler = nullptr;
+    config.on_input_end = [&] {
+        input_ended.add();
+        handler->release();  // what a subscription does: it ends because it was told to
+    };
+    {
+        StdioFixture fixture(config);
+        handler = &fixture.handler;
+        fixture.send("{\"do\":\"hold\"}\n");
+        REQUIRE(fixture.handler.holding.reaches(1));
+        fixture.closeInput();
+        CHECK(fixture.readLine() == "\"released\"");
+        CHECK(fixture.ended.reaches(1));
+        CHECK(input_ended.value() == 1);
+    }
+    StdioFixture stopped(config);
+    CHECK(stopped.server->stop(Deadline::in(5s)));
+    CHECK(input_ended.value() == 1);
+}
+
 TEST_CASE("stdio: what is still in flight after the grace is cancelled, and the end follows") {
     StdioServer::Config config;
     config.end_grace = 20ms;
