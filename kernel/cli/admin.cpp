@@ -18,16 +18,25 @@ Result<std::string> socketOf(const CommonOptions& options) {
     return controlSocketPath("default");
 }
 
-Result<Json> ask(const CommonOptions& options, std::string_view command) {
-    auto path = socketOf(options);
-    if (!path) return std::move(path).error();
-    auto answer = controlRequest(*path, Json{{"command", command}}.dump(), kAnswerLimit);
-    if (!answer) return std::move(answer).error();
-    return parseJson(*answer);
-}
+// What the server answered; without it what went wrong has been printed, and this is how the command ends.
+struct Asked {
+    std::optional<Json> answer;
+    int exit_code = kDone;
+};
 
-int exitOf(const Error& error) {
-    return error.code == Code::unavailable ? kUnreachable : kFailed;
+Asked ask(const CommonOptions& options, std::string_view command) {
+    auto path = socketOf(options);
+    if (!path) return {{}, fail(path.error(), kConfiguration)};
+    bool answered = false;
+    auto text = controlRequest(*path, Json{{"command", command}}.dump(), kAnswerLimit, &answered);
+    if (!text) {
+        // A server that says that something else is unavailable was reached.
+        const bool unreachable = !answered && text.error().code == Code::unavailable;
+        return {{}, fail(text.error(), unreachable ? kUnreachable : kFailed)};
+    }
+    auto json = parseJson(*text);
+    if (!json) return {{}, fail(json.error())};
+    return {std::move(*json), kDone};
 }
 
 std::string joined(const Json& list) {
@@ -59,8 +68,8 @@ int configPrint(const CommonOptions& options) {
 }
 
 int pluginList(const CommonOptions& options, bool json) {
-    auto answer = ask(options, "plugins");
-    if (!answer) return fail(answer.error(), exitOf(answer.error()));
+    const auto [answer, exit_code] = ask(options, "plugins");
+    if (!answer) return exit_code;
     if (json) {
         std::printf("%s\n", dumpJson(*answer, 2).c_str());
         return kDone;
@@ -77,8 +86,8 @@ int pluginList(const CommonOptions& options, bool json) {
 }
 
 int pluginOrder(const CommonOptions& options) {
-    auto answer = ask(options, "order");
-    if (!answer) return fail(answer.error(), exitOf(answer.error()));
+    const auto [answer, exit_code] = ask(options, "order");
+    if (!answer) return exit_code;
     for (const Json& slot : *answer) {
         std::printf("%-8s %-16s mode: %-8s on_failure: %s\n", slot["stage"].get<std::string>().c_str(),
                     slot["plugin"].get<std::string>().c_str(), slot["mode"].get<std::string>().c_str(),
@@ -88,8 +97,8 @@ int pluginOrder(const CommonOptions& options) {
 }
 
 int reload(const CommonOptions& options) {
-    auto answer = ask(options, "reload");
-    if (!answer) return fail(answer.error(), exitOf(answer.error()));
+    const auto [answer, exit_code] = ask(options, "reload");
+    if (!answer) return exit_code;
     std::printf("%s\n", (*answer)["text"].get<std::string>().c_str());
     return kDone;
 }

@@ -58,7 +58,9 @@ private:
 };
 
 // The client's side: sends one request (JSON without line breaks), gives the result's JSON or the server's error.
-// unavailable when no server listens there, timeout when it does not answer in time.
-Result<std::string> controlRequest(const std::string& path, std::string_view request, std::chrono::milliseconds limit);
+// unavailable when no server listens there, timeout when it does not answer in time. The server's error may have the
+// same code; `answered`, if given, tells whether the error is its own.
+Result<std::string> controlRequest(const std::string& path, std::string_view request, std::chrono::milliseconds limit,
+                                   bool* answered = nullptr);
 
 }  // namespace howdah::kernel

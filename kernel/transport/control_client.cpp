@@ -61,7 +61,9 @@ Result<std::string> controlSocketPath(std::string_view name) {
     return concat(folder, "/howdah/", name, ".sock");
 }
 
-Result<std::string> controlRequest(const std::string& path, std::string_view request, std::chrono::milliseconds limit) {
+Result<std::string> controlRequest(const std::string& path, std::string_view request, std::chrono::milliseconds limit,
+                                   bool* answered) {
+    if (answered) *answered = false;
     const Deadline deadline = Deadline::in(limit);
     auto address = controlAddress(path);
     if (!address) return address.error();
@@ -78,6 +80,7 @@ Result<std::string> controlRequest(const std::string& path, std::string_view req
     const auto sent = sendLine(socket.get(), request, deadline);
     auto line = receiveLine(socket.get(), kResponseBytesMax, deadline);
     if (!line) return sent ? line.error() : sent.error();
+    if (answered) *answered = true;
     return readResponse(*line);
 }
 

@@ -65,7 +65,9 @@ TEST_CASE("control: a request gets the handler's result, byte for byte, or its e
     REQUIRE(result);
     CHECK(*result == R"({"generation": 3, "big": 12345678901234567890123})");
     CHECK(*controlRequest(folder.socket(), R"({"command":"lines"})", 20s) == "[1, 2]");
-    const auto failed = controlRequest(folder.socket(), R"({"command":"fly"})", 20s);
+    bool answered = false;
+    const auto failed = controlRequest(folder.socket(), R"({"command":"fly"})", 20s, &answered);
+    CHECK(answered);
     REQUIRE_FALSE(failed);
     CHECK(failed.error().code == Code::not_found);
     CHECK(failed.error().message == "no command \"fly\"");
@@ -147,7 +149,9 @@ TEST_CASE("control: a second server of the same name is told who has it; a dead 
         auto other_name = serve(folder.socket("other"));
     }
     CHECK_FALSE(fs::exists(folder.socket()));
-    CHECK(controlRequest(folder.socket(), R"({"command":"status"})", 20s).error().code == Code::unavailable);
+    bool answered = true;
+    CHECK(controlRequest(folder.socket(), R"({"command":"status"})", 20s, &answered).error().code == Code::unavailable);
+    CHECK_FALSE(answered);
     // A socket left behind by a process that was killed.
     const auto address = controlAddress(folder.socket());
     const Descriptor dead(::socket(AF_UNIX, SOCK_STREAM, 0));
