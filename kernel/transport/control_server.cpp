@@ -30,6 +30,18 @@ Error systemError(std::string_view what, const std::string& path) {
     return Error::unavailable("cannot ", what, " ", path, ": ", std::string_view(std::strerror(errno)));
 }
 
+// What to do about a folder that is not the server's alone. One like /tmp is meant to be shared and must stay so; in it
+// nobody can take the place of a folder that is somebody's own.
+std::string otherFolder(const std::filesystem::path& folder, bool own, bool sticky) {
+    constexpr std::string_view kChoose = "choose a folder of the server's own for control.socket";
+    if (sticky) {
+        const auto inside = folder / concat("howdah-", ::geteuid()) / "control.sock";
+        return concat(kChoose, ", such as ", inside.string(), "; a missing folder is made");
+    }
+    if (own) return concat("chmod go-w ", folder.string(), ", or ", kChoose);
+    return concat(kChoose, "; a missing folder is made");
+}
+
 // Whoever can write to the folder can put another socket in our place.
 Result<void> prepareFolder(const std::filesystem::path& folder) {
     std::error_code error;
@@ -39,12 +51,11 @@ Result<void> prepareFolder(const std::filesystem::path& folder) {
     if (!existed && ::chmod(folder.c_str(), 0700) != 0) return systemError("protect", folder.string());
     struct stat status{};
     if (::stat(folder.c_str(), &status) != 0) return systemError("look at", folder.string());
-    if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0) {
-        return Error::refused("the folder ", folder.string(),
-                              " of the control socket belongs to or is writable for others")
-            .withHint(concat("chown it to the user of the server and chmod 700 ", folder.string()));
-    }
-    return {};
+    const bool own = status.st_uid == ::geteuid();
+    if (own && (status.st_mode & 022) == 0) return {};
+    return Error::refused("the folder ", folder.string(), " of the control socket ",
+                          own ? "can be written to by others" : "belongs to another user")
+        .withHint(otherFolder(folder, own, (status.st_mode & S_ISVTX) != 0));
 }
 
 // The lock lives exactly as long as the process that holds it, so a socket file found under it is a dead one's.

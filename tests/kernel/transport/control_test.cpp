@@ -112,6 +112,20 @@ TEST_CASE("control: a folder others can write to is refused") {
     const auto server = ControlServer::start(folder.socket(), {}, answer);
     REQUIRE_FALSE(server);
     CHECK(server.error().code == Code::refused);
+    CHECK(server.error().hint ==
+          concat("chmod go-w ", inner.string(), ", or choose a folder of the server's own for control.socket"));
+}
+
+TEST_CASE("control: directly in a shared folder the advice is a folder of its own, never to close the shared one") {
+    Folder folder;
+    fs::permissions(folder.path, fs::perms::all | fs::perms::sticky_bit);  // like /tmp
+    const auto server = ControlServer::start((folder.path / "control.sock").string(), {}, answer);
+    REQUIRE_FALSE(server);
+    CHECK(server.error().code == Code::refused);
+    CHECK(server.error().hint.find("chmod") == std::string::npos);
+    const auto advised = folder.path / concat("howdah-", ::geteuid()) / "control.sock";
+    CHECK(server.error().hint.find(concat("such as ", advised.string(), ";")) != std::string::npos);
+    CHECK(ControlServer::start(advised.string(), {}, answer).has_value());
 }
 
 TEST_CASE("control: another user is refused even where the file's mode would let it in") {
