@@ -117,9 +117,8 @@ Result<void> checkEntry(const howdah_entry_v1& entry, const Manifest& manifest, 
                               manifest.id, " ", manifest.version, " needing 1.", manifest.abi_needs,
                               "; install both from one build");
     }
-    if (entry.abi_minor_needs > HOWDAH_ABI_MINOR) {
-        return Error::refused(path, ": it needs SDK ABI 1.", entry.abi_minor_needs, ", this server has 1.",
-                              HOWDAH_ABI_MINOR, "; upgrade the server or install an older version of ", manifest.id);
+    if (auto newer = abiRefusal(entry.abi_minor_needs, manifest.id); !newer.empty()) {
+        return Error::refused(path, ": it ", newer);
     }
     return {};
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include <howdah/abi/base.h>
+
 namespace howdah::kernel {
 namespace {
 
@@ -103,6 +105,15 @@ Result<ToolManifest> toolOf(const Json& json, std::string_view file) {
     return tool;
 }
 
+// The minor a manifest names, whatever else is in it; 0 when there is none.
+std::uint32_t abiNeedsOf(const Json& json) {
+    if (!json.is_object() || !json.contains("abi") || !json["abi"].is_object()) return 0;
+    const Json needs = json["abi"].value("needs", Json());
+    if (!needs.is_number_unsigned()) return 0;
+    const auto minor = needs.get<std::uint64_t>();
+    return minor <= 65535 ? static_cast<std::uint32_t>(minor) : 0;
+}
+
 }  // namespace
 
 std::string_view manifestSchemaText() {
@@ -112,6 +123,12 @@ std::string_view manifestSchemaText() {
 std::string_view runModeName(RunMode mode) {
     constexpr std::string_view kNames[] = {"shard", "worker", "process"};
     return kNames[static_cast<std::size_t>(mode)];
+}
+
+std::string abiRefusal(std::uint32_t needs, std::string_view plugin) {
+    if (needs <= HOWDAH_ABI_MINOR) return {};
+    return concat("needs SDK ABI 1.", needs, ", this server has 1.", HOWDAH_ABI_MINOR,
+                  "; upgrade the server or install an older version of ", plugin);
 }
 
 bool Manifest::hasEvent(std::string_view event) const {
@@ -127,6 +144,10 @@ Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name
     if (!parsed) return Error::invalidArgument(name, ": ", parsed.error().message);
     const Json& json = *parsed;
     if (auto wrong = schema().validate(json)) {
+        // A newer ABI may have brought the very key that is unknown here.
+        if (auto newer = abiRefusal(abiNeedsOf(json), "the plugin"); !newer.empty()) {
+            return Error::refused(name, ": it ", newer);
+        }
         return Error::invalidArgument(name, ": ", wrong->pointer.empty() ? "" : dotted(wrong->pointer) + ": ",
                                       wrong->message);
     }

@@ -2,7 +2,8 @@
 // Static parts (tool names, schemas, descriptions) are read here, so listing and validating never run plugin code.
 //
 // Threads: a value, any.
-// Errors:  invalid_argument naming the file, the key, and what was expected.
+// Errors:  invalid_argument naming the file, the key, and what was expected; refused for a form this server is too old
+//          to know.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +60,9 @@ struct Manifest {
     static Result<Manifest> fromText(std::string_view text, std::string_view name);
     static Result<Manifest> fromFile(const std::filesystem::path& path);
 };
+
+// Why a plugin that needs minor `needs` of the ABI cannot run here, and what to do; "" when it can.
+std::string abiRefusal(std::uint32_t needs, std::string_view plugin);
 
 std::string_view runModeName(RunMode mode);
 

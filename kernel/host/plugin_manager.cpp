@@ -46,6 +46,11 @@ Result<void> checkRun(const PluginEntry& entry, const Manifest& manifest, RunMod
     return {};
 }
 
+// Without `strict` it is said in the status; else it is the end of a check or a reload.
+Error refusalOf(const PluginStatus& plugin) {
+    return Error::refused("plugin \"", plugin.entry.id, "\": ", plugin.blocked);
+}
+
 }  // namespace
 
 PluginManager::PluginManager(HostServices& services, ControlFiber& control,
@@ -87,6 +92,11 @@ Result<PluginStatus> PluginManager::discover(const Config& config, const PluginE
         return Error::invalidArgument((plugin.folder / "plugin.json").string(), " is of plugin \"", manifest->id,
                                       "\", configured is \"", entry.id, "\"");
     }
+    // Blocked, not an error: its stage is known, so one that only has tools does not close the database.
+    if (plugin.blocked = abiRefusal(manifest->abi_needs, manifest->id); !plugin.blocked.empty()) {
+        plugin.manifest = std::move(*manifest);
+        return plugin;
+    }
     plugin.run = runOf(entry, *manifest);
     if (auto may = checkRun(entry, *manifest, plugin.run); !may) return std::move(may).error();
     if (auto wrong = manifest->config.validate(entry.section)) return config.errorAt(entry.pointer, *wrong);
@@ -99,6 +109,7 @@ Result<void> PluginManager::check(const Config& config, const std::vector<std::f
     for (const PluginEntry& entry : config.plugins) {
         auto plugin = discover(config, entry, search_paths);
         if (!plugin) return std::move(plugin).error();
+        if (!plugin->blocked.empty()) return refusalOf(*plugin);
         const Manifest& manifest = *plugin->manifest;
         items.push_back({entry.id, manifest.provides, manifest.requires_services, manifest.optional_services});
     }
@@ -161,6 +172,7 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
             items.push_back({entry.id, {}, {}, {}});
             continue;
         }
+        if (strict && !plugin->blocked.empty()) return refusalOf(*plugin);
         const Manifest& manifest = *plugin->manifest;
         items.push_back({entry.id, manifest.provides, manifest.requires_services, manifest.optional_services});
         next.push_back(std::move(*plugin));
@@ -191,19 +203,17 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
             }
         }
         if (plugin.blocked.empty()) {
-            if (auto up = bringUp(config, next, index, providers); !up) plugin.blocked = up.error().message;
+            if (auto up = bringUp(next, index, providers); !up) plugin.blocked = up.error().message;
         }
         if (!plugin.blocked.empty()) {
-            if (strict) return giveUp(Error::unavailable("plugin \"", plugin.entry.id, "\": ", plugin.blocked));
+            if (strict) return giveUp(refusalOf(plugin));
             continue;
         }
         if (plugin.instance->generations_.load() == 0) fresh.push_back(plugin.instance);
     }
     if (strict) {
         for (const PluginStatus& plugin : next) {
-            if (!plugin.blocked.empty()) {
-                return giveUp(Error::unavailable("plugin \"", plugin.entry.id, "\": ", plugin.blocked));
-            }
+            if (!plugin.blocked.empty()) return giveUp(refusalOf(plugin));
         }
     }
     for (const PluginStatus& plugin : next) {

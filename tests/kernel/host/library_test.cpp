@@ -64,7 +64,7 @@ TEST_CASE("library: each refusal names the file and what to do") {
     place.with("small");
     CHECK(says(place.refusal(manifest()), "it was built with broken headers, build it again"));
     place.with("too_new");
-    CHECK(says(place.refusal(manifest(99)), "it needs SDK ABI 1.99, this server has 1."));
+    CHECK(says(place.refusal(manifest(99)), "broken.so: it needs SDK ABI 1.99, this server has 1."));
     CHECK(says(place.refusal(manifest(99)), "upgrade the server or install an older version of broken"));
     place.with("sound");
     CHECK(says(place.refusal(manifest(0, "2.0.0")), "metadata mismatch: the library says broken 1.0.0"));

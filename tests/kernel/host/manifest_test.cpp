@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <howdah/abi/base.h>
+
 namespace howdah::kernel {
 namespace {
 
@@ -32,6 +34,24 @@ TEST_CASE("manifest: an id with a namespace is somebody else's code and runs in 
     REQUIRE(manifest);
     CHECK(manifest->community());
     CHECK(manifest->run == RunMode::process);
+}
+
+TEST_CASE("manifest: a newer ABI is why an unknown key is refused, and with known keys alone it is read") {
+    Json json = sound();
+    json["abi"]["needs"] = 99;
+    auto readable = Manifest::fromText(json.dump(), "plugin.json");
+    REQUIRE(readable);
+    CHECK(abiRefusal(readable->abi_needs, readable->id) ==
+          concat("needs SDK ABI 1.99, this server has 1.", HOWDAH_ABI_MINOR,
+                 "; upgrade the server or install an older version of cache"));
+    CHECK(abiRefusal(HOWDAH_ABI_MINOR, "cache") == "");
+    CHECK(abiRefusal(HOWDAH_ABI_MINOR + 1, "cache") != "");
+    json["key_of_the_future"] = 1;
+    auto newer = Manifest::fromText(json.dump(), "plugin.json");
+    REQUIRE_FALSE(newer);
+    CHECK_MESSAGE(newer.error().message.starts_with("plugin.json: it needs SDK ABI 1.99"), newer.error().message);
+    json["abi"] = Json::array({99});
+    CHECK(Manifest::fromText(json.dump(), "plugin.json").error().message.find("SDK ABI") == std::string::npos);
 }
 
 TEST_CASE("manifest: each mistake is refused with the file and the key") {

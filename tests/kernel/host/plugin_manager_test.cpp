@@ -88,6 +88,22 @@ TEST_CASE("plugins: at start one that would guard queries and does not run close
     CHECK(host.callOnFiber() == "Cba rows db");
 }
 
+TEST_CASE("plugins: one that needs a newer ABI is refused alike by a check and a reload, and blocked at start") {
+    HostFixture host;
+    std::string text = manifestText("newer");
+    text.replace(text.find(R"("needs":0)"), 9, R"("needs":99)");
+    host.folder.write("newer/plugin.json", text);
+    const auto config = host.config({entryOf("hookprobe"), entryOf("newer")});
+    const std::string told = R"(plugin "newer": needs SDK ABI 1.99, this server has 1.)";
+    auto checked = PluginManager::check(config, {host.folder.path, HOWDAH_TEST_PLUGINS});
+    REQUIRE_FALSE(checked);
+    CHECK_MESSAGE(checked.error().message.starts_with(told), checked.error().message);
+    CHECK(host.refusal(config).starts_with(told));
+    REQUIRE(host.apply(config, false));
+    CHECK(says(host.manager.list().dump(), "needs SDK ABI 1.99"));
+    CHECK(host.callOnFiber() == "Cba rows db");  // it has no hooks: the database stays open
+}
+
 TEST_CASE("plugins: run: process is refused with the reason, and somebody else's code is run: process by itself") {
     HostFixture host;
     host.folder.write("audit/plugin.json", manifestText("acme/audit"));
