@@ -91,10 +91,8 @@ Result<void> writeWhole(const std::filesystem::path& path, const std::vector<cha
 
 Result<std::filesystem::path> storeImage(const std::filesystem::path& store, const std::string& sha256,
                                          const std::vector<char>& bytes) {
+    if (auto prepared = Library::prepareStore(store); !prepared) return std::move(prepared).error();
     std::error_code failed;
-    std::filesystem::create_directories(store, failed);
-    if (!failed) std::filesystem::permissions(store, std::filesystem::perms::owner_all, failed);
-    if (failed) return Error::unavailable("cannot make the folder ", store.string(), ": ", failed.message());
     std::filesystem::path image = store / (sha256 + ".so");
     // An image that is there already must hold these very bytes; anything else under that name is replaced.
     if (std::filesystem::exists(image, failed)) {
@@ -136,6 +134,18 @@ std::shared_ptr<Library> Library::builtIn(const howdah_entry_v1& entry) {
     made->entry_ = &entry;
     made->sha256_ = "built in";
     return made;
+}
+
+Result<void> Library::prepareStore(const std::filesystem::path& store) {
+    std::error_code failed;
+    std::filesystem::create_directories(store, failed);
+    if (!failed) std::filesystem::permissions(store, std::filesystem::perms::owner_all, failed);
+    if (failed) return Error::unavailable("cannot make the folder ", store.string(), ": ", failed.message());
+    // The rights of the user the server runs as; a file system may be mounted read-only whatever the mode says.
+    if (::faccessat(AT_FDCWD, store.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+        return Error::unavailable("cannot write to the folder ", store.string(), ": ", reason());
+    }
+    return {};
 }
 
 Result<std::shared_ptr<Library>> Library::load(const std::filesystem::path& folder, const Manifest& manifest,

@@ -24,6 +24,8 @@ public:
     // Reads, hashes and loads <folder>/<last part of id>.so and checks its entry against the manifest.
     static Result<std::shared_ptr<Library>> load(const std::filesystem::path& folder, const Manifest& manifest,
                                                  const std::filesystem::path& store);
+    // Makes the folder the images are kept in, for its owner only, and sees that it can be written to.
+    static Result<void> prepareStore(const std::filesystem::path& store);
     // A plugin linked into this program; it takes the same way from here on.
     static std::shared_ptr<Library> builtIn(const howdah_entry_v1& entry);
 

@@ -123,6 +123,19 @@ Result<void> PluginManager::check(const Config& config, const std::vector<std::f
 
 // --- from manifests to instances
 
+// Of the state folder the server was started with: another one is not in force before a restart.
+std::filesystem::path PluginManager::imageStore() const {
+    return std::filesystem::path(services_.state_dir) / "images";
+}
+
+Result<void> PluginManager::prepareState() const {
+    auto prepared = Library::prepareStore(imageStore());
+    if (prepared) return {};
+    return Error::unavailable("state_dir ", services_.state_dir, " cannot be used: ", prepared.error().message)
+        .withHint(
+            "plugins are copied there before they are loaded; set state_dir: to a folder the server may write to");
+}
+
 std::shared_ptr<Instance> PluginManager::reusable(const std::string& id, const std::string& key,
                                                   const Instance::Providers& providers) const {
     for (const PluginStatus& plugin : plugins_) {
@@ -132,10 +145,10 @@ std::shared_ptr<Instance> PluginManager::reusable(const std::string& id, const s
     return nullptr;
 }
 
-Result<void> PluginManager::bringUp(const Config& config, std::vector<PluginStatus>& next, std::size_t index,
+Result<void> PluginManager::bringUp(std::vector<PluginStatus>& next, std::size_t index,
                                     const Instance::Providers& providers) {
     PluginStatus& plugin = next[index];
-    auto library = Library::load(plugin.folder, *plugin.manifest, config.state_dir / "images");
+    auto library = Library::load(plugin.folder, *plugin.manifest, imageStore());
     if (!library) return std::move(library).error();
 
     std::string section = dumpJson(plugin.entry.section);

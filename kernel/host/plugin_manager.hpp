@@ -39,6 +39,9 @@ class PluginManager {
 public:
     PluginManager(HostServices& services, ControlFiber& control, std::vector<std::filesystem::path> search_paths);
 
+    // Makes the folder that every plugin is loaded from: without it none can run, and the server need not start.
+    Result<void> prepareState() const;
+
     // What the new generation changed, as lines for people; empty when nothing did.
     Result<std::vector<std::string>> apply(const Config& config, bool strict);
 
@@ -57,8 +60,8 @@ public:
 private:
     static Result<PluginStatus> discover(const Config& config, const PluginEntry& entry,
                                          const std::vector<std::filesystem::path>& search_paths);
-    Result<void> bringUp(const Config& config, std::vector<PluginStatus>& next, std::size_t index,
-                         const Instance::Providers& providers);
+    std::filesystem::path imageStore() const;
+    Result<void> bringUp(std::vector<PluginStatus>& next, std::size_t index, const Instance::Providers& providers);
     Result<GenerationPin> build(const Config& config, std::vector<PluginStatus>& plugins);
     Result<void> addTools(const Config& config, const PluginStatus& plugin, Generation& generation) const;
     static Result<void> judgeStatements(Generation& generation);

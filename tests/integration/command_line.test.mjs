@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -95,12 +95,17 @@ test('serve does not start on what it cannot do: one line says why, the exit cod
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address();
+  const shared = join(place.folder, 'shared');  // like /tmp
+  mkdirSync(shared);
+  chmodSync(shared, 0o1777);
   try {
     const cases = [
       [(text) => text.replace('howdah: 1', 'howdah: 2'), /bad\.yaml:1:/],
       [(text) => text.replace('auth: none', 'auth: nobody'), /transports\.http\.auth names "nobody".*add that plugin to plugins:/s],
       [(text) => text.replace('127.0.0.1:0', `127.0.0.1:${port}`), /cannot bind 127\.0\.0\.1 port \d+: Address already in use.*choose another/s],
       [(text) => text.replace('control.sock', 'x'.repeat(120)), /control\.socket/],
+      [(text) => text.replace(/socket: \S+/, `socket: ${shared}/control.sock`), /can be written to by others\n.*folder of the server's own.*\/howdah-\d+\/control\.sock/],
+      [(text) => text.replace(/state_dir: .*/, `state_dir: ${file}`), /state_dir \S+howdah\.yaml cannot be used: .*Not a directory\n.*set state_dir:/],
     ];
     const bad = join(place.folder, 'bad.yaml');
     for (const [change, expected] of cases) {

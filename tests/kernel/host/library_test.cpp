@@ -95,6 +95,18 @@ TEST_CASE("library: a file that everybody may write, a link and a folder are ref
     CHECK(says(place.refusal(manifest()), "is not a regular file"));
 }
 
+TEST_CASE("library: a store that cannot be made or written to is told with its folder and the reason") {
+    Place place;
+    const fs::path store = place.folder().path / "state" / "images";
+    CHECK(Library::prepareStore(store).has_value());
+    CHECK(Library::prepareStore(store).has_value());
+    CHECK((fs::status(store).permissions() & fs::perms::mask) == fs::perms::owner_all);
+    place.folder().write("file", "");
+    auto under_file = Library::prepareStore(place.folder().path / "file" / "images");
+    REQUIRE_FALSE(under_file);
+    CHECK(says(under_file.error().message, concat("cannot make the folder ", (place.folder().path / "file").string())));
+}
+
 TEST_CASE("library: an image in the store that holds other bytes is never loaded") {
     Place place;
     place.with("no_entry");

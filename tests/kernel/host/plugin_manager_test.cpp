@@ -104,6 +104,18 @@ TEST_CASE("plugins: one that needs a newer ABI is refused alike by a check and a
     CHECK(host.callOnFiber() == "Cba rows db");  // it has no hooks: the database stays open
 }
 
+TEST_CASE("plugins: a state folder that cannot be used is named with the key to change") {
+    HostFixture host;
+    CHECK(host.manager.prepareState().has_value());
+    host.folder.write("file", "");
+    host.services.state_dir = (host.folder.path / "file").string();
+    auto refused = host.manager.prepareState();
+    REQUIRE_FALSE(refused);
+    CHECK(says(refused.error().message, concat("state_dir ", host.services.state_dir, " cannot be used: ")));
+    CHECK(says(refused.error().hint, "set state_dir: to a folder the server may write to"));
+    host.services.state_dir = host.folder.path.string();
+}
+
 TEST_CASE("plugins: run: process is refused with the reason, and somebody else's code is run: process by itself") {
     HostFixture host;
     host.folder.write("audit/plugin.json", manifestText("acme/audit"));
