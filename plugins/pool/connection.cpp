@@ -66,6 +66,10 @@ bool Connection::prepare(const std::string& name, const std::string& text, const
     return mayQueue() && PQsendPrepare(pg_.get(), name.c_str(), text.c_str(), count, types) == 1;
 }
 
+bool Connection::describe(const std::string& name) {
+    return mayQueue() && PQsendDescribePrepared(pg_.get(), name.c_str()) == 1;
+}
+
 bool Connection::executePrepared(const std::string& name, const Parameters& parameters) {
     return mayQueue() && PQsendQueryPrepared(pg_.get(), name.c_str(), parameters.count(), parameters.values(), nullptr,
                                              nullptr, 0) == 1;

@@ -63,6 +63,7 @@ public:
 
     // Queue, do not wait; false when the connection is broken. An empty name is the unnamed statement.
     bool prepare(const std::string& name, const std::string& text, const Parameters& parameters);
+    bool describe(const std::string& name);
     bool executePrepared(const std::string& name, const Parameters& parameters);
     bool execute(const std::string& text, const Parameters& parameters);
     bool sync();

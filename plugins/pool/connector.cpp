@@ -49,7 +49,8 @@ bool runBlocking(PGconn* connection, const char* sql, const Parameters& paramete
 
 // What answers look like must not depend on how a role or database is set up. Intervals are pinned to PostgreSQL's own
 // style, dates to ISO, floats to their shortest exact form. A transaction that hangs between two of our messages (a
-// reader that stalls in the middle of a write) is ended by the server.
+// reader that stalls in the middle of a write) is ended by the server. So is a statement whose connection has been
+// closed: a server that can (PostgreSQL 14 on Linux) looks every second.
 constexpr const char* kSessionSetup =
     "select pg_catalog.set_config('DateStyle', 'ISO', false), "
     "pg_catalog.set_config('IntervalStyle', 'postgres', false), "
@@ -57,7 +58,9 @@ constexpr const char* kSessionSetup =
     "pg_catalog.set_config('bytea_output', 'hex', false), "
     "pg_catalog.set_config('standard_conforming_strings', 'on', false), "
     "pg_catalog.set_config('idle_in_transaction_session_timeout', '60000', false), "
-    "pg_catalog.set_config('statement_timeout', $1, false)";
+    "pg_catalog.set_config('statement_timeout', $1, false), "
+    "case when pg_catalog.current_setting('server_version_num')::int >= 140000 and pg_catalog.version() ~ 'linux' "
+    "then pg_catalog.set_config('client_connection_check_interval', '1000', false) end";
 
 }  // namespace
 

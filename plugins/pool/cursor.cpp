@@ -23,25 +23,30 @@ Cursor::Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command
 std::optional<Failure> Cursor::begin(const Context& context) {
     started_ns_ = database_->host().nowNs();
     steps_.reserve(8);
-    bool queued = command_->writes ? queueWrite() : queueRead();
-    if (!queued) return broken();
+    if (command_->parameters.hasArrays()) stage_ = Stage::learn_types;
+    if (!queueStage()) return broken();
     if (auto failure = send(context)) return failure;
     return fill(context);
 }
 
-bool Cursor::queueRead() {
-    const Command::Settings& set = settings();
-    return queue(kBeginRead, kNone, StepKind::quiet) &&
-           (set.sql.empty() || queue(set.sql, set.parameters, StepKind::quiet)) &&
-           queue(command_->text.text(), command_->parameters, StepKind::statement) &&
-           queue(kRollback, kNone, StepKind::quiet) && queueSync();
+bool Cursor::queueStage() {
+    steps_.clear();
+    at_ = 0;
+    switch (stage_) {
+        case Stage::learn_types: return queueDescription();
+        case Stage::learn_arrays: return queueArrayTypes();
+        case Stage::run: return queueStatement();
+        case Stage::commit: return queue(kCommit, kNone, StepKind::commit) && queueSync();
+    }
+    return false;
 }
 
-bool Cursor::queueWrite() {
+bool Cursor::queueStatement() {
     const Command::Settings& set = settings();
-    return queue(kBeginWrite, kNone, StepKind::quiet) &&
+    return queue(command_->writes ? kBeginWrite : kBeginRead, kNone, StepKind::quiet) &&
            (set.sql.empty() || queue(set.sql, set.parameters, StepKind::quiet)) &&
-           queue(command_->text.text(), command_->parameters, StepKind::statement) && queueSync();
+           queue(command_->text.text(), parameters(), StepKind::statement) &&
+           (command_->writes || queue(kRollback, kNone, StepKind::quiet)) && queueSync();
 }
 
 const Command::Settings& Cursor::settings() {
@@ -156,6 +161,8 @@ std::optional<Failure> Cursor::take(ResultPtr result) {
                 keepColumns(result.get());
                 keepTag(result.get());
             }
+            if (kind == StepKind::describe) keepParameterTypes(result.get());
+            if (kind == StepKind::array_types) keepArrayTypes(result.get());
             // COMMIT of a transaction that had failed answers ROLLBACK and no error.
             if (kind == StepKind::commit && std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
                 failure_ = Failure{Error::database("40000", "the server rolled the transaction back instead"),
@@ -227,11 +234,9 @@ void Cursor::finish() {
 // Every result of this round trip has come.
 std::optional<Failure> Cursor::afterSteps(const Context& context) {
     if (failure_) return rolledBack(context, std::move(*failure_));
-    if (command_->writes && !committing_) {
-        committing_ = true;
-        steps_.clear();
-        at_ = 0;
-        if (!queue(kCommit, kNone, StepKind::commit) || !queueSync()) return broken();
+    if (auto next = nextStage()) {
+        stage_ = *next;
+        if (!queueStage()) return broken();
         return send(context);
     }
     // A statement that left the transaction in another state than it should be (a COMMIT inside it) costs its
@@ -279,7 +284,7 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
     }
     auto on_time = context.goOn();
     std::uint64_t waited_ms = (database_->host().nowNs() - started_ns_) / 1'000'000;
-    if (committing_) {
+    if (stage_ == Stage::commit) {
         lease_.settleInBackground(false);
         return {Error::timeout("COMMIT was not answered within ", waited_ms,
                                " ms: whether the change was made is not known")
@@ -291,7 +296,7 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
     return {Error::timeout("the statement ran ", waited_ms, " ms and was stopped at ",
                            on_time ? "its time limit" : "the deadline of the request",
                            command_->writes ? "; nothing was changed" : "")
-                .withHint("narrow it down, or raise pool.statement_timeout_ms")};
+                .withHint(timeoutHint())};
 }
 
 Failure Cursor::broken() {
@@ -300,7 +305,7 @@ Failure Cursor::broken() {
     lease_.close();
     Error lost = brokenConnection(database_->name(), database_->label());
     if (!command_->writes) return {std::move(lost), Outcome::sent_read, !fresh};
-    if (committing_) {
+    if (stage_ == Stage::commit) {
         lost.message += " while COMMIT was under way: whether the change was made is not known";
         lost.hint = "look at the data before you repeat it";
         return {std::move(lost), Outcome::commit_unknown};
@@ -319,9 +324,15 @@ Failure Cursor::failed(const PGresult* result) {
         failure.error.code = Code::timeout;
         failure.error.message =
             concat("the statement was stopped by the server at its limit of ", command_->timeout.count(), " ms");
-        failure.error.hint = "narrow it down, or raise pool.statement_timeout_ms";
+        failure.error.hint = timeoutHint();
     }
     return failure;
+}
+
+const char* Cursor::timeoutHint() const {
+    return command_->timeout < database_->config().statement_timeout
+               ? "narrow it down, or ask for more with timeout_ms"
+               : "narrow it down, or raise pool.statement_timeout_ms";
 }
 
 void Cursor::close() {

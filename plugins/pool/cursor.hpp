@@ -6,6 +6,8 @@
 // reads a second, against 38 with a Sync of its own for ROLLBACK).
 // A write is two: BEGIN, the statement, Sync; then COMMIT, Sync. A connection lost in the first part has changed
 // nothing, one lost in the second leaves the outcome unknown.
+// Where a parameter is a JSON array, one more comes first, which asks what type the server takes it for, and another
+// if that type is not built in.
 //
 // Threads: the request's; stays on the shard that took the lease.
 // Owns:    the lease until the last row, the batch handed out last.
@@ -45,15 +47,19 @@ public:
     howdah_trailer trailer() const;
 
 private:
-    enum class StepKind { quiet, prepare, statement, commit, sync };
+    enum class StepKind { quiet, prepare, describe, array_types, statement, commit, sync };
     struct Step {
         StepKind kind;
         std::string key;  // prepare: what is remembered once the server has said yes
         std::string name;
     };
 
-    bool queueRead();
-    bool queueWrite();
+    enum class Stage { learn_types, learn_arrays, run, commit };  // one round trip each
+
+    bool queueStage();
+    bool queueDescription();
+    bool queueArrayTypes();
+    bool queueStatement();
     bool queue(const std::string& text, const Parameters& parameters, StepKind kind);
     bool queueSync();
     const Command::Settings& settings();
@@ -63,8 +69,13 @@ private:
     std::optional<Failure> take(ResultPtr result);
     void takeRow(ResultPtr row);
     std::optional<Failure> afterSteps(const Context& context);
+    std::optional<Stage> nextStage();
+    const Parameters& parameters() const { return with_arrays_ ? *with_arrays_ : command_->parameters; }
     void nextStep();
     void keepColumns(const PGresult* result);
+    void keepParameterTypes(const PGresult* result);
+    void keepArrayTypes(const PGresult* result);
+    const char* timeoutHint() const;
     void keepTag(PGresult* result);
     void endEarly();
     void finish();
@@ -82,7 +93,10 @@ private:
     std::vector<Step> steps_;
     std::size_t at_ = 0;
     bool used_cached_ = false;  // a statement prepared earlier was used
-    bool committing_ = false;
+    Stage stage_ = Stage::run;
+    std::vector<Oid> parameter_types_;
+    std::vector<Oid> array_types_;
+    std::optional<Parameters> with_arrays_;
     bool discarding_ = false;  // past a limit: the rest is read and dropped
     bool batch_full_ = false;
     bool batch_given_ = false;

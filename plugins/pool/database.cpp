@@ -182,7 +182,7 @@ Database::Obtained Database::waitInLine(const Context& context, const std::share
 Failure Database::refusal(std::uint64_t now_ns) const {
     Error error = Error::unavailable("database ", source_.name, label_.empty() ? "" : concat(" (", label_, ")"),
                                      " cannot be reached, so statements are refused until it can: ", last_error_)
-                      .withHint("see howdah doctor; it is tried again in the background");
+                      .withHint(concat(last_hint_, "; it is tried again in the background"));
     error.retry_after_ms = breaker_.retryAfterMs(now_ns);
     return final(std::move(error));
 }
@@ -265,6 +265,7 @@ void Database::noteFailed(const ConnectFailure& failure) {
     {
         std::lock_guard lock(mutex_);
         last_error_ = failure.error.message;
+        last_hint_ = failure.error.hint.empty() ? "see howdah doctor" : failure.error.hint;
         opened = breaker_.failed(now_ns, failure.lasting, share);
         if (opened) refused.swap(waiters_);
         for (auto& waiter : refused)

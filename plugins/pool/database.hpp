@@ -131,6 +131,7 @@ private:
     Breaker breaker_;
     std::string label_;
     std::string last_error_;
+    std::string last_hint_;  // what to do about it
     bool keeper_runs_ = false;
     bool stopped_ = false;
     bool warned_stripped_ = false;

@@ -7,6 +7,7 @@ namespace howdah::pool {
 namespace {
 
 constexpr std::uint64_t kSettleNs = 2 * kSecondNs;
+constexpr std::uint64_t kFirstCancelPauseNs = kSecondNs / 50;  // doubled from cancel to cancel
 constexpr std::uint64_t kUpkeepEveryNs = 30 * kSecondNs;
 constexpr std::uint64_t kFirstUpkeepNs = kSecondNs;  // not in the way of the first answer
 
@@ -32,15 +33,26 @@ public:
 
 private:
     bool settle(Context& context, std::uint64_t deadline_ns) {
-        // The cancel must have been delivered before the connection runs anything else, or it would hit that.
-        if (cancel_ && database_->jobs_.run(context, cancel_, deadline_ns) != HOWDAH_OK) return false;
         if (!connection_->attach(context)) return false;
-        if (connection_->drain(context, deadline_ns) != Wait::ready) return false;
+        const Wait ended = cancel_ ? cancelled(context, deadline_ns) : connection_->drain(context, deadline_ns);
+        if (ended != Wait::ready) return false;
         if (!cancel_ && connection_->isIdle()) return true;
         // Also after a cancel that came too late for its statement: a straggler hits this ROLLBACK, not the next query.
         if (!connection_->execute("rollback", {}) || !connection_->sync()) return false;
         if (connection_->flush(context, deadline_ns) != Wait::ready) return false;
         return connection_->drain(context, deadline_ns) == Wait::ready && connection_->isIdle();
+    }
+
+    // A cancel that comes while the server still reads the messages of a round trip is dropped there, so it is repeated
+    // until the answer has come. Each must have been delivered before the connection runs anything else, or it would
+    // hit that.
+    Wait cancelled(Context& context, std::uint64_t deadline_ns) {
+        for (std::uint64_t pause_ns = kFirstCancelPauseNs;; pause_ns *= 2) {
+            if (database_->jobs_.run(context, cancel_, deadline_ns) != HOWDAH_OK) return Wait::broken;
+            const std::uint64_t until_ns = std::min(deadline_ns, database_->host_.nowNs() + pause_ns);
+            const Wait ended = connection_->drain(context, until_ns);
+            if (ended != Wait::timeout || until_ns == deadline_ns) return ended;
+        }
     }
 
     std::shared_ptr<Database> database_;

@@ -97,6 +97,8 @@ std::string_view sqlstateOf(const PGresult* result) {
 }
 
 bool endsConnection(std::string_view sqlstate) {
+    // 08P01 is what the server says to a wrong number of parameters; the connection goes on.
+    if (sqlstate == "08P01") return false;
     return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03" || sqlstate.starts_with("08");
 }
 
@@ -114,6 +116,7 @@ Error statementError(const PGresult* result, const StatementText& text) {
     error.position = text.callersPosition(position);
     if (error.hint.empty()) {
         if (state == "25006") error.hint = "reads run in a READ ONLY transaction; writing needs access: read_write";
+        if (state == "08P01") error.hint = "give one value in params for each of $1, $2, ... in the statement";
         if (state == "25001") error.hint = "this statement cannot run inside a transaction, and every one here does";
     }
     return error;

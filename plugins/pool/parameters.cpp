@@ -1,7 +1,14 @@
 #include "parameters.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include <howdah/values/type_table.hpp>
+
+#include "array_literal.hpp"
 
 namespace howdah::pool {
 namespace {
@@ -41,6 +48,9 @@ Result<Parameters> Parameters::from(std::span<const howdah_value> values) {
             return Error::invalidArgument("parameter $", i + 1,
                                           " holds a NUL character, which PostgreSQL cannot store in text");
         }
+        if (value.type == HOWDAH_VALUE_JSON && value.type_oid == 0 && out.texts_.back().starts_with('[')) {
+            out.arrays_.push_back(i);
+        }
         out.types_.push_back(value.type_oid);
         out.typed_ = out.typed_ || value.type_oid != 0;
     }
@@ -53,6 +63,32 @@ Parameters Parameters::ofTexts(std::vector<std::string> texts) {
     out.texts_ = std::move(texts);
     out.nulls_.assign(out.texts_.size(), false);
     out.types_.assign(out.texts_.size(), 0);
+    out.pointAtTexts();
+    return out;
+}
+
+std::vector<Oid> Parameters::unknownOf(const std::vector<Oid>& types) const {
+    std::vector<Oid> unknown;
+    for (std::size_t i : arrays_) {
+        if (i < types.size() && typeName(types[i]).empty()) unknown.push_back(types[i]);
+    }
+    return unknown;
+}
+
+Parameters Parameters::withArrays(const std::vector<Oid>& types, const std::vector<Oid>& array_types) const {
+    Parameters out;
+    out.texts_ = texts_;
+    out.nulls_ = nulls_;
+    out.types_ = types_;
+    out.typed_ = typed_;
+    for (std::size_t i : arrays_) {
+        if (i >= types.size()) break;  // the statement has fewer; the server says so
+        const TypeShape shape = typeShape(types[i]);
+        if (!shape.is_array && std::find(array_types.begin(), array_types.end(), types[i]) == array_types.end())
+            continue;
+        const auto array = nlohmann::json::parse(texts_[i], nullptr, false);
+        if (array.is_array()) out.texts_[i] = arrayLiteral(array, shape.delimiter, shape.form == Form::json);
+    }
     out.pointAtTexts();
     return out;
 }

@@ -32,6 +32,14 @@ public:
     const Oid* types() const { return types_.data(); }
     bool anyTyped() const { return typed_; }
 
+    // JSON arrays whose type is left to the server: what they must look like depends on it, ["a"] for jsonb and {"a"}
+    // for text[].
+    bool hasArrays() const { return !arrays_.empty(); }
+    // Given the types the server found: those of arrays that are not built in, so may be array types or not.
+    std::vector<Oid> unknownOf(const std::vector<Oid>& types) const;
+    // With the arrays that belong to an array type, built in or among `array_types`, in PostgreSQL's form.
+    Parameters withArrays(const std::vector<Oid>& types, const std::vector<Oid>& array_types) const;
+
 private:
     void pointAtTexts();
 
@@ -39,6 +47,7 @@ private:
     std::vector<bool> nulls_;
     std::vector<const char*> values_;
     std::vector<Oid> types_;
+    std::vector<std::size_t> arrays_;
     bool typed_ = false;
 };
 

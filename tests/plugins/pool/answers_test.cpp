@@ -66,6 +66,51 @@ TEST_CASE("pool: settings hold for the one transaction") {
     CHECK(refused.error.sqlstate == "42704");  // the statement itself was skipped
 }
 
+TEST_CASE("pool: a JSON array becomes what the server takes its parameter for") {
+    PoolFixture pool(R"({"connections_max":1})");
+    cluster().admin(
+        "drop type if exists mood cascade; create type mood as enum ('calm', 'very glad');"
+        "create domain moods as mood[]; create domain label as text; create table kept(v int[])");
+    struct Case {
+        const char* sql;
+        const char* array;
+        const char* expected;
+    };
+    for (const Case& one : std::initializer_list<Case>{
+             {"select 'paid' = any ($1)", R"(["new","paid"])", "t"},
+             {"select $1::text[]", R"(["a b","q\"\\,{}",null,"NULL","",1.5,true])",
+              R"({"a b","q\"\\,{}",NULL,"NULL","",1.5,true})"},
+             {"select $1::int[]", "[[1,2],[3,null]]", "{{1,2},{3,NULL}}"},
+             {"select $1::int[]", "[]", "{}"},
+             {"select $1::jsonb", "[1,[2]]", "[1, [2]]"},
+             {"select $1::jsonb[]", R"([{"a":[1]},"x",null,[2]])", R"({"{\"a\": [1]}","\"x\"",NULL,[2]})"},
+             {"select $1::text", "[1]", "[1]"},
+             {"select $1::int4range", "[1,5]", "[1,6)"},
+             {"select $1::box[]", R"x(["(1,1),(0,0)","(2,2),(0,0)"])x", "{(1,1),(0,0);(2,2),(0,0)}"},
+             {"select $1::mood[]", R"(["very glad"])", R"({"very glad"})"},
+             {"select $1::moods", R"(["calm"])", "{calm}"},
+             {"select $1::label", "[1]", "[1]"},
+         }) {
+        CAPTURE(one.sql);
+        Ask ask{.sql = one.sql, .parameters = {Value::json(one.array)}};
+        CHECK(pool.run(ask).value() == one.expected);
+        CHECK(pool.run(ask).value() == one.expected);  // prepared by now
+    }
+    // Settings decide where a name is looked up, here too; and what is wrong is told in the caller's text.
+    Ask scoped{.sql = "select $1::mood[]", .parameters = {Value::json(R"(["calm"])")}};
+    scoped.settings = {{"search_path", "pg_catalog"}};
+    CHECK(pool.run(scoped).error.sqlstate == "42704");
+    CHECK(pool.run(scoped).error.position == 12);
+    CHECK(pool.run({.sql = "select $1::int[]", .parameters = {Value::json("[[1],2]")}}).error.sqlstate == "22P02");
+    CHECK(pool.run({.sql = "select 1", .parameters = {Value::json("[1]")}}).error.sqlstate == "08P01");
+    CHECK(pool.run({.sql = "select $1, $2", .parameters = {1}}).error.sqlstate == "08P01");
+    CHECK(pool.run({"select 1"}).value() == "1");
+    Ask write{.sql = "insert into kept values ($1)", .parameters = {Value::json("[7]")}, .access = HOWDAH_ACCESS_WRITE};
+    CHECK(pool.run(write).affected_rows == 1);
+    CHECK(pool.run({"select v from kept"}).value() == "{7}");
+    cluster().admin("drop table kept; drop domain moods, label; drop type mood");
+}
+
 TEST_CASE("pool: an error keeps SQLSTATE and hint, and its position is in the caller's text") {
     PoolFixture pool;
     for (std::uint32_t facts : kWaysToBound) {

@@ -1,0 +1,65 @@
+// The round trips of a Cursor that find out which parameters are arrays to the server.
+#include <charconv>
+
+#include "cursor.hpp"
+
+namespace howdah::pool {
+namespace {
+
+const Parameters kNone;
+const std::string kBegin = "begin read only";
+const std::string kRollback = "rollback";
+const std::string kUnnamed;
+const std::string kWhichAreArrays =
+    "select oid from pg_catalog.pg_type where oid = any ($1::pg_catalog.oid[]) and typcategory = 'A'";
+
+}  // namespace
+
+// The types depend on the settings (search_path), so these are made here too. Nothing is executed.
+bool Cursor::queueDescription() {
+    const Command::Settings& set = settings();
+    if (!queue(kBegin, kNone, StepKind::quiet)) return false;
+    if (!set.sql.empty() && !queue(set.sql, set.parameters, StepKind::quiet)) return false;
+    steps_.push_back({StepKind::quiet, {}, {}});
+    if (!lease_->prepare(kUnnamed, command_->text.text(), command_->parameters)) return false;
+    steps_.push_back({StepKind::describe, {}, {}});
+    return lease_->describe(kUnnamed) && queue(kRollback, kNone, StepKind::quiet) && queueSync();
+}
+
+bool Cursor::queueArrayTypes() {
+    std::string oids = "{";
+    for (Oid oid : command_->parameters.unknownOf(parameter_types_))
+        oids += concat(oids.size() > 1 ? "," : "", oid);
+    return queue(kBegin, kNone, StepKind::quiet) &&
+           queue(kWhichAreArrays, Parameters::ofTexts({oids + "}"}), StepKind::array_types) &&
+           queue(kRollback, kNone, StepKind::quiet) && queueSync();
+}
+
+void Cursor::keepParameterTypes(const PGresult* result) {
+    for (int i = 0; i < PQnparams(result); ++i)
+        parameter_types_.push_back(PQparamtype(result, i));
+}
+
+void Cursor::keepArrayTypes(const PGresult* result) {
+    for (int row = 0; row < PQntuples(result); ++row) {
+        const std::string_view digits = PQgetvalue(result, row, 0);
+        Oid oid = 0;
+        std::from_chars(digits.data(), digits.data() + digits.size(), oid);
+        array_types_.push_back(oid);
+    }
+}
+
+// What comes after a round trip that went well; nothing after the last one.
+std::optional<Cursor::Stage> Cursor::nextStage() {
+    if (stage_ == Stage::learn_types && !command_->parameters.unknownOf(parameter_types_).empty()) {
+        return Stage::learn_arrays;
+    }
+    if (stage_ == Stage::learn_types || stage_ == Stage::learn_arrays) {
+        with_arrays_ = command_->parameters.withArrays(parameter_types_, array_types_);
+        return Stage::run;
+    }
+    if (stage_ == Stage::run && command_->writes) return Stage::commit;
+    return std::nullopt;
+}
+
+}  // namespace howdah::pool
