@@ -45,7 +45,7 @@ struct HookSlot {
     Mode mode = Mode::enforce;
     OnFailure on_failure = OnFailure::deny;
     bool worker = false;           // run: worker
-    bool transforms_rows = false;  // "rows": "transform" | "observe": wants on_rows
+    bool transforms_rows = false;  // "rows": "transform": a batch it hands on takes the place of the one it got
 };
 
 struct Tool {

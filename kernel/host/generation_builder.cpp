@@ -35,7 +35,7 @@ void addHooks(const PluginStatus& plugin, Generation& generation) {
     slot.mode = plugin.entry.mode == PluginEntry::Mode::audit ? Mode::audit : Mode::enforce;
     slot.on_failure = onFailureOf(plugin.entry, slot.stage);
     slot.worker = instance.onWorker();
-    slot.transforms_rows = slot.table->on_rows != nullptr;
+    slot.transforms_rows = manifest.rows == RowsUse::transform;
     if (slot.table->before_query || slot.table->after_query || slot.table->on_error)
         generation.before_query.push_back(slot);
     if (slot.table->before_call || slot.table->after_call) generation.around_call.push_back(slot);

@@ -86,7 +86,7 @@ void Instance::takeHooks() {
     if (manifest_.hasEvent("onConnect")) hooks_.on_connect = all.on_connect;
     if (manifest_.hasEvent("beforeCall")) hooks_.before_call = all.before_call;
     if (manifest_.hasEvent("afterCall")) hooks_.after_call = all.after_call;
-    if (manifest_.rows) hooks_.on_rows = all.on_rows;
+    if (manifest_.rows != RowsUse::none) hooks_.on_rows = all.on_rows;
 }
 
 Result<void> Instance::configure(std::string_view section_json) {

@@ -173,7 +173,8 @@ Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name
     if (hooks.contains("stage")) {
         manifest.stage = stageOf(hooks["stage"].get<std::string>());
         manifest.events = names(hooks, "events");
-        manifest.rows = hooks.value("rows", std::string{"none"}) != "none";
+        const std::string rows = hooks.value("rows", std::string{"none"});
+        manifest.rows = rows == "transform" ? RowsUse::transform : rows == "observe" ? RowsUse::observe : RowsUse::none;
     }
     for (const Json& tool_json : json.value("tools", Json::array())) {
         auto tool = toolOf(tool_json, name);

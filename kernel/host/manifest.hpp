@@ -23,6 +23,9 @@ namespace howdah::kernel {
 
 enum class RunMode : std::uint8_t { shard, worker, process };
 
+// What a plugin does with the batches of a result that streams: nothing, look, or hand on others.
+enum class RowsUse : std::uint8_t { none, observe, transform };
+
 struct ToolManifest {
     std::string name;
     Json listing;  // name, title, description, inputSchema, outputSchema, annotations: as in tools/list
@@ -46,7 +49,7 @@ struct Manifest {
     // Hooks.
     std::optional<Stage> stage;       // present when it has hooks
     std::vector<std::string> events;  // "beforeQuery", "afterQuery", "onError", "onConnect", "beforeCall", "afterCall"
-    bool rows = false;                // "rows": "observe" | "transform"
+    RowsUse rows = RowsUse::none;     // "rows"
 
     std::vector<ToolManifest> tools;
     Schema config;

@@ -163,13 +163,13 @@ Result<bool> QueryRun::passRows(howdah_batch& batch) {
     open_queries_ = request_.queries.size();
     for (std::size_t i = chain.size(); i-- > 0;) {
         const HookSlot& slot = chain[i];
-        if (!slot.transforms_rows || !entered_[i]) continue;
+        if (!slot.table->on_rows || !entered_[i]) continue;
         howdah_batch out = batch;
         fiber->setLabel(slot.instance->label());
         std::uint32_t verdict =
             invoke(slot, [&] { return slot.table->on_rows(slot.self, &hook_ctx_, this, &batch, &out); });
         if (verdict == HOWDAH_PROCEED) {
-            if (slot.mode == Mode::enforce) batch = out;
+            if (slot.transforms_rows && slot.mode == Mode::enforce) batch = out;
             continue;
         }
         std::optional<Error> stop;

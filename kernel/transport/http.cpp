@@ -42,7 +42,7 @@ struct HttpServer::State : std::enable_shared_from_this<State> {
     void onEachConnection(void (*act)(HttpConnection&));
 
     const std::shared_ptr<const HttpSettings> settings;
-    ConnectionCount total;
+    const std::shared_ptr<ConnectionCount> total = std::make_shared<ConnectionCount>();
     std::vector<std::shared_ptr<HttpShard>> shards;
     Shard& accept_shard;
     Acceptor acceptor;
@@ -93,11 +93,11 @@ void HttpServer::State::accept() {
 }
 
 void HttpServer::State::onAccepted(const std::shared_ptr<HttpShard>& home, TcpSocket socket) {
-    if (total.value() >= settings->connections_max) return refuse(socket);
-    total.entered();
+    if (total->value() >= settings->connections_max) return refuse(socket);
+    total->entered();
     home->connection_count.fetch_add(1, std::memory_order_relaxed);
-    home->shard.post([self = shared_from_this(), home, socket = std::move(socket)]() mutable {
-        std::make_shared<HttpConnection>(home, self, std::move(socket))->start();
+    home->shard.post([home, socket = std::move(socket)]() mutable {
+        std::make_shared<HttpConnection>(home, std::move(socket))->start();
     });
 }
 
@@ -121,7 +121,7 @@ void HttpServer::State::refuse(TcpSocket& socket) {
 
 void HttpServer::State::onEachConnection(void (*act)(HttpConnection&)) {
     for (const auto& home : shards) {
-        home->shard.post([self = shared_from_this(), home, act] {
+        home->shard.post([home, act] {
             // A copy: closing a connection takes it off the list.
             const auto connections = home->connections;
             for (const auto& connection : connections)
@@ -137,7 +137,7 @@ void HttpServer::State::drain() {
         self->pause.cancel();
     });
     for (const auto& home : shards)
-        home->shard.post([self = shared_from_this(), home] { home->draining = true; });
+        home->shard.post([home] { home->draining = true; });
     onEachConnection([](HttpConnection& connection) { connection.drain(); });
 }
 
@@ -185,7 +185,7 @@ std::uint16_t HttpServer::port() const {
 }
 
 std::size_t HttpServer::connectionCount() const {
-    return state_->total.value();
+    return state_->total->value();
 }
 
 void HttpServer::drain() {
@@ -195,12 +195,12 @@ void HttpServer::drain() {
 bool HttpServer::stop(Deadline deadline) {
     if (std::exchange(stopped_, true)) return true;
     state_->drain();
-    if (state_->total.waitForNone(deadline)) return true;
+    if (state_->total->waitForNone(deadline)) return true;
     state_->onEachConnection([](HttpConnection& connection) { connection.cancel(CancelReason::shutdown); });
-    const bool in_time = state_->total.waitForNone(Deadline::in(kCancelGrace));
+    const bool in_time = state_->total->waitForNone(Deadline::in(kCancelGrace));
     if (!in_time) {
         state_->onEachConnection([](HttpConnection& connection) { connection.close(); });
-        state_->total.waitForNone(Deadline::in(kCloseLimit));  // only a shard that hangs is later than this
+        state_->total->waitForNone(Deadline::in(kCloseLimit));  // only a shard that hangs is later than this
     }
     return false;
 }

@@ -15,9 +15,8 @@ constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kAnswerBytesKept = 16 * 1024;
 }  // namespace
 
-HttpConnection::HttpConnection(std::shared_ptr<HttpShard> home, std::shared_ptr<void> server, TcpSocket socket)
+HttpConnection::HttpConnection(std::shared_ptr<HttpShard> home, TcpSocket socket)
     : home_(std::move(home)),
-      server_(std::move(server)),
       shard_(home_->shard),
       settings_(*home_->settings),
       socket_(std::move(socket)),
@@ -103,7 +102,7 @@ void HttpConnection::close() {
         const auto self = std::exchange(other, std::move(all.back()));
         all.pop_back();
         home_->connection_count.fetch_sub(1, std::memory_order_relaxed);
-        home_->total.left();
+        home_->total->left();
         return;  // `self` may be the last owner
     }
 }

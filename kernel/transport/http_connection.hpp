@@ -68,14 +68,16 @@ private:
     std::size_t count_ = 0;
 };
 
-// The connections of one shard. [shard], except the count.
+// The connections of one shard. [shard], except the counts. What waits in a shard's loop may be destroyed with it,
+// after other shards have gone: so it may own this, which holds nothing of another shard, but not the server.
 struct HttpShard {
-    HttpShard(Shard& its_shard, std::shared_ptr<const HttpSettings> its_settings, ConnectionCount& server_total)
-        : shard(its_shard), settings(std::move(its_settings)), total(server_total) {}
+    HttpShard(Shard& its_shard, std::shared_ptr<const HttpSettings> its_settings,
+              std::shared_ptr<ConnectionCount> server_total)
+        : shard(its_shard), settings(std::move(its_settings)), total(std::move(server_total)) {}
 
     Shard& shard;
     const std::shared_ptr<const HttpSettings> settings;
-    ConnectionCount& total;
+    const std::shared_ptr<ConnectionCount> total;
     std::vector<std::shared_ptr<HttpConnection>> connections;
     bool draining = false;
     std::atomic<std::size_t> connection_count{0};  // includes those on their way to the shard
@@ -83,8 +85,7 @@ struct HttpShard {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection>, private DeadlineQueue::Node {
 public:
-    // `server` is kept alive as long as the connection.
-    HttpConnection(std::shared_ptr<HttpShard> home, std::shared_ptr<void> server, TcpSocket socket);
+    HttpConnection(std::shared_ptr<HttpShard> home, TcpSocket socket);
     ~HttpConnection();
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
@@ -130,7 +131,6 @@ private:
     std::string_view corsOrigin() const;
 
     const std::shared_ptr<HttpShard> home_;
-    const std::shared_ptr<void> server_;
     Shard& shard_;
     const HttpSettings& settings_;
     TcpSocket socket_;

@@ -121,7 +121,8 @@ void hooks(Run& run) {
     const howdah_batch batch{bytes, sizeof bytes, 2};
     const howdah_result result{
         sizeof result, 0, columns, 1, &batch, 1, {sizeof(howdah_trailer), 0, 2, -1, 5, toAbi("SELECT 2")}};
-    howdah_error error = toAbi(Error{Code::database, "broken"}.withHint("hint"));
+    const Error broken = Error{Code::database, "broken"}.withHint("hint");
+    const howdah_error error = toAbi(broken);
     for (const char* sql : {"proceed", "deny", "fault", "reply", "change", "replace", "map", "transform"}) {
         Request request(run.host, run.link);
         howdah_query query = queryOf(sql);

@@ -392,6 +392,33 @@ TEST_CASE("hooks: a stream shows each batch in reverse order, and a deny there e
     });
 }
 
+TEST_CASE("hooks: a batch handed on by a transform reaches the hooks further out, one by an observer reaches nobody") {
+    Bench bench;
+    bench.on([&] {
+        for (bool transforms : {false, true}) {
+            Chain chain(bench);
+            chain.executor.ends = Ends::streamed;
+            Probe& outer = chain.add("outer", Stage::observe);
+            Probe& inner = chain.add("inner", Stage::observe);
+            chain.slot(1).transforms_rows = transforms;
+            const std::uint8_t null_cell[] = {0xff, 0xff, 0xff, 0xff};
+            std::vector<std::uint64_t> seen;
+            inner.rows = [&](Query&, const howdah_batch&, howdah_batch& out) {
+                out = {null_cell, sizeof null_cell, 1};
+                return Probe::go();
+            };
+            outer.rows = [&](Query&, const howdah_batch& in, howdah_batch&) {
+                seen.push_back(in.size);
+                return Probe::go();
+            };
+            CHECK(chain.run());
+            REQUIRE(seen.size() == 2);
+            CHECK((seen[0] == sizeof null_cell) == transforms);
+            CHECK((seen[1] == sizeof null_cell) == transforms);
+        }
+    });
+}
+
 TEST_CASE("hooks: an executor that fails gives its cursor back before a hook can recover") {
     Bench bench;
     bench.on([&] {

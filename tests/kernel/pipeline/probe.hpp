@@ -104,6 +104,9 @@ public:
         return run(served, sql);
     }
 
+    // Before the first run.
+    HookSlot& slot(std::size_t index) { return generation_->before_query.at(index); }
+
     FakeExecutor executor;
 
 private:
