@@ -18,6 +18,9 @@ struct Function {
 constexpr Function kFunctions[] = {
 #include "plugins/guard/catalog_functions.inc"
 };
+constexpr std::string_view kColumns[] = {
+#include "plugins/guard/catalog_columns.inc"
+};
 constexpr std::string_view kOperators[] = {
 #include "plugins/guard/catalog_operators.inc"
 };
@@ -44,6 +47,7 @@ constexpr std::array<std::string_view, 4> kSecretSettings{"primary_conninfo", "r
                                                           "ssl_passphrase_command"};
 
 static_assert(std::ranges::is_sorted(kFunctions, {}, &Function::name));
+static_assert(std::ranges::is_sorted(kColumns));
 static_assert(std::ranges::is_sorted(kOperators));
 static_assert(std::ranges::is_sorted(kSecretRelations));
 
@@ -66,6 +70,10 @@ FunctionClass functionClass(std::string_view schema, std::string_view function) 
     if (found == std::end(kFunctions) || found->name != wanted) return FunctionClass::unknown;
     if (!found->safe) return FunctionClass::unsafe;
     return found->is_volatile ? FunctionClass::safe_volatile : FunctionClass::safe;
+}
+
+bool isFunctionColumn(std::string_view name) {
+    return std::ranges::binary_search(kColumns, name);
 }
 
 bool isBuiltinOperator(std::string_view op) {

@@ -12,6 +12,9 @@ enum class FunctionClass { unknown, safe, safe_volatile, unsafe };
 // Of a function written without a schema, as pg_catalog.name or as information_schema.name; unknown otherwise.
 FunctionClass functionClass(std::string_view schema, std::string_view function);
 
+// A column of the rows that one of PostgreSQL's own functions gives ("key" of jsonb_each), and no function's name.
+bool isFunctionColumn(std::string_view name);
+
 bool isBuiltinOperator(std::string_view op);
 
 // Passwords, access rules, connection strings, raw large objects, samples of other people's rows, and what lies on the

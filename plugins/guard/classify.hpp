@@ -3,8 +3,9 @@
 //
 // Known gap, to be closed by a catalog snapshot: a name without a schema is taken for PostgreSQL's own, yet a user's
 // function or operator of the same name whose argument types fit better wins, and a view, policy, domain or cast may
-// call anything. `t.f` may be a call of f(t). Facts carry the names so that the snapshot can settle them. The server
-// must read strings as the grammar does: standard_conforming_strings on, client_encoding UTF8.
+// call anything. `t.f` may be a call of f(t) where t is a table and f the user's. Facts carry the names so that the
+// snapshot can settle them. The server must read strings as the grammar does: standard_conforming_strings on,
+// client_encoding UTF8.
 //
 // Threads: any, at once. Needs stack: 512 KiB free, or kLargeStack where needsLargeStack(sql) says so.
 // Errors:  refused, with rule, 1-based character position where there is one, and what to do next in hint.

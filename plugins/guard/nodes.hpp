@@ -16,6 +16,9 @@ enum class Node {
     plain,  // allowed, nothing to note
     select,
     function,
+    column,       // of two parts, it may be a call: v.f is f(v)
+    indirection,  // (x).f likewise
+    row_function,
     relation,
     expression,  // has an operator in "name"
     sub_link,    // may have an operator in "operName"

@@ -59,6 +59,12 @@ constexpr std::array kTexts{
     Text{Rule::function_unsafe, "function-unsafe", "this built-in function does more than read rows",
          "leave it out; only an operator can open it, by its exact name, under guard.functions_allowed"},
     Text{Rule::function_not_allowed, "function-not-allowed", "the function is not known to only read", kListFunction},
+    Text{
+        Rule::attribute_not_allowed, "attribute-not-allowed",
+        "value.name is a call of name(value) where name is a function, and this one is not known to only read",
+        "name the columns of a function, f(...) as v(a, b), and write them without v; for a field of a composite value "
+        "write select field from (select (value).* from ...) s; or ask the operator to list the name under "
+        "guard.functions_allowed"},
     Text{Rule::operator_not_allowed, "operator-not-allowed", "the operator is not one of PostgreSQL's own",
          "ask the operator to list it, as written, under guard.operators_allowed"},
     Text{Rule::relation_secret, "relation-secret", "the relation holds secrets or other callers' sessions",

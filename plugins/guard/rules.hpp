@@ -37,6 +37,7 @@ enum class Rule : std::uint8_t {
     explain_option,
     function_unsafe,
     function_not_allowed,
+    attribute_not_allowed,
     operator_not_allowed,
     relation_secret,
     setting_secret,

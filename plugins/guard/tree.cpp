@@ -9,6 +9,7 @@
 #include <pg_query.h>
 #include <simdjson.h>
 
+#include "plugins/guard/attributes.hpp"
 #include "plugins/guard/catalog.hpp"
 #include "plugins/guard/nodes.hpp"
 #include "plugins/guard/rules.hpp"
@@ -49,6 +50,12 @@ std::string_view textOf(const object& node, std::string_view field) {
     std::string_view text;
     if (node.at_key(field).get(text) != simdjson::SUCCESS) return {};
     return text;
+}
+
+// A table made so, or a name in the schema where temporary objects of all kinds lie.
+bool isTemporary(const object& node) {
+    const auto names = [](std::string_view schema) { return schema == "pg_temp" || schema.starts_with("pg_temp_"); };
+    return textOf(node, "relpersistence") == "t" || names(textOf(node, "schemaname")) || names(textOf(node, "sval"));
 }
 
 // A name as the tree spells it: [{"String":{"sval":"schema"}},{"String":{"sval":"name"}}].
@@ -99,6 +106,7 @@ public:
             pending_.pop_back();
             if (auto judged = step(next); !judged) return judged.error();
         }
+        if (auto attributes = judgeAttributes(); !attributes) return attributes.error();
         for (TableUse& use : facts_.tables)
             use.maybe_cte = use.table.schema.empty() && std::ranges::find(ctes_, use.table.name) != ctes_.end();
         return std::move(facts_);
@@ -189,7 +197,7 @@ private:
     static bool startsUpper(std::string_view key) { return !key.empty() && key[0] >= 'A' && key[0] <= 'Z'; }
 
     Result<void> judgeNode(std::string_view type, const object& node) {
-        if (path_ == Path::write && textOf(node, "relpersistence") == "t") return refuse(Rule::temporary_object, "");
+        if (path_ == Path::write && isTemporary(node)) return refuse(Rule::temporary_object, "");
         const auto known = readNode(type);
         if (!known) {
             const Rule rule = refusedRule(type);
@@ -201,6 +209,9 @@ private:
             case Node::plain: return {};
             case Node::select: return {};
             case Node::function: return judgeFunction(node);
+            case Node::column: attributes_.noteColumn(node, here_); return {};
+            case Node::indirection: return judgeIndirection(node);
+            case Node::row_function: attributes_.noteRowFunction(node); return {};
             case Node::relation: return judgeRelation(node);
             case Node::expression: return judgeOperator(nameOf(node, "name"));
             case Node::sub_link: return judgeOperator(nameOf(node, "operName"));
@@ -219,16 +230,44 @@ private:
     }
 
     Result<void> judgeFunction(const object& node) {
-        ObjectName name = nameOf(node, "funcname");
+        return judgeCall(nameOf(node, "funcname"), Rule::function_not_allowed);
+    }
+
+    Result<void> judgeCall(ObjectName name, Rule if_unknown) {
         const FunctionClass known = functionClass(name.schema, name.name);
         const bool unsafe = known == FunctionClass::unsafe;
         if (unsafe || known == FunctionClass::unknown) {
             const bool opened = policy_.opensFunction(name.schema, name.name, unsafe) ||
                                 (path_ == Path::write && (!unsafe || writeMayCall(name.name)));
-            if (!opened) return refuse(unsafe ? Rule::function_unsafe : Rule::function_not_allowed, written(name));
+            if (!opened) return refuse(unsafe ? Rule::function_unsafe : if_unknown, written(name));
         }
         if (known != FunctionClass::safe) facts_.has_volatile = true;
         addOnce(facts_.functions, std::move(name));
+        return {};
+    }
+
+    // (x).f is a field of a composite value or the call f(x); which one only the types tell.
+    Result<void> judgeAttribute(std::string_view name) {
+        if (isFunctionColumn(name)) return {};
+        return judgeCall({{}, std::string(name)}, Rule::attribute_not_allowed);
+    }
+
+    Result<void> judgeIndirection(const object& node) {
+        array steps;
+        if (node.at_key("indirection").get(steps) != simdjson::SUCCESS) return {};
+        for (element step : steps) {
+            std::string_view name;
+            if (step["String"]["sval"].get(name) != simdjson::SUCCESS) continue;  // a subscript, or .*
+            if (auto judged = judgeAttribute(name); !judged) return judged;
+        }
+        return {};
+    }
+
+    Result<void> judgeAttributes() {
+        for (const AttributeUses::Use& use : attributes_.possibleCalls()) {
+            here_ = use.position;
+            if (auto judged = judgeAttribute(use.name); !judged) return judged;
+        }
         return {};
     }
 
@@ -288,6 +327,7 @@ private:
     std::uint32_t here_;
     Facts facts_;
     std::vector<std::string> ctes_;
+    AttributeUses attributes_;
     std::vector<Pending> pending_;
 };
 

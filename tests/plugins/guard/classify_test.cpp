@@ -41,7 +41,8 @@ TEST_CASE("guard: a read passes, however it is written") {
              "between 1 preceding and current row exclude ties) from t window w as (order by x using <)",
              "select percentile_cont(0.5) within group (order by x), grouping(a) from t group by grouping sets "
              "(cube (a, b), rollup (c), ()) having count(*) > 1",
-             "select distinct on (a) a, b[1], c[1:2], (d).e, (f(1)).* , array[1, 2], row(1, 2), t.* from t",
+             "select distinct on (a) a, b[1], c[1:2], (d).key, (t.d).lower, (f(1)).* , array[1, 2], row(1, 2), t.* "
+             "from t",
              "select * from rows from (generate_series(1, 2), unnest(array[1])) with ordinality as r(a, b, c)",
              "select * from json_to_recordset('[]') as x(a int, b text collate \"C\")",
              "select * from a natural join b left join lateral (select a.x) c on true, d tablesample system (1) "
@@ -210,6 +211,53 @@ TEST_CASE("guard: each refusal names its rule") {
     for (const Case& group : cases)
         for (const std::string& sql : group.statements)
             CHECK_MESSAGE(ruleOf(sql) == group.rule, sql);
+}
+
+TEST_CASE("guard: a dot that may be a call is judged as one") {
+    // PostgreSQL runs each of these: value.f is f(value).
+    for (const char* sql : {"select ('/etc/hostname'::text).pg_read_file",
+                            "select $1.pg_read_file",
+                            "select (a[1]).pg_sleep from t",
+                            "select (array['/etc/hostname'::text])[1].pg_read_file",
+                            "select (pg_backend_pid()).pg_terminate_backend",
+                            "select (select '.'::text).pg_ls_dir",
+                            "select (4713::bigint).pg_advisory_lock",
+                            "select (t.a).pg_sleep from t",
+                            "select v.pg_read_file from unnest(array['/etc/hostname']) v",
+                            "select v.pg_read_file from unnest(array['/etc/hostname']) with ordinality v",
+                            "select unnest.pg_read_file from unnest(array['/etc/hostname'])",
+                            "select pg_read_file.pg_read_file from unnest(array['x']) as pg_read_file(a)",
+                            "select x from generate_series(1, 2) g(x) where g.pg_sleep is null",
+                            "select v.pg_sleep from greatest(1, 2) v",
+                            "select \"coalesce\".pg_sleep from coalesce(1, 2)",
+                            "select v.pg_sleep from t, lateral abs(t.a) v",
+                            "select (select v.pg_sleep) from abs(1) v",
+                            "select (xpath('/a', x)).pg_read_file from t",
+                            "select v.pg_sleep from rows from (abs(1)) v",
+                            "select 1 from (select 1 from abs(1) v(pg_sleep)) s, abs(1) v where v.pg_sleep is null"}) {
+        auto read = classify(sql, Policy{});
+        REQUIRE_MESSAGE(!read, sql);
+        CHECK_MESSAGE(read.error().rule == "function-unsafe", sql);
+        CHECK_MESSAGE(!classifyWrite(sql, Policy{}), sql);
+    }
+    // Not PostgreSQL's own, so it may be anybody's.
+    for (const char* sql : {"select ('http://x'::text).http_get", "select (d).e from t",
+                            "select v.http_get from abs(1) v", "select v.b from abs(1) v(a)"}) {
+        auto read = classify(sql, Policy{});
+        REQUIRE_MESSAGE(!read, sql);
+        CHECK_MESSAGE(read.error().rule == "attribute-not-allowed", sql);
+    }
+    CHECK(classify("select (d).e from t", opened({"e"})));
+    CHECK(classify("select (current_date).date_part, (x).upper", Policy{})->functions.size() == 2);
+    for (const char* sql :
+         {"select t.pg_sleep, t.anything from t", "select s.pg_sleep from (select 1 as pg_sleep) s",
+          "select e.key, e.value from jsonb_each('{}') e", "select g.g, g from generate_series(1, 2) g",
+          "select v.a, v.b from f2(1) v(a, b)", "select r.a from json_to_record('{}') as r(a int)",
+          "select u.x, u.n from unnest(array[1]) with ordinality u(x, n)", "select (jsonb_each(j)).value from t",
+          "select generate_series.generate_series from generate_series(1, 2)", "select (t.d).* from t"}) {
+        auto read = classify(sql, opened({"f2"}));
+        CHECK_MESSAGE(read, sql);
+    }
 }
 
 TEST_CASE("guard: a refusal says where and what to do next") {
