@@ -155,13 +155,6 @@ private:
     std::string problem_;
 };
 
-std::size_t findIgnoringCase(std::string_view text, std::string_view word, std::size_t from) {
-    auto equal = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-    auto found = std::search(text.begin() + static_cast<std::ptrdiff_t>(std::min(from, text.size())), text.end(),
-                             word.begin(), word.end(), equal);
-    return found == text.end() ? std::string_view::npos : static_cast<std::size_t>(found - text.begin());
-}
-
 }  // namespace
 
 Environment processEnvironment() {
@@ -174,39 +167,6 @@ Environment processEnvironment() {
 Result<Secrets> resolveSecrets(YamlDocument& document, const Environment& environment,
                                const std::filesystem::path& folder) {
     return Resolver(document, environment, folder).run();
-}
-
-std::string maskDsn(std::string_view dsn) {
-    std::string out(dsn);
-    const std::size_t scheme = out.find("://");
-    const bool uri = scheme != std::string::npos;
-    if (uri) {
-        // userinfo ends at the last @ before the path: a password may hold an unescaped one.
-        const std::size_t start = scheme + 3;
-        const std::size_t at = out.rfind('@', out.find_first_of("/?", start));
-        const std::size_t colon = out.find(':', start);
-        if (at != std::string::npos && at >= start && colon < at) out.replace(colon + 1, at - colon - 1, "***");
-    }
-    // key=value form, and parameters of a URI: password, sslpassword, passphrase-like ones end in "password".
-    for (std::size_t i = 0; (i = findIgnoringCase(out, "password", i)) != std::string::npos;) {
-        i += 8;
-        std::size_t value = out.find_first_not_of(" \t", i);
-        if (value == std::string::npos || out[value] != '=') continue;
-        value = uri ? value + 1 : out.find_first_not_of(" \t", value + 1);
-        if (value == std::string::npos) break;
-        std::size_t end = value;
-        const bool in_quotes = !uri && end < out.size() && out[end] == '\'';
-        if (in_quotes) ++end;
-        while (end < out.size() && (in_quotes ? out[end] != '\''
-                                    : uri     ? out[end] != '&'
-                                              : !std::isspace(static_cast<unsigned char>(out[end])))) {
-            end += !uri && out[end] == '\\' && end + 1 < out.size() ? 2 : 1;
-        }
-        if (in_quotes && end < out.size()) ++end;
-        out.replace(value, end - value, "***");
-        i = value;
-    }
-    return out;
 }
 
 }  // namespace howdah::kernel

@@ -35,7 +35,8 @@ struct Secrets {
 Result<Secrets> resolveSecrets(YamlDocument& document, const Environment& environment,
                                const std::filesystem::path& folder);
 
-// A connection string fit for logs and screens: passwords in URIs and key=value form become "***".
+// A connection string fit for logs and screens: passwords in URIs and key=value form become "***", and so does
+// whatever may be a piece of one that was not encoded.
 std::string maskDsn(std::string_view dsn);
 
 }  // namespace howdah::kernel

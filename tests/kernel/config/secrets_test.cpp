@@ -94,10 +94,56 @@ TEST_CASE("secrets: files are cut of one newline, bounded, and warned about when
 TEST_CASE("secrets: passwords in connection strings are masked in every form") {
     CHECK(maskDsn("postgresql://u:p@h:5432/d") == "postgresql://u:***@h:5432/d");
     CHECK(maskDsn("postgresql://u:p@x@h/d") == "postgresql://u:***@h/d");
-    CHECK(maskDsn("postgresql://u@h/d?password=p&x=1") == "postgresql://u@h/d?password=***&x=1");
+    CHECK(maskDsn("postgresql://u@h/d?password=p&sslmode=require") ==
+          "postgresql://u@h/d?password=***&sslmode=require");
+    CHECK(maskDsn("postgresql://h/d?user=u&pass%77ord=p") == "postgresql://h/d?user=u&password=***");
+    CHECK(maskDsn("postgresql://app:p@h1,app:p@h2/d") == "postgresql://app:***@h2/d");
+    CHECK(maskDsn("postgresql://u:p@h1:5432,[::1]:5433/d") == "postgresql://u:***@h1:5432,[::1]:5433/d");
     CHECK(maskDsn("postgresql://h:5432/d") == "postgresql://h:5432/d");
     CHECK(maskDsn("host=h password=p dbname=d") == "host=h password=*** dbname=d");
     CHECK(maskDsn("password = 'a b\\'c' host=h") == "password = *** host=h");
     CHECK(maskDsn("sslpassword=p PASSWORD=q") == "sslpassword=*** PASSWORD=***");
     CHECK(maskDsn("") == "");
+}
+
+TEST_CASE("secrets: of a connection string whose password is not encoded, no piece is shown") {
+    for (std::string_view text : {
+             "postgresql://app:pa/s3cret@db/shop",
+             "postgresql://app:12/s3cret@db/shop",
+             "postgresql://app:pa?s3cret@host/db",
+             "postgresql://app:pa?s3cret=x@host/db",
+             "postgresql://app:12?s3cret=x/y@host/db",
+             "postgresql://app:s3cret/x",
+             "postgresql://app:s3cret?x",
+             "postgresql://app:top@s3cret@db/shop",
+             "postgresql://app:s3cret@h1,app:s3cret@h2/shop",
+             "postgresql://host?user=u&password=top@s3cret",
+             "postgresql://host?password=s3c:ret@x",
+             "postgresql://host/db?password=top@s3cret",
+             "postgresql://host/db?password=a&s3cret=b",
+             "postgresql://host/db?password=a&s3cret",
+             "postgresql://host/db?PASSFILE=s3cret",
+             "postgresql://app%3As3cret@host/db",
+             "postgresql://host/db?user=u&pass%77ord=s3cret",
+             "postgresql://host/db?user=u&%70assword=s3cret",
+             "postgresql://host/db?sslpassword=s3cret&oauth_client_secret=s3cret&scram_client_key=s3cret",
+             "postgresql://host/dbname=x password=s3cret",
+             "postgresql+psycopg2://app:s3cret@db/shop",
+             "jdbc:postgresql://db/shop?user=app&password=s3cret",
+             "app:s3cret@db/shop",
+             "host=db password=top s3cret",
+             "host=db password=top s3cret dbname=d",
+             "host=db password=top x=s3cret dbname=d",
+             "host=db password='to'x=s3cret",
+             "host=db password='top s3cret",
+             "host=db password=top\\ s3cret",
+             "host=app:pa@s3cret",
+             "dbname=postgresql://app:s3cret@db/shop",
+             "dbname='host=db password=s3cret'",
+         }) {
+        CAPTURE(text);
+        const std::string masked = maskDsn(text);
+        CAPTURE(masked);
+        CHECK(masked.find("s3c") == std::string::npos);
+    }
 }
