@@ -8,7 +8,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kDimensionsMax = 6;  // PostgreSQL's MAXDIM; deeper ones it refuses, so they may stand as text
+constexpr int kDimensionsMax = 6;  // PostgreSQL's MAXDIM; one level more makes it refuse the literal
 
 void appendQuoted(std::string& out, std::string_view text) {
     out += '"';
@@ -28,7 +28,7 @@ void appendArray(std::string& out, const Json& array, char delimiter, bool of_js
             out += "NULL";
         } else if (of_json) {
             appendQuoted(out, element.dump());
-        } else if (element.is_array() && dimensions < kDimensionsMax) {
+        } else if (element.is_array() && dimensions <= kDimensionsMax) {
             appendArray(out, element, delimiter, of_json, dimensions + 1);
         } else if (element.is_string()) {
             appendQuoted(out, element.get_ref<const std::string&>());

@@ -11,7 +11,7 @@
 
 namespace howdah::pool {
 
-// delimiter: between elements, ',' for all types but box. of_json: elements are json or jsonb, so each is written as
+// delimiter: between elements, pg_type.typdelim. of_json: elements are json or jsonb, so each is written as
 // JSON and an inner array is an element, not a dimension.
 std::string arrayLiteral(const nlohmann::json& array, char delimiter, bool of_json);
 

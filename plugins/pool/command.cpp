@@ -4,6 +4,8 @@
 
 #include <howdah/host.hpp>
 
+#include "session_settings.hpp"
+
 namespace howdah::pool {
 namespace {
 
@@ -61,10 +63,9 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
 }
 
 Command::Settings Command::settingsWithoutSession() const {
-    std::vector<std::string> full = {"statement_timeout", std::to_string(timeout.count()),
-                                     "DateStyle",         "ISO",
-                                     "IntervalStyle",     "postgres",
-                                     "bytea_output",      "hex"};
+    std::vector<std::string> full = {"statement_timeout", std::to_string(timeout.count())};
+    for (const auto& [name, value] : kSessionSettings)
+        full.insert(full.end(), {name, value});
     full.insert(full.end(), own_settings.begin(), own_settings.end());
     return settingsOf(std::move(full));
 }

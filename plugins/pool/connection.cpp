@@ -124,12 +124,13 @@ ResultPtr Connection::take() {
     return result;
 }
 
-Wait Connection::drain(const Context& context, std::uint64_t deadline_ns) {
+Wait Connection::drain(const Context& context, std::uint64_t deadline_ns, bool* failed) {
     while (unanswered_syncs_ > 0) {
         Wait wait = await(context, deadline_ns);
         if (wait != Wait::ready) return wait;
-        take();
+        ResultPtr result = take();
         if (PQstatus(pg_.get()) != CONNECTION_OK) return Wait::broken;
+        if (result && failed) *failed = *failed || PQresultStatus(result.get()) == PGRES_FATAL_ERROR;
     }
     return Wait::ready;
 }

@@ -76,8 +76,8 @@ public:
     ResultPtr take();
     // The rows of the statement whose results come next arrive one by one.
     void takeRowsSingly() { PQsetSingleRowMode(pg_.get()); }
-    // Throws away what still comes, up to the last sync.
-    Wait drain(const Context& context, std::uint64_t deadline_ns);
+    // Throws away what still comes, up to the last sync; sets *failed if a statement did.
+    Wait drain(const Context& context, std::uint64_t deadline_ns, bool* failed = nullptr);
 
     bool isIdle() const { return PQtransactionStatus(pg_.get()) == PQTRANS_IDLE && unanswered_syncs_ == 0; }
     PGconn* raw() const { return pg_.get(); }
@@ -93,6 +93,11 @@ public:
     bool isUnused() const { return uses_ == 0; }
     void countUse() { ++uses_; }
 
+    // A write may leave more behind than its rows (settings, locks, temporary tables): the session must be made ours
+    // again before somebody else has it.
+    bool needsReset() const { return needs_reset_; }
+    void setNeedsReset(bool needs) { needs_reset_ = needs; }
+
 private:
     bool mayQueue();  // libpq writes to the server's socket again, if it read through metered_
 
@@ -105,6 +110,7 @@ private:
     std::uint32_t shard_ = UINT32_MAX;
     std::uint32_t unanswered_syncs_ = 0;
     std::uint64_t uses_ = 0;
+    bool needs_reset_ = false;
     std::uint64_t last_used_ns_;
     std::uint64_t expires_ns_;
 };

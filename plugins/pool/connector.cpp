@@ -4,6 +4,8 @@
 
 #include <poll.h>
 
+#include "session_settings.hpp"
+
 namespace howdah::pool {
 namespace {
 
@@ -47,22 +49,20 @@ bool runBlocking(PGconn* connection, const char* sql, const Parameters& paramete
     }
 }
 
-// What answers look like must not depend on how a role or database is set up. Intervals are pinned to PostgreSQL's own
-// style, dates to ISO, floats to their shortest exact form. A transaction that hangs between two of our messages (a
-// reader that stalls in the middle of a write) is ended by the server. So is a statement whose connection has been
-// closed: a server that can (PostgreSQL 14 on Linux) looks every second.
-constexpr const char* kSessionSetup =
-    "select pg_catalog.set_config('DateStyle', 'ISO', false), "
-    "pg_catalog.set_config('IntervalStyle', 'postgres', false), "
-    "pg_catalog.set_config('extra_float_digits', '3', false), "
-    "pg_catalog.set_config('bytea_output', 'hex', false), "
-    "pg_catalog.set_config('standard_conforming_strings', 'on', false), "
-    "pg_catalog.set_config('idle_in_transaction_session_timeout', '60000', false), "
-    "pg_catalog.set_config('statement_timeout', $1, false), "
-    "case when pg_catalog.current_setting('server_version_num')::int >= 140000 and pg_catalog.version() ~ 'linux' "
-    "then pg_catalog.set_config('client_connection_check_interval', '1000', false) end";
-
 }  // namespace
+
+// A statement whose connection has been closed is ended too, where the server can look (PostgreSQL 14 on Linux).
+const std::string& sessionSetup() {
+    static const std::string text = [] {
+        std::string sql = "select pg_catalog.set_config('statement_timeout', $1, false), ";
+        for (const auto& [name, value] : kSessionSettings)
+            sql += concat("pg_catalog.set_config('", name, "', '", value, "', false), ");
+        return sql +
+               "case when pg_catalog.current_setting('server_version_num')::int >= 140000 and pg_catalog.version() ~ "
+               "'linux' then pg_catalog.set_config('client_connection_check_interval', '1000', false) end";
+    }();
+    return text;
+}
 
 Connected connectBlocking(const ConnectOrder& order, const std::function<bool()>& is_stopping) {
     std::vector<const char*> keywords;
@@ -98,7 +98,7 @@ Connected connectBlocking(const ConnectOrder& order, const std::function<bool()>
     if (PQsetnonblocking(pg.get(), 1) != 0) return late();
     if (order.pooler != Pooler::transaction) {
         auto timeout = Parameters::ofTexts({std::to_string(order.statement_timeout.count())});
-        if (!runBlocking(pg.get(), kSessionSetup, timeout, deadline, is_stopping)) {
+        if (!runBlocking(pg.get(), sessionSetup().c_str(), timeout, deadline, is_stopping)) {
             if (Clock::now() >= deadline) return late();
             return connectFailure(order.database, order.dsn.label, PQerrorMessage(pg.get()));
         }

@@ -27,6 +27,9 @@ struct ConnectOrder {
 
 using Connected = std::variant<PgPtr, ConnectFailure>;
 
+// One statement that makes a session ours, kSessionSettings and more; $1 is the statement timeout in milliseconds.
+const std::string& sessionSetup();
+
 // Blocks up to order.timeout for each host; is_stopping ends it early.
 Connected connectBlocking(const ConnectOrder& order, const std::function<bool()>& is_stopping);
 

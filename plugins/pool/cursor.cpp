@@ -43,6 +43,7 @@ bool Cursor::queueStage() {
 
 bool Cursor::queueStatement() {
     const Command::Settings& set = settings();
+    if (command_->writes && lease_->ownsSession()) lease_->setNeedsReset(true);
     return queue(command_->writes ? kBeginWrite : kBeginRead, kNone, StepKind::quiet) &&
            (set.sql.empty() || queue(set.sql, set.parameters, StepKind::quiet)) &&
            queue(command_->text.text(), parameters(), StepKind::statement) &&
@@ -234,8 +235,10 @@ void Cursor::finish() {
 // Every result of this round trip has come.
 std::optional<Failure> Cursor::afterSteps(const Context& context) {
     if (failure_) return rolledBack(context, std::move(*failure_));
-    if (auto next = nextStage()) {
-        stage_ = *next;
+    auto next = nextStage();
+    if (!next) return rolledBack(context, {std::move(next).error(), Outcome::answered});
+    if (*next) {
+        stage_ = **next;
         if (!queueStage()) return broken();
         return send(context);
     }

@@ -69,7 +69,7 @@ private:
     std::optional<Failure> take(ResultPtr result);
     void takeRow(ResultPtr row);
     std::optional<Failure> afterSteps(const Context& context);
-    std::optional<Stage> nextStage();
+    Result<std::optional<Stage>> nextStage();
     const Parameters& parameters() const { return with_arrays_ ? *with_arrays_ : command_->parameters; }
     void nextStep();
     void keepColumns(const PGresult* result);
@@ -95,7 +95,7 @@ private:
     bool used_cached_ = false;  // a statement prepared earlier was used
     Stage stage_ = Stage::run;
     std::vector<Oid> parameter_types_;
-    std::vector<Oid> array_types_;
+    std::vector<ArrayType> array_types_;
     std::optional<Parameters> with_arrays_;
     bool discarding_ = false;  // past a limit: the rest is read and dropped
     bool batch_full_ = false;

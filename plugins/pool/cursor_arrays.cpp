@@ -11,7 +11,7 @@ const std::string kBegin = "begin read only";
 const std::string kRollback = "rollback";
 const std::string kUnnamed;
 const std::string kWhichAreArrays =
-    "select oid from pg_catalog.pg_type where oid = any ($1::pg_catalog.oid[]) and typcategory = 'A'";
+    "select oid, typdelim from pg_catalog.pg_type where oid = any ($1::pg_catalog.oid[]) and typcategory = 'A'";
 
 }  // namespace
 
@@ -45,21 +45,23 @@ void Cursor::keepArrayTypes(const PGresult* result) {
         const std::string_view digits = PQgetvalue(result, row, 0);
         Oid oid = 0;
         std::from_chars(digits.data(), digits.data() + digits.size(), oid);
-        array_types_.push_back(oid);
+        array_types_.push_back({oid, *PQgetvalue(result, row, 1)});
     }
 }
 
 // What comes after a round trip that went well; nothing after the last one.
-std::optional<Cursor::Stage> Cursor::nextStage() {
+Result<std::optional<Cursor::Stage>> Cursor::nextStage() {
     if (stage_ == Stage::learn_types && !command_->parameters.unknownOf(parameter_types_).empty()) {
-        return Stage::learn_arrays;
+        return std::optional(Stage::learn_arrays);
     }
     if (stage_ == Stage::learn_types || stage_ == Stage::learn_arrays) {
-        with_arrays_ = command_->parameters.withArrays(parameter_types_, array_types_);
-        return Stage::run;
+        auto with_arrays = command_->parameters.withArrays(parameter_types_, array_types_);
+        if (!with_arrays) return std::move(with_arrays).error();
+        with_arrays_ = std::move(*with_arrays);
+        return std::optional(Stage::run);
     }
-    if (stage_ == Stage::run && command_->writes) return Stage::commit;
-    return std::nullopt;
+    if (stage_ == Stage::run && command_->writes) return std::optional(Stage::commit);
+    return std::optional<Stage>{};
 }
 
 }  // namespace howdah::pool

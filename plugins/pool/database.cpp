@@ -27,7 +27,9 @@ Lease& Lease::operator=(Lease&& other) noexcept {
 }
 
 void Lease::giveBack() {
-    if (connection_) database_->returned(std::move(connection_));
+    if (!connection_) return;
+    connection_->needsReset() ? database_->settle(std::move(connection_), false)
+                              : database_->returned(std::move(connection_));
 }
 
 void Lease::close() {

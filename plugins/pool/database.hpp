@@ -47,8 +47,8 @@ public:
     Connection* operator->() const { return connection_.get(); }
     explicit operator bool() const { return connection_ != nullptr; }
 
-    void giveBack();                       // it is idle and fit for the next one
-    void close();                          // it is not
+    void giveBack();                       // it is idle; if it needs a reset, that comes first
+    void close();                          // it is not fit for the next one
     void settleInBackground(bool cancel);  // it still runs something: end that, then give it back or close it
 
 private:

@@ -13,7 +13,8 @@ constexpr std::uint64_t kFirstUpkeepNs = kSecondNs;  // not in the way of the fi
 
 }  // namespace
 
-// Ends what a connection still runs, then gives it back; closes it if that takes more than two seconds.
+// Ends what a connection still runs, makes its session ours again where it has written, then gives it back; closes it
+// if that takes more than two seconds.
 class Database::Settler final : public Job {
 public:
     Settler(std::shared_ptr<Database> database, std::unique_ptr<Connection> connection, bool cancel)
@@ -23,7 +24,7 @@ public:
 
     void task(Context& context) override {
         std::uint64_t deadline_ns = database_->host_.nowNs() + kSettleNs;
-        if (!settle(context, deadline_ns)) connection_.reset();
+        if (!settle(context, deadline_ns) || !resetSession(context, deadline_ns)) connection_.reset();
         database_->returned(std::move(connection_));
     }
     void drop() override {
@@ -41,6 +42,22 @@ private:
         if (!connection_->execute("rollback", {}) || !connection_->sync()) return false;
         if (connection_->flush(context, deadline_ns) != Wait::ready) return false;
         return connection_->drain(context, deadline_ns) == Wait::ready && connection_->isIdle();
+    }
+
+    bool resetSession(Context& context, std::uint64_t deadline_ns) {
+        if (!connection_->needsReset()) return true;
+        connection_->statements().clear();
+        const auto timeout = Parameters::ofTexts({std::to_string(database_->config_.statement_timeout.count())});
+        // DISCARD ALL runs outside of a transaction, so each has a sync of its own.
+        if (!connection_->execute("discard all", {}) || !connection_->sync() ||
+            !connection_->execute(sessionSetup(), timeout) || !connection_->sync())
+            return false;
+        bool failed = false;
+        if (connection_->flush(context, deadline_ns) != Wait::ready ||
+            connection_->drain(context, deadline_ns, &failed) != Wait::ready || failed)
+            return false;
+        connection_->setNeedsReset(false);
+        return true;
     }
 
     // A cancel that comes while the server still reads the messages of a round trip is dropped there, so it is repeated

@@ -19,6 +19,11 @@ std::string numberText(double number) {
     return concat(number);  // shortest form that reads back as the same number
 }
 
+Error holdsNul(std::size_t index) {
+    return Error::invalidArgument("parameter $", index + 1,
+                                  " holds a NUL character, which PostgreSQL cannot store in text");
+}
+
 std::string textOf(const howdah_value& value) {
     switch (value.type) {
         case HOWDAH_VALUE_BOOL: return value.integer ? "t" : "f";
@@ -45,8 +50,7 @@ Result<Parameters> Parameters::from(std::span<const howdah_value> values) {
         out.nulls_.push_back(value.type == HOWDAH_VALUE_NULL);
         out.texts_.push_back(out.nulls_.back() ? std::string{} : textOf(value));
         if (out.texts_.back().find('\0') != std::string::npos) {
-            return Error::invalidArgument("parameter $", i + 1,
-                                          " holds a NUL character, which PostgreSQL cannot store in text");
+            return holdsNul(i);
         }
         if (value.type == HOWDAH_VALUE_JSON && value.type_oid == 0 && out.texts_.back().starts_with('[')) {
             out.arrays_.push_back(i);
@@ -75,7 +79,8 @@ std::vector<Oid> Parameters::unknownOf(const std::vector<Oid>& types) const {
     return unknown;
 }
 
-Parameters Parameters::withArrays(const std::vector<Oid>& types, const std::vector<Oid>& array_types) const {
+Result<Parameters> Parameters::withArrays(const std::vector<Oid>& types,
+                                          const std::vector<ArrayType>& array_types) const {
     Parameters out;
     out.texts_ = texts_;
     out.nulls_ = nulls_;
@@ -84,10 +89,13 @@ Parameters Parameters::withArrays(const std::vector<Oid>& types, const std::vect
     for (std::size_t i : arrays_) {
         if (i >= types.size()) break;  // the statement has fewer; the server says so
         const TypeShape shape = typeShape(types[i]);
-        if (!shape.is_array && std::find(array_types.begin(), array_types.end(), types[i]) == array_types.end())
-            continue;
+        const auto found = std::ranges::find(array_types, types[i], &ArrayType::oid);
+        if (!shape.is_array && found == array_types.end()) continue;
         const auto array = nlohmann::json::parse(texts_[i], nullptr, false);
-        if (array.is_array()) out.texts_[i] = arrayLiteral(array, shape.delimiter, shape.form == Form::json);
+        if (!array.is_array()) continue;
+        const char delimiter = shape.is_array ? shape.delimiter : found->delimiter;
+        out.texts_[i] = arrayLiteral(array, delimiter, shape.form == Form::json);
+        if (out.texts_[i].find('\0') != std::string::npos) return holdsNul(i);
     }
     out.pointAtTexts();
     return out;

@@ -16,6 +16,12 @@
 
 namespace howdah::pool {
 
+// A type that is not built in and turned out to be an array; the delimiter stands between its elements.
+struct ArrayType {
+    Oid oid;
+    char delimiter;
+};
+
 class Parameters {
 public:
     Parameters() = default;
@@ -38,7 +44,8 @@ public:
     // Given the types the server found: those of arrays that are not built in, so may be array types or not.
     std::vector<Oid> unknownOf(const std::vector<Oid>& types) const;
     // With the arrays that belong to an array type, built in or among `array_types`, in PostgreSQL's form.
-    Parameters withArrays(const std::vector<Oid>& types, const std::vector<Oid>& array_types) const;
+    // invalid_argument for a text in one that PostgreSQL cannot store.
+    Result<Parameters> withArrays(const std::vector<Oid>& types, const std::vector<ArrayType>& array_types) const;
 
 private:
     void pointAtTexts();

@@ -70,7 +70,11 @@ TEST_CASE("pool: a JSON array becomes what the server takes its parameter for") 
     PoolFixture pool(R"({"connections_max":1})");
     cluster().admin(
         "drop type if exists mood cascade; create type mood as enum ('calm', 'very glad');"
-        "create domain moods as mood[]; create domain label as text; create table kept(v int[])");
+        "create domain moods as mood[]; create domain label as text; create table kept(v int[]);"
+        "create type spot; create function spot_in(cstring) returns spot language internal immutable as 'point_in';"
+        "create function spot_out(spot) returns cstring language internal immutable as 'point_out';"
+        "create type spot (input = spot_in, output = spot_out, internallength = 16, alignment = double, delimiter = "
+        "':')");
     struct Case {
         const char* sql;
         const char* array;
@@ -90,6 +94,7 @@ TEST_CASE("pool: a JSON array becomes what the server takes its parameter for") 
              {"select $1::mood[]", R"(["very glad"])", R"({"very glad"})"},
              {"select $1::moods", R"(["calm"])", "{calm}"},
              {"select $1::label", "[1]", "[1]"},
+             {"select $1::spot[]", R"x(["(1,2)","(3,4)"])x", "{(1,2):(3,4)}"},
          }) {
         CAPTURE(one.sql);
         Ask ask{.sql = one.sql, .parameters = {Value::json(one.array)}};
@@ -102,13 +107,17 @@ TEST_CASE("pool: a JSON array becomes what the server takes its parameter for") 
     CHECK(pool.run(scoped).error.sqlstate == "42704");
     CHECK(pool.run(scoped).error.position == 12);
     CHECK(pool.run({.sql = "select $1::int[]", .parameters = {Value::json("[[1],2]")}}).error.sqlstate == "22P02");
+    CHECK(pool.run({.sql = "select $1::text[]", .parameters = {Value::json(R"(["a\u0000b"])")}}).error.message ==
+          "parameter $1 holds a NUL character, which PostgreSQL cannot store in text");
+    CHECK(pool.run({.sql = "select $1::text[]", .parameters = {Value::json("[[[[[[[1]]]]]]]")}}).error.sqlstate ==
+          "54000");
     CHECK(pool.run({.sql = "select 1", .parameters = {Value::json("[1]")}}).error.sqlstate == "08P01");
     CHECK(pool.run({.sql = "select $1, $2", .parameters = {1}}).error.sqlstate == "08P01");
     CHECK(pool.run({"select 1"}).value() == "1");
     Ask write{.sql = "insert into kept values ($1)", .parameters = {Value::json("[7]")}, .access = HOWDAH_ACCESS_WRITE};
     CHECK(pool.run(write).affected_rows == 1);
     CHECK(pool.run({"select v from kept"}).value() == "{7}");
-    cluster().admin("drop table kept; drop domain moods, label; drop type mood");
+    cluster().admin("drop table kept; drop domain moods, label; drop type mood; drop type spot cascade");
 }
 
 TEST_CASE("pool: an error keeps SQLSTATE and hint, and its position is in the caller's text") {
@@ -200,6 +209,29 @@ TEST_CASE("pool: behind a transaction pooler nothing is prepared or set on the s
     CHECK(pool.run({"select $1::int", {3}}).value() == "3");
     CHECK(pool.run({"select nope"}).error.sqlstate == "42703");
     CHECK(pool.run({"select reset_val from pg_settings where name = 'statement_timeout'"}).value() == "0");
+}
+
+TEST_CASE("pool: a backslash never ends a string, whatever the database says and whoever owns the session") {
+    cluster().admin("alter database postgres set standard_conforming_strings = off");
+    for (const char* section : {R"({"pooler":"transaction"})", "{}"}) {
+        PoolFixture pool(section);
+        CHECK(pool.run({R"(select '\' || ' , 1 --')"}).value() == R"(\ , 1 --)");
+    }
+    cluster().admin("alter database postgres reset standard_conforming_strings");
+}
+
+TEST_CASE("pool: what a write does to its session is undone before somebody else has it") {
+    PoolFixture pool(R"({"connections_max":1,"statement_timeout_ms":1234})");
+    auto write = [&](std::string_view sql) { return pool.run({.sql = sql, .access = HOWDAH_ACCESS_WRITE}); };
+    CHECK(write("select set_config('search_path', 'evil', false)").status == 0);
+    CHECK(pool.run({"show search_path"}).value() == "\"$user\", public");
+    CHECK(write("select pg_advisory_lock(4713)").status == 0);
+    CHECK(write("select pg_advisory_lock(4714), 1 / 0").error.sqlstate == "22012");  // a rollback keeps such locks
+    CHECK(write("create temp table left_behind (a int)").status == 0);
+    CHECK(pool.run({"select count(*) from pg_locks where locktype = 'advisory'"}).value() == "0");
+    CHECK(pool.run({"select to_regclass('pg_temp.left_behind')"}).value() == "(null)");
+    CHECK(pool.run({"show statement_timeout"}).value() == "1234ms");
+    CHECK(pool.run({"select count(distinct pid) from pg_stat_activity where pid = pg_backend_pid()"}).value() == "1");
 }
 
 TEST_CASE("pool: an unknown database is answered with the known ones; a broken dsn names the database, not the dsn") {
