@@ -13,6 +13,8 @@ namespace {
 // One read takes a usual request whole; a larger one grows the buffer once its length is known.
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kAnswerBytesKept = 16 * 1024;
+// Answers the loop gives by itself wait here when the peer does not read them; with more no further request is read.
+constexpr std::size_t kUnsentMax = 64 * 1024;
 }  // namespace
 
 HttpConnection::HttpConnection(std::shared_ptr<HttpShard> home, TcpSocket socket)
@@ -20,7 +22,7 @@ HttpConnection::HttpConnection(std::shared_ptr<HttpShard> home, TcpSocket socket
       shard_(home_->shard),
       settings_(*home_->settings),
       socket_(std::move(socket)),
-      writer_(socket_, settings_.stall_limit) {
+      writer_(socket_, settings_.stall_limit, [this] { onSettled(); }) {
     expired = &HttpConnection::onDue;
 }
 
@@ -130,6 +132,7 @@ void HttpConnection::onDue(DeadlineQueue::Node& node) {
 void HttpConnection::onTimeout() {
     switch (state_) {
         case State::reading:
+            if (clogged_) return onStall();
             if (buffer_.size() == 0) return close();
             return refuse(408, head_bytes_ == 0 ? "the head of the request did not arrive in time"
                                                 : "the body of the request did not arrive in time");
@@ -158,11 +161,35 @@ void HttpConnection::sendKeepAlive() {
 void HttpConnection::process() {
     assert(!read_armed_);
     in_process_ = true;
-    while (state_ == State::reading && readRequest()) {
+    while (state_ == State::reading && !waitForPeer() && readRequest()) {
         if (route()) startRequest();
     }
     in_process_ = false;
-    armRead();
+    if (!clogged_) armRead();
+}
+
+// Between two requests: true when the answers so far have to be read before another is taken.
+bool HttpConnection::waitForPeer() {
+    if (head_bytes_ != 0 || writer_.unsentBytes() <= kUnsentMax) return false;
+    clogged_ = true;
+    pending_before_ = writer_.pendingBytes();
+    setDueIn(settings_.stall_limit);
+    return true;
+}
+
+void HttpConnection::onStall() {
+    const std::size_t pending = writer_.pendingBytes();
+    if (pending >= pending_before_) return close();
+    pending_before_ = pending;
+    setDueIn(settings_.stall_limit);
+}
+
+void HttpConnection::onSettled() {
+    if (!clogged_ || state_ != State::reading) return;
+    clogged_ = false;
+    if (writer_.broken()) return close();
+    setDueIn(settings_.idle_limit);
+    process();
 }
 
 bool HttpConnection::readRequest() {

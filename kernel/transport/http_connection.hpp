@@ -104,6 +104,9 @@ private:
     void onPeerGone(bool can_still_read);
 
     void process();
+    bool waitForPeer();
+    void onStall();
+    void onSettled();    // of the writer
     bool readRequest();  // true when a request is whole
     bool readHead();
     bool readBody();
@@ -150,6 +153,8 @@ private:
     std::string answer_;                          // its answer so far; kept to save the allocation
     bool keep_alive_ = true;
     bool in_process_ = false;
+    bool clogged_ = false;                // no request is read until the peer has read its answers
+    std::size_t pending_before_ = 0;      // bytes it had not taken when that was looked at last
     bool events_begun_ = false;           // the answer is an event stream: comments keep it open
     std::shared_ptr<EventQueue> events_;  // of an open GET stream
     Deadline due_;

@@ -33,7 +33,7 @@ Result<void> SocketWriter::send(iovec* parts, std::size_t count, const std::shar
     return peerGone();
 }
 
-int SocketWriter::unacknowledged() {
+int SocketWriter::unacknowledged() const {
     int bytes = 0;
     return ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;  // 0: a closed socket, no progress
 }
@@ -103,6 +103,7 @@ void SocketWriter::arm(const std::shared_ptr<void>& owner) {
             if (!broken_ && !queue_.empty()) return arm(owner);
         }
         writable_.set();
+        on_settled_();
     });
 }
 

@@ -9,9 +9,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
@@ -29,8 +31,9 @@ using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::
 
 class SocketWriter {
 public:
-    SocketWriter(TcpSocket& socket, std::chrono::milliseconds stall_limit)
-        : socket_(socket), stall_limit_(stall_limit) {}
+    // `on_settled` is called when what was queued has left, or never will because the peer is gone.
+    SocketWriter(TcpSocket& socket, std::chrono::milliseconds stall_limit, std::function<void()> on_settled)
+        : socket_(socket), stall_limit_(stall_limit), on_settled_(std::move(on_settled)) {}
 
     // [fiber] Sends all parts, in order; the array is used up. `owner` is the connection.
     Result<void> send(iovec* parts, std::size_t count, const std::shared_ptr<void>& owner);
@@ -39,18 +42,21 @@ public:
     void enqueue(std::string_view bytes, const std::shared_ptr<void>& owner);
 
     std::size_t unsentBytes() const { return queue_.size(); }
+    // What the peer has still to take: while nothing is added, it is less when the peer has read.
+    std::size_t pendingBytes() const { return queue_.size() + static_cast<std::size_t>(unacknowledged()); }
     bool sending() const { return sending_; }
     bool broken() const { return broken_; }
     void breakOff();  // the peer is gone: ends a send() that waits
 
 private:
     bool trySend(iovec*& parts, std::size_t& count);  // false: the socket takes no more for now, or broke
-    int unacknowledged();                             // bytes sent that the peer's kernel has not taken
+    int unacknowledged() const;                       // bytes sent that the peer's kernel has not taken
     void flush();
     void arm(const std::shared_ptr<void>& owner);
 
     TcpSocket& socket_;
     const std::chrono::milliseconds stall_limit_;
+    const std::function<void()> on_settled_;
     std::string queue_;
     Event writable_;
     bool armed_ = false;
