@@ -114,7 +114,8 @@ std::optional<HttpRefusal> HttpChecks::source(const HttpHead& head) const {
     if (head.hosts > 1) return HttpRefusal{400, "the Host header is given twice"};
     if (head.hosts == 1 && !hostAllowed(head.host)) {
         return HttpRefusal{403,
-                           "this Host is not served here; name it in transports.http.allowed_hosts if it should be"};
+                           "this Host is not served here: ask for localhost, 127.0.0.1 or [::1]; a reverse proxy has "
+                           "to send one of them as Host"};
     }
     if (const auto authority = authorityOf(head.target)) {
         if (!head.target.starts_with("http://")) return HttpRefusal{400, "only http:// targets are served here"};
@@ -123,9 +124,7 @@ std::optional<HttpRefusal> HttpChecks::source(const HttpHead& head) const {
     if (head.origins > 1) return HttpRefusal{403, "the Origin header is given twice"};
     if (head.origins == 1 && !originAllowed(head.origin)) {
         return HttpRefusal{
-            403,
-            "web pages of this Origin may not connect; name it in transports.http.allowed_origins if they "
-            "should"};
+            403, "web pages of this Origin may not connect; add it to transports.http.origins if they should"};
     }
     // Which of two values an intermediary looked at is not known.
     if (head.authorizations > 1) return HttpRefusal{400, "the Authorization header is given twice"};

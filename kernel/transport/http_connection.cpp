@@ -208,9 +208,7 @@ bool HttpConnection::readHead() {
     }
     parser_.emplace(settings_.limits);
     if (!refusal) refusal = parser_->parse(buffer_.text().substr(0, bytes));
-    if (!refusal && settings_.checks->endpoint(head()) != HttpChecks::Endpoint::health) {
-        refusal = settings_.checks->source(head());
-    }
+    if (!refusal) refusal = settings_.checks->source(head());
     if (refusal) {
         refuse(refusal->status, refusal->message);
         return false;
