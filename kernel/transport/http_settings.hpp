@@ -34,7 +34,7 @@ struct HttpSettings {
     std::size_t answer_bytes_collected = 64 * 1024;      // a longer answer is streamed
     std::size_t stream_queue_bytes_max = 1024 * 1024;    // of a GET stream; beyond, the client is cut off
     std::chrono::milliseconds head_limit{5'000};         // from connecting or the first byte
-    std::chrono::milliseconds body_limit{30'000};        // from the end of the head
+    std::chrono::milliseconds body_limit{10'000};        // from the end of the head
     std::chrono::milliseconds idle_limit{60'000};        // between requests
     std::chrono::milliseconds stall_limit{30'000};       // a client that reads nothing of its answer
     std::chrono::milliseconds linger_limit{2'000};       // after a refusal
