@@ -19,6 +19,7 @@
 #include "kernel/transport/http_response.hpp"
 #include "kernel/transport/line_reader.hpp"
 #include "kernel/transport/line_writer.hpp"
+#include "kernel/transport/stdio_backlog.hpp"
 #include "kernel/transport/stdio_reply.hpp"
 
 namespace howdah::kernel {
@@ -27,6 +28,8 @@ namespace {
 
 constexpr int kInvalidRequest = -32600;
 constexpr int kInternalError = -32603;
+// Notifications served beside a full number of requests. They take no time, so the reading thread may wait for one.
+constexpr std::size_t kNotificationsMax = 64;
 // At least this long for what is queued to be written, however late the deadline came.
 constexpr std::chrono::milliseconds kFlushLimit{500};
 
@@ -51,17 +54,25 @@ struct StdioServer::State : std::enable_shared_from_this<State> {
           channel(std::move(its_channel)),
           config(std::move(its_config)),
           handler(its_handler),
-          wake_fd(its_wake) {}
+          wake_fd(its_wake),
+          backlog(config.line_bytes_max) {}
     ~State() { ::close(wake_fd); }
 
     void read();
     bool waitReadable() const;
     void take(std::string_view line);
+    void takeInTurn(MessageBuffer message);
     void refuse(int code, std::string_view message);
+    using Count = std::size_t State::*;
+    void launch(MessageBuffer message, Count count);  // [locked]
+    void launchWaiting();                             // [locked]
     void serve(const MessageBuffer& message);
+    void ended(Count count);
     void finishInput();
     void cancelAll(CancelReason reason);
     void wakeReader();
+    bool isOver() const { return stopping || gone; }                       // [locked]
+    std::size_t servedCount() const { return in_flight + notifications; }  // [locked]
     bool waitForNone(Deadline deadline, bool or_stopping);
 
     Shard& shard;
@@ -76,6 +87,8 @@ struct StdioServer::State : std::enable_shared_from_this<State> {
     mutable std::mutex mutex;
     std::condition_variable changed;
     std::size_t in_flight = 0;
+    std::size_t notifications = 0;                             // served beyond the bound of in_flight
+    StdioBacklog backlog;                                      // holds messages only while in_flight is at its bound
     std::vector<std::shared_ptr<Cancellation>> cancellations;  // of the messages whose fiber has begun
     bool stopping = false;
     bool gone = false;
@@ -115,22 +128,51 @@ bool StdioServer::State::waitReadable() const {
 }
 
 void StdioServer::State::take(std::string_view line) {
-    {
-        std::unique_lock lock(mutex);
-        changed.wait(lock, [this] { return in_flight < config.requests_in_flight_max || stopping || gone; });
-        if (stopping || gone) return;
-        ++in_flight;
-    }
     MessageBuffer message;
     message.append(line);
-    shard.post([self = shared_from_this(), message = std::move(message)]() mutable {
-        auto job = [self, moved = std::move(message)] { self->serve(moved); };
+    {
+        std::lock_guard lock(mutex);
+        if (isOver()) return;
+        if (in_flight < config.requests_in_flight_max && backlog.empty())
+            return launch(std::move(message), &State::in_flight);
+    }
+    takeInTurn(std::move(message));
+}
+
+// As many requests are served as may be. Reading goes on, else nothing could end one of them: a notification passes,
+// what it takes back and has not begun never will.
+void StdioServer::State::takeInTurn(MessageBuffer message) {
+    StdioTurn turn = StdioTurn::of(message);
+    std::unique_lock lock(mutex);
+    if (!turn.waits) {
+        if (!turn.cancels.empty()) backlog.drop(turn.cancels);
+        changed.wait(lock, [this] { return notifications < kNotificationsMax || isOver(); });
+        if (!isOver()) launch(std::move(message), &State::notifications);
+        return;
+    }
+    changed.wait(lock, [&] { return backlog.hasRoomFor(message) || isOver(); });
+    if (isOver()) return;
+    backlog.add(std::move(message), std::move(turn.id));
+    launchWaiting();  // a request may have ended meanwhile
+}
+
+// Posted under the lock: a notification must come to the shard after the request it takes back.
+void StdioServer::State::launch(MessageBuffer message, Count count) {
+    ++(this->*count);
+    shard.post([self = shared_from_this(), message = std::move(message), count]() mutable {
+        auto job = [self, moved = std::move(message), count] {
+            self->serve(moved);
+            self->ended(count);
+        };
         if (self->shard.spawn(std::move(job), "stdio")) return;
         self->refuse(kInternalError, "too many requests are being served, try again later");
-        std::lock_guard lock(self->mutex);
-        --self->in_flight;
-        self->changed.notify_all();
+        self->ended(count);
     });
+}
+
+void StdioServer::State::launchWaiting() {
+    while (!backlog.empty() && in_flight < config.requests_in_flight_max)
+        launch(backlog.next(), &State::in_flight);
 }
 
 // Dropped when the client reads nothing: it is told about a message it has to look into anyway.
@@ -145,6 +187,10 @@ void StdioServer::State::finishInput() {
     };
     if (told_to_stop()) return;
     if (config.on_input_end) config.on_input_end();
+    {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [this] { return backlog.empty() || isOver(); });
+    }
     if (!waitForNone(Deadline::in(config.end_grace), true)) {
         if (told_to_stop()) return;
         cancelAll(CancelReason::client_gone);
@@ -174,12 +220,18 @@ void StdioServer::State::serve(const MessageBuffer& message) {
     }
     std::lock_guard lock(mutex);
     cancellations.erase(std::find(cancellations.begin(), cancellations.end(), cancellation));
-    --in_flight;
+}
+
+void StdioServer::State::ended(Count count) {
+    std::lock_guard lock(mutex);
+    --(this->*count);
+    launchWaiting();
     changed.notify_all();
 }
 
 void StdioServer::State::cancelAll(CancelReason reason) {
     std::lock_guard lock(mutex);
+    backlog.clear();
     for (const auto& cancellation : cancellations)
         cancellation->cancel(reason);
 }
@@ -192,13 +244,13 @@ void StdioServer::State::wakeReader() {
 
 bool StdioServer::State::waitForNone(Deadline deadline, bool or_stopping) {
     std::unique_lock lock(mutex);
-    auto none = [&] { return in_flight == 0 || (or_stopping && stopping); };
+    auto none = [&] { return servedCount() == 0 || (or_stopping && stopping); };
     if (deadline.isNever()) {
         changed.wait(lock, none);
     } else {
         changed.wait_until(lock, deadline.at(), none);
     }
-    return in_flight == 0;
+    return servedCount() == 0;
 }
 
 // The server ----------------------------------------------------------------------------------------------------------
@@ -215,6 +267,7 @@ Result<std::unique_ptr<StdioServer>> StdioServer::start(Shard& shard, StdioChann
                                                      {
                                                          std::lock_guard lock(self->mutex);
                                                          self->gone = true;
+                                                         self->backlog.clear();
                                                          self->changed.notify_all();
                                                      }
                                                      self->cancelAll(CancelReason::client_gone);
@@ -241,6 +294,7 @@ bool StdioServer::stop(Deadline deadline) {
     {
         std::lock_guard lock(state_->mutex);
         state_->stopping = true;
+        state_->backlog.clear();
         state_->changed.notify_all();
     }
     state_->wakeReader();

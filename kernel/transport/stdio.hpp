@@ -1,6 +1,7 @@
 // The stdio transport: one client, one line a message. StdioChannel takes the wire away from everybody else;
 // StdioServer reads it on one plain thread, runs each message on a fiber of one shard (a client sees its messages begin
-// in order) and writes on another.
+// in order) and writes on another. Beyond the bound of requests in flight they wait in a backlog of at most one line's
+// limit in bytes, while notifications go on being served; only when it is full nothing more is read.
 //
 // Threads: StdioChannel::claim() before any other thread, start() and stop() on the thread that owns the server;
 //          on_input_end and on_end are called on the reading thread, once.
@@ -49,7 +50,7 @@ class StdioServer {
 public:
     struct Config {
         std::size_t line_bytes_max = 4 * 1024 * 1024;
-        std::size_t requests_in_flight_max = 128;        // more are not read until one has ended
+        std::size_t requests_in_flight_max = 128;        // more wait until one has ended
         std::size_t queue_bytes_max = 1024 * 1024;       // of answers the client has not read
         std::size_t answer_bytes_collected = 64 * 1024;  // a longer answer is streamed
         std::chrono::milliseconds end_grace{1'000};      // for requests in flight at the end of input; then cancelled

@@ -54,6 +54,29 @@ for (const era of ['legacy', 'modern']) {
   });
 }
 
+test('stdio: at the limit of requests in flight calls can be taken back, running or waiting', async () => {
+  const pipe = startStdio({ extra: 'limits: { requests_per_connection_max: 2 }' });
+  await pipe.request('open', 'initialize', initialize('2025-11-25'));
+  const [first, second, waiting] = [slowStatement(), slowStatement(), slowStatement()];
+  pipe.send({ id: 1, method: 'tools/call', params: query(first.sql) });
+  pipe.send({ id: 2, method: 'tools/call', params: query(second.sql) });
+  await first.runs();
+  await second.runs();
+  const cancel = (id) => pipe.send({ method: 'notifications/cancelled', params: { requestId: id } });
+  pipe.send({ id: 3, method: 'tools/call', params: query(waiting.sql) });
+  const pong = pipe.request(4, 'ping');
+  cancel(3);
+  cancel(1);
+  await first.ends();
+  await pong;  // the slot that came free was not taken by the third call
+  assert.ok(!(await pipe.request(5, 'tools/call', query('select 1'))).result.isError);
+  await second.runs();
+  cancel(2);
+  await second.ends();
+  assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
+  assert.deepEqual(pipe.messages.map((message) => message.id), ['open', 4, 5]);
+});
+
 // A cancel that reaches PostgreSQL before the statement has begun is dropped there, so one is not enough.
 test('stdio: 40 calls taken back in their first milliseconds leave no statement behind', async () => {
   const pipe = startStdio();

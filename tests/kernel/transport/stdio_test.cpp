@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,89 +11,14 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fake_handler.hpp"
-#include "kernel/runtime/runtime.hpp"
+#include "stdio_fixture.hpp"
 
 namespace howdah::kernel::test {
 
-using namespace std::chrono_literals;
-
 namespace {
-
-struct Pipe {
-    Pipe() {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
-        out = ends[0];
-        in = ends[1];
-    }
-    int out;
-    int in;
-};
-
-// The client's side: writes lines, reads lines; every wait ends after 20 s.
-struct StdioFixture {
-    explicit StdioFixture(StdioServer::Config config = {}) {
-        auto started = Runtime::start({});
-        REQUIRE(started);
-        runtime = std::move(*started);
-        config.on_end = [this] { ended.add(); };
-        auto serving = StdioServer::start(runtime->shard(0), StdioChannel::adopt(to_server.out, from_server.in),
-                                          std::move(config), handler);
-        REQUIRE(serving);
-        server = std::move(*serving);
-    }
-    ~StdioFixture() {
-        handler.release();
-        closeInput();
-        server.reset();
-        closeOutput();
-        handler.takePeer();
-        CHECK(runtime->stop(Deadline::in(10s)).clean());
-    }
-
-    void send(std::string_view bytes) {
-        while (!bytes.empty()) {
-            const ssize_t written = ::write(to_server.in, bytes.data(), bytes.size());
-            REQUIRE(written > 0);
-            bytes.remove_prefix(static_cast<std::size_t>(written));
-        }
-    }
-    void closeInput() {
-        if (to_server.in >= 0) ::close(std::exchange(to_server.in, -1));
-    }
-    void closeOutput() {
-        if (from_server.out >= 0) ::close(std::exchange(from_server.out, -1));
-    }
-    // "" at the end of the stream.
-    std::string readLine() {
-        std::size_t end;
-        while ((end = buffer_.find('\n')) == std::string::npos) {
-            pollfd readable{from_server.out, POLLIN, 0};
-            if (::poll(&readable, 1, 20'000) != 1) throw std::runtime_error("no line from the server within 20 s");
-            char bytes[65536];
-            const ssize_t count = ::read(from_server.out, bytes, sizeof bytes);
-            if (count <= 0) return {};
-            buffer_.append(bytes, static_cast<std::size_t>(count));
-        }
-        std::string line = buffer_.substr(0, end);
-        buffer_.erase(0, end + 1);
-        return line;
-    }
-
-    Pipe to_server, from_server;
-    FakeHandler handler;
-    Counter ended;
-    std::unique_ptr<Runtime> runtime;
-    std::unique_ptr<StdioServer> server;
-
-private:
-    std::string buffer_;
-};
 
 bool isRefusal(std::string_view line) {
     return line.starts_with(R"({"jsonrpc":"2.0","error":{"code":-32600,)");
@@ -183,20 +107,6 @@ TEST_CASE("stdio: 10,000 messages are each answered once, long and short ones mi
     for (int i = 0; i < kMessages; ++i)
         each_once = each_once && answers[static_cast<std::size_t>(i)] == (i % 100 == 7 ? 0 : 1);
     CHECK(each_once);
-}
-
-TEST_CASE("stdio: beyond the bound of messages in flight no more are read") {
-    StdioServer::Config config;
-    config.requests_in_flight_max = 4;
-    StdioFixture fixture(std::move(config));
-    for (int i = 0; i < 6; ++i)
-        fixture.send("{\"do\":\"hold\"}\n");
-    REQUIRE(fixture.handler.holding.reaches(4));
-    CHECK(fixture.server->requestsInFlight() == 4);
-    CHECK(fixture.handler.handled.value() == 4);
-    fixture.handler.release();
-    for (int i = 0; i < 6; ++i)
-        CHECK(fixture.readLine() == "\"released\"");
 }
 
 TEST_CASE("stdio: a client that does not read parks the handler; what waits for it is bounded") {

@@ -1,0 +1,63 @@
+#include "kernel/transport/stdio_backlog.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernel/protocol/message.hpp"
+
+namespace howdah::kernel {
+
+namespace {
+// What a message costs beside its text, so that many short ones are bounded too.
+constexpr std::size_t kEachBytes = 256;
+}  // namespace
+
+std::size_t StdioBacklog::costOf(const MessageBuffer& message) {
+    return message.capacity() + kEachBytes;
+}
+
+bool StdioBacklog::hasRoomFor(const MessageBuffer& message) const {
+    return empty() || bytes_ + costOf(message) <= bytes_max_;
+}
+
+void StdioBacklog::add(MessageBuffer message, std::string id) {
+    bytes_ += costOf(message);
+    waiting_.push_back({std::move(message), std::move(id)});
+}
+
+MessageBuffer StdioBacklog::next() {
+    MessageBuffer message = std::move(waiting_.front().message);
+    waiting_.pop_front();
+    bytes_ -= costOf(message);
+    return message;
+}
+
+void StdioBacklog::drop(std::string_view id) {
+    const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return one.id == id; });
+    if (found == waiting_.end()) return;
+    bytes_ -= costOf(found->message);
+    waiting_.erase(found);
+}
+
+void StdioBacklog::clear() {
+    waiting_.clear();
+    bytes_ = 0;
+}
+
+StdioTurn StdioTurn::of(const MessageBuffer& text) {
+    const MessageLimits limits;  // what is beyond them waits, to be refused in its turn
+    StdioTurn turn;
+    Document document;
+    Message message;
+    if (document.parse(text.text(), limits) || Message::read(document.root(), limits, message)) return turn;
+    turn.waits = message.kind == Message::Kind::request;
+    if (turn.waits) {
+        turn.id = std::move(message.id);
+    } else if (message.method == "notifications/cancelled" && message.params) {
+        const auto id = member(*message.params, "requestId");
+        if (id) turn.cancels = idText(*id, limits.id_bytes_max).value_or("");
+    }
+    return turn;
+}
+
+}  // namespace howdah::kernel
