@@ -1,5 +1,6 @@
 // What only raw messages show: sessions, batches, headers, errors.
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { initialize, meta, modern, openSession, post, startServer, textOf } from './support.mjs';
@@ -41,6 +42,21 @@ test('2026-07-28: discover, headers, errors', async () => {
   assert.match(tool.json.error.message, /did you mean "query"/);
 });
 
-test('foreign origins and hosts are refused', async () => {
-  assert.equal((await post(server.url, { jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize('2025-11-25') }, { Origin: 'https://evil.example' })).status, 403);
+// fetch() writes Host itself.
+const statusFor = (method, path, headers) => new Promise((resolve, reject) => {
+  const to = new URL(path, server.url);
+  const sent = request(to, { method, headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...headers } }, (answer) => {
+    answer.resume().on('end', () => resolve(answer.statusCode));
+  });
+  sent.on('error', reject).end(method === 'POST' ? JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize('2025-11-25') }) : undefined);
+});
+
+test('foreign origins and hosts are refused, whatever the path', async () => {
+  const { host, port, pathname } = new URL(server.url);
+  for (const [method, path] of [['POST', pathname], ['GET', '/healthz']]) {
+    for (const Host of [host, `localhost:${port}`]) assert.equal(await statusFor(method, path, { Host }), 200);
+    for (const Host of [`evil.example:${port}`, `${host}.evil.example`]) assert.equal(await statusFor(method, path, { Host }), 403);
+    assert.equal(await statusFor(method, path, { Origin: 'https://evil.example' }), 403);
+    assert.equal(await statusFor(method, path, { Origin: `http://${host}` }), 200);
+  }
 });

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export const program = process.env.HOWDAH_PROGRAM;
 export const dsn = process.env.HOWDAH_TEST_DSN;
@@ -131,17 +132,15 @@ export async function openSession(url, revision) {
   return headers;
 }
 
-// Lets what is under way go on.
-export const turn = () => new Promise(setImmediate);
-
-// Asks until the answer is truthy and gives it; what never comes true fails.
+// Asks until the answer is truthy and gives it; what never comes true fails. Most questions start a psql, so they are not
+// asked back to back.
 export async function until(what, ask, limit_ms = 20000) {
   const end = Date.now() + limit_ms;
   while (true) {
     const answer = await ask();
     if (answer) return answer;
     assert.ok(Date.now() < end, `${what}: not within ${limit_ms} ms`);
-    await turn();
+    await pause(25);
   }
 }
 
