@@ -64,6 +64,33 @@ test('doctor names versions and rights, and masks secrets', () => {
   write(config({ folder: place.folder }));
 });
 
+test('no password comes out, however the connection string is written', () => {
+  const strings = [
+    'postgresql://app:hunter2@127.0.0.1:1/shop',
+    'postgresql://app:pa/hunter2@127.0.0.1:1/shop',
+    'postgresql://app:12/hunter2@127.0.0.1:1/shop',
+    'postgresql://app:pa?hunter2@127.0.0.1:1/shop',
+    'postgresql://app:12?sslmode=hunter2/y@127.0.0.1:1/shop',
+    'postgresql://app:top@hunter2@127.0.0.1:1/shop',
+    'postgresql://app:hunter2@127.0.0.1:1,app:hunter2@127.0.0.1:2/shop',
+    'postgresql://127.0.0.1:1/shop?user=app&pass%77ord=hunter2',
+    'postgresql://127.0.0.1:1/shop?user=app&password=a&hunter2=b',
+    'postgresql://app%3Ahunter2@127.0.0.1:1/shop',
+    'host=127.0.0.1 port=1 password=top hunter2 dbname=shop',
+    'host=127.0.0.1 port=1 password=top hunter2=x dbname=shop',
+    'dbname=postgresql://app:hunter2@127.0.0.1:1/shop',
+  ];
+  for (const written of strings) {
+    write(config({ folder: place.folder, databases: `  main: { dsn: ${JSON.stringify(written)} }` }));
+    const called = run(['call', '-c', file, 'query', 'sql=select 1']);
+    assert.equal(called.code, 5, called.err);
+    const told = [called, run(['doctor', '-c', file, '--json']), run(['doctor', '-c', file]), run(['config', 'print', '-c', file])];
+    for (const { out, err } of told) assert.doesNotMatch(out + err, /hunter2/, written);
+    assert.match(told[3].out, /\*\*\*/);
+  }
+  write(config({ folder: place.folder }));
+});
+
 test('a database that is down: the server starts, says why, and doctor ends with its own code', () => {
   write(config({ folder: place.folder, databases: '  main: { dsn: "postgresql://nobody@127.0.0.1:1/none" }' }));
   const done = run(['call', '-c', file, 'query', 'sql=select 1']);
