@@ -51,10 +51,12 @@ std::string joined(const Json& list) {
 int configCheck(const CommonOptions& options) {
     auto config = loadConfig(options);
     if (!config) return fail(config.error(), kConfiguration);
-    for (const std::string& warning : config->warnings)
-        std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    if (auto sound = PluginManager::check(*config, pluginPaths(*config)); !sound)
-        return fail(sound.error(), kConfiguration);
+    auto warnings = PluginManager::check(*config, pluginPaths(*config));
+    if (!warnings) return fail(warnings.error(), kConfiguration);
+    for (const auto* list : {&config->warnings, &*warnings}) {
+        for (const std::string& warning : *list)
+            std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    }
     std::printf("%s: valid, %zu plugins, %zu databases\n", config->source.c_str(), config->plugins.size(),
                 config->databases.size());
     return kDone;

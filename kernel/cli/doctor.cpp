@@ -1,4 +1,5 @@
 // howdah doctor: what works, what does not, and what to do about it.
+#include <array>
 #include <cstdio>
 
 #include "kernel/base/log.hpp"
@@ -8,7 +9,12 @@
 namespace howdah::kernel::cli {
 namespace {
 
-// A report says {"status","checks":[{"name","status","text","remedy"?}]}; anything else in it is for --json.
+// What a report tells of a database, in this order; further members are for --json, rights that are false for nobody.
+constexpr std::array<const char*, 10> kDatabaseTexts{"host",    "port",   "dbname",         "user", "password",
+                                                     "sslmode", "pooler", "server_version", "role", "breaker"};
+
+// A report says {"status","checks":[{"name","status","text","remedy"?}],"databases"?:[{"name",...}]}; anything else in
+// it is for --json.
 void printReport(const std::string& plugin, const Json& report) {
     std::printf("\n%s: %s\n", plugin.c_str(), report.value("status", "ok").c_str());
     if (report.contains("error")) std::printf("  %s\n", report["error"].get<std::string>().c_str());
@@ -17,6 +23,81 @@ void printReport(const std::string& plugin, const Json& report) {
                     check.value("text", "").c_str());
         if (check.contains("remedy")) std::printf("        -> %s\n", check["remedy"].get<std::string>().c_str());
     }
+}
+
+void printPlugins(const Json& plugins) {
+    std::printf("plugins:\n");
+    for (const Json& plugin : plugins) {
+        std::printf("  %-16s %-10s %s%s\n", plugin["id"].get<std::string>().c_str(),
+                    plugin.value("version", "?").c_str(), plugin["state"].get<std::string>().c_str(),
+                    plugin.contains("reason") ? (": " + plugin["reason"].get<std::string>()).c_str() : "");
+    }
+}
+
+// Where the database is and what its role may do, as the plugin that knows it reports.
+void printSource(const Json& database) {
+    std::string texts, rights;
+    for (const char* key : kDatabaseTexts) {
+        if (database.contains(key) && database[key].is_string())
+            texts += concat(texts.empty() ? "" : ", ", key, ": ", database[key].get<std::string>());
+    }
+    for (const auto& [key, value] : database.items()) {
+        if (value.is_boolean() && value.get<bool>()) rights += concat(rights.empty() ? "" : ", ", key);
+    }
+    std::printf("    %s\n", texts.c_str());
+    std::printf("    rights and state: %s\n", rights.empty() ? "none" : rights.c_str());
+}
+
+// Plugins that may refuse a query, in the order they are asked.
+std::string judgesOf(const Json& hooks) {
+    std::string judges;
+    for (const Json& hook : hooks) {
+        const std::string stage = hook["stage"].get<std::string>();
+        if (hook["mode"] != "enforce" || stage == "observe" || stage == "recall") continue;
+        judges += concat(judges.empty() ? "" : ", ", hook["plugin"].get<std::string>(), " (stage ", stage, ")");
+    }
+    return judges;
+}
+
+void printRefusals(const Json& report, const Json& database) {
+    const std::string judges = judgesOf(report["hooks"]);
+    if (report.contains("closed")) {
+        std::printf("    refused: every query: %s\n", report["closed"].get<std::string>().c_str());
+    } else if (database.contains("closed")) {
+        std::printf("    refused: every query of a client: %s\n", database["closed"].get<std::string>().c_str());
+        std::printf("      -> list one under plugins:, or write databases.%s.allow_unguarded: true\n",
+                    database["name"].get<std::string>().c_str());
+    } else if (!judges.empty()) {
+        std::printf("    refused: what does not pass %s\n", judges.c_str());
+    }
+    if (database["access"] == "restricted") std::printf("    refused: what writes: access is restricted\n");
+    if (database.value("unguarded", false))
+        std::printf("    warning: queries of clients pass unjudged: allow_unguarded is true\n");
+}
+
+void printDatabases(const Json& report) {
+    std::printf("databases:\n");
+    for (const Json& database : report["databases"]) {
+        std::printf("  %-16s %s, from %s\n", database["name"].get<std::string>().c_str(),
+                    database["access"].get<std::string>().c_str(), database.value("origin", "").c_str());
+        for (const auto& [id, plugin] : report["reports"].items()) {
+            for (const Json& told : plugin.value("databases", Json::array()))
+                if (told.value("name", "") == database["name"]) printSource(told);
+        }
+        printRefusals(report, database);
+    }
+}
+
+// A plugin that does not run or a database that is closed is the configuration's matter, all else the database's.
+int exitCodeOf(const Json& report) {
+    int code = kDone;
+    for (const Json& plugin : report["plugins"])
+        if (plugin["state"] != "running") code = kConfiguration;
+    for (const Json& database : report["databases"])
+        if (database.contains("closed")) code = kConfiguration;
+    for (const auto& [id, plugin] : report["reports"].items())
+        if (plugin.value("status", "ok") == "fail") code = kUnreachable;
+    return code;
 }
 
 }  // namespace
@@ -42,29 +123,16 @@ int doctor(const CommonOptions& options, bool json) {
     server->reset();
     stopLog();
 
-    int code = kDone;
-    for (const Json& plugin : report["plugins"]) {
-        if (plugin["state"] != "running") code = kConfiguration;
-    }
-    for (const auto& [id, plugin] : report["reports"].items()) {
-        if (plugin.value("status", "ok") == "fail") code = kUnreachable;
-    }
     if (json) {
         std::printf("%s\n", dumpJson(report, 2).c_str());
-        return code;
+        return exitCodeOf(report);
     }
     std::printf("howdah %s\nconfiguration: %s\n", report["version"].get<std::string>().c_str(), source.c_str());
-    std::printf("plugins:\n");
-    for (const Json& plugin : report["plugins"]) {
-        std::printf("  %-16s %-10s %s%s\n", plugin["id"].get<std::string>().c_str(),
-                    plugin.value("version", "?").c_str(), plugin["state"].get<std::string>().c_str(),
-                    plugin.contains("reason") ? (": " + plugin["reason"].get<std::string>()).c_str() : "");
-    }
-    if (report.contains("closed"))
-        std::printf("\nqueries are refused: %s\n", report["closed"].get<std::string>().c_str());
+    printPlugins(report["plugins"]);
+    printDatabases(report);
     for (const auto& [id, plugin] : report["reports"].items())
         printReport(id, plugin);
-    return code;
+    return exitCodeOf(report);
 }
 
 }  // namespace howdah::kernel::cli

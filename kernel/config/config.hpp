@@ -43,8 +43,9 @@ struct DatabaseConfig {
     std::string name;
     std::string dsn;  // libpq URI or key=value; "" = libpq's own environment and defaults. A secret: see maskDsn()
     Access access = Access::restricted;
-    std::string source;  // instead of a dsn: the plugin that makes this database (howdah.source/1)
-    std::string origin;  // where this was written, for people: "howdah.yaml:9:5", "DATABASE_URL"
+    bool allow_unguarded = false;  // text of clients is let through although no plugin of stage guard judges it
+    std::string source;            // instead of a dsn: the plugin that makes this database (howdah.source/1)
+    std::string origin;            // where this was written, for people: "howdah.yaml:9:5", "DATABASE_URL"
 };
 
 struct PluginEntry {

@@ -45,6 +45,8 @@ public:
             const std::string pointer = "/databases/" + database.name + "/dsn";
             Json& printed = out["databases"][database.name];
             printed["access"] = database.access == Access::restricted ? "restricted" : "read_write";
+            printed["allow_unguarded"] =
+                written("/databases/" + database.name + "/allow_unguarded", database.allow_unguarded);
             if (database.source.empty()) {
                 printed["dsn"] = written(pointer, Json(literal(maskDsn(database.dsn))));
             } else {

@@ -123,6 +123,7 @@ private:
             take(json, "dsn", database.dsn);
             database.access =
                 json.value("access", "restricted") == "read_write" ? Access::read_write : Access::restricted;
+            take(json, "allow_unguarded", database.allow_unguarded);
             take(json, "source", database.source);
             database.origin = concat(document_.file, ":", at.line, ":", at.column);
             config_.databases.push_back(std::move(database));

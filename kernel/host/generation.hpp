@@ -71,11 +71,13 @@ struct Service {
 struct DatabaseInfo {
     std::string name;
     bool writable = false;  // access: read_write
+    std::string closed;     // not empty: why text of clients is refused here; plugins' own texts still run
 };
 
 struct Generation {
     std::uint64_t number = 0;
     std::string closed;                   // not empty: why every client query is refused
+    bool guarded = false;                 // a hook of stage guard judges text of clients, and not in audit
     std::vector<DatabaseInfo> databases;  // as configured; the first is the default unless one is called "main"
     std::vector<HookSlot> before_query;   // in stage order; afterQuery and onError walk it in reverse
     std::vector<HookSlot> around_call;    // slots with beforeCall / afterCall

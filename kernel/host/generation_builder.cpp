@@ -4,7 +4,6 @@
 #include <howdah/host.hpp>
 
 #include "kernel/base/log.hpp"
-#include "kernel/base/nearest.hpp"
 #include "kernel/host/library.hpp"
 #include "kernel/host/plugin_manager.hpp"
 #include "kernel/pipeline/context.hpp"
@@ -55,16 +54,17 @@ bool named(const std::vector<std::string>& list, const std::string& name) {
     return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-// A mistyped name in tools: would silently list or hide the wrong thing.
-Result<void> checkNames(const std::vector<std::string>& names, std::string_view key,
-                        const std::vector<std::string>& known) {
-    std::vector<std::string_view> views(known.begin(), known.end());
-    for (const std::string& name : names) {
-        if (!named(known, name)) {
-            return Error::invalidArgument("tools.", key, ": no tool \"", name, "\"", didYouMean(name, views));
-        }
+// Text of clients reaches no database that nobody guards, unless the operator has written so. Judged by what is in
+// force, so that a guard that is absent, in audit, in quarantine or dropped by a reload comes to the same.
+void closeUnguarded(const Config& config, Generation& generation) {
+    const auto& hooks = generation.before_query;
+    generation.guarded = std::any_of(hooks.begin(), hooks.end(), [](const HookSlot& slot) {
+        return slot.stage == Stage::guard && slot.mode == Mode::enforce && slot.table->before_query;
+    });
+    if (generation.guarded) return;
+    for (std::size_t i = 0; i < config.databases.size(); ++i) {
+        if (!config.databases[i].allow_unguarded) generation.databases[i].closed = kNobodyGuards;
     }
-    return {};
 }
 
 // Why queries must be refused: a plugin that was to judge or scope them is configured and does not run.
@@ -151,13 +151,8 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
         generation->databases.push_back({database.name, database.access == Access::read_write});
     }
     generation->closed = closedReason(plugins);
-    std::vector<std::string> tool_names;
     for (PluginStatus& plugin : plugins) {
         plugin.quarantined = plugin.instance && plugin.instance->quarantined();
-        if (plugin.manifest) {
-            for (const ToolManifest& tool : plugin.manifest->tools)
-                tool_names.push_back(tool.name);
-        }
         if (!plugin.instance) continue;
         generation->instances.push_back(plugin.instance);
         if (!plugin.quarantined) addHooks(plugin, *generation);
@@ -166,8 +161,6 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
         offer(generation->auth, HOWDAH_AUTH_1, plugin, config);
         if (auto added = addTools(config, plugin, *generation); !added) return std::move(added).error();
     }
-    if (auto sound = checkNames(config.tools.include, "include", tool_names); !sound) return std::move(sound).error();
-    if (auto sound = checkNames(config.tools.exclude, "exclude", tool_names); !sound) return std::move(sound).error();
 
     auto by_stage = [](const HookSlot& a, const HookSlot& b) { return a.stage < b.stage; };
     for (auto* chain : {&generation->before_query, &generation->around_call, &generation->on_connect}) {
@@ -184,6 +177,7 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
         if (!generation->tools_json.empty()) generation->tools_json += ',';
         generation->tools_json += tool.listing;
     }
+    closeUnguarded(config, *generation);
     if (auto judged = judgeStatements(*generation); !judged) return std::move(judged).error();
 
     std::sort(generation->instances.begin(), generation->instances.end(),

@@ -5,9 +5,7 @@
 #include <howdah/host.hpp>
 
 #include "kernel/base/log.hpp"
-#include "kernel/base/nearest.hpp"
 #include "kernel/host/library.hpp"
-#include "kernel/host/resolver.hpp"
 #include "kernel/pipeline/query_run.hpp"
 #include "kernel/pipeline/request.hpp"
 
@@ -16,39 +14,23 @@ namespace {
 
 constexpr auto kStopLimit = std::chrono::seconds(10);
 
-RunMode runOf(const PluginEntry& entry, const Manifest& manifest) {
-    switch (entry.run) {
-        case PluginEntry::Run::by_manifest: break;
-        case PluginEntry::Run::shard: return RunMode::shard;
-        case PluginEntry::Run::worker: return RunMode::worker;
-        case PluginEntry::Run::process: return RunMode::process;
+// Databases that the new generation closes to text of clients, or opens again.
+std::vector<std::string> closings(const Generation* before, const Generation& now) {
+    auto closedBefore = [before](const DatabaseInfo& database) {
+        if (!before) return std::string();
+        for (const DatabaseInfo& other : before->databases) {
+            if (other.name == database.name) return other.closed;
+        }
+        return std::string();
+    };
+    std::vector<std::string> lines;
+    for (const DatabaseInfo& database : now.databases) {
+        if (database.closed == closedBefore(database)) continue;
+        lines.push_back(database.closed.empty()
+                            ? concat("queries to database \"", database.name, "\" are let in again")
+                            : concat("queries to database \"", database.name, "\" are refused: ", database.closed));
     }
-    // Somebody else's code comes into this process only when the operator has written so.
-    return manifest.community() ? RunMode::process : manifest.run;
-}
-
-Result<void> checkRun(const PluginEntry& entry, const Manifest& manifest, RunMode run) {
-    if (run == RunMode::process) {
-        return Error::refused("plugin \"", entry.id,
-                              "\" would run in a process of its own, which this version does not do yet")
-            .withHint(manifest.community()
-                          ? "if you trust its code inside the server, write run: worker (or shard) for it"
-                          : "write run: shard or run: worker for it");
-    }
-    const auto& allowed = manifest.run_allowed;
-    if (std::find(allowed.begin(), allowed.end(), run) == allowed.end()) {
-        std::string list;
-        for (RunMode mode : allowed)
-            list += concat(list.empty() ? "" : ", ", runModeName(mode));
-        return Error::invalidArgument("plugin \"", entry.id, "\" cannot run as ", runModeName(run),
-                                      "; its manifest allows ", list);
-    }
-    return {};
-}
-
-// Without `strict` it is said in the status; else it is the end of a check or a reload.
-Error refusalOf(const PluginStatus& plugin) {
-    return Error::refused("plugin \"", plugin.entry.id, "\": ", plugin.blocked);
+    return lines;
 }
 
 }  // namespace
@@ -57,68 +39,6 @@ PluginManager::PluginManager(HostServices& services, ControlFiber& control,
                              std::vector<std::filesystem::path> search_paths)
     : services_(services), control_(control), search_paths_(std::move(search_paths)) {
     services_.quarantine = [this](Instance& instance, std::string reason) { quarantine(instance, reason); };
-}
-
-// --- from the configuration to manifests
-
-Result<PluginStatus> PluginManager::discover(const Config& config, const PluginEntry& entry,
-                                             const std::vector<std::filesystem::path>& search_paths) {
-    PluginStatus plugin;
-    plugin.entry = entry;
-    std::string stem = entry.id.substr(entry.id.find('/') + 1);
-    std::vector<std::filesystem::path> folders;
-    if (!entry.library.empty()) {
-        folders.emplace_back(entry.library);
-    } else {
-        for (const auto& path : search_paths)
-            folders.push_back(path / stem);
-    }
-    std::string looked;
-    for (const auto& folder : folders) {
-        std::error_code ignored;
-        if (std::filesystem::exists(folder / "plugin.json", ignored)) {
-            plugin.folder = folder;
-            break;
-        }
-        looked += concat(looked.empty() ? "" : ", ", folder.string());
-    }
-    if (plugin.folder.empty()) {
-        return Error::notFound("plugin \"", entry.id, "\" is not installed; looked in ", looked)
-            .withHint("check the id, or name its folder with `library:` or `plugin_paths:`");
-    }
-    auto manifest = Manifest::fromFile(plugin.folder / "plugin.json");
-    if (!manifest) return std::move(manifest).error();
-    if (manifest->id != entry.id) {
-        return Error::invalidArgument((plugin.folder / "plugin.json").string(), " is of plugin \"", manifest->id,
-                                      "\", configured is \"", entry.id, "\"");
-    }
-    // Blocked, not an error: its stage is known, so one that only has tools does not close the database.
-    if (plugin.blocked = abiRefusal(manifest->abi_needs, manifest->id); !plugin.blocked.empty()) {
-        plugin.manifest = std::move(*manifest);
-        return plugin;
-    }
-    plugin.run = runOf(entry, *manifest);
-    if (auto may = checkRun(entry, *manifest, plugin.run); !may) return std::move(may).error();
-    if (auto wrong = manifest->config.validate(entry.section)) return config.errorAt(entry.pointer, *wrong);
-    plugin.manifest = std::move(*manifest);
-    return plugin;
-}
-
-Result<void> PluginManager::check(const Config& config, const std::vector<std::filesystem::path>& search_paths) {
-    std::vector<ResolveItem> items;
-    for (const PluginEntry& entry : config.plugins) {
-        auto plugin = discover(config, entry, search_paths);
-        if (!plugin) return std::move(plugin).error();
-        if (!plugin->blocked.empty()) return refusalOf(*plugin);
-        const Manifest& manifest = *plugin->manifest;
-        items.push_back({entry.id, manifest.provides, manifest.requires_services, manifest.optional_services});
-    }
-    auto resolution = resolve(items, config.services, {HOWDAH_KV_1});
-    if (!resolution) return std::move(resolution).error();
-    for (const auto& [index, reason] : resolution->blocked) {
-        return Error::invalidArgument("plugin \"", items[index].id, "\" ", reason);
-    }
-    return {};
 }
 
 // --- from manifests to instances
@@ -171,27 +91,12 @@ Result<void> PluginManager::bringUp(std::vector<PluginStatus>& next, std::size_t
 }
 
 Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool strict) {
-    std::vector<PluginStatus> next;
-    std::vector<ResolveItem> items;
-    for (const PluginEntry& entry : config.plugins) {
-        auto plugin = discover(config, entry, search_paths_);
-        if (!plugin) {
-            if (strict) return std::move(plugin).error();
-            PluginStatus blocked;
-            blocked.entry = entry;
-            blocked.blocked = plugin.error().message;
-            if (!plugin.error().hint.empty()) blocked.blocked += concat("; ", plugin.error().hint);
-            next.push_back(std::move(blocked));
-            items.push_back({entry.id, {}, {}, {}});
-            continue;
-        }
-        if (strict && !plugin->blocked.empty()) return refusalOf(*plugin);
-        const Manifest& manifest = *plugin->manifest;
-        items.push_back({entry.id, manifest.provides, manifest.requires_services, manifest.optional_services});
-        next.push_back(std::move(*plugin));
-    }
-    auto resolution = resolve(items, config.services, {HOWDAH_KV_1});
+    auto discovered = discoverAll(config, search_paths_, strict);
+    if (!discovered) return std::move(discovered).error();
+    std::vector<PluginStatus>& next = *discovered;
+    auto resolution = resolveAll(config, next);
     if (!resolution) return std::move(resolution).error();
+    if (auto sound = checkNames(config, next); !sound) return std::move(sound).error();
     for (const auto& [index, reason] : resolution->blocked) {
         if (next[index].blocked.empty()) next[index].blocked = reason;
     }
@@ -252,6 +157,8 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
                                 [&](const PluginStatus& plugin) { return plugin.entry.id == old.entry.id; });
         if (!kept) changes.push_back(concat("- ", old.entry.id));
     }
+    for (std::string& line : closings(services_.generations.pin().get(), **generation))
+        changes.push_back(concat("! ", line));
     plugins_ = std::move(next);
     config_ = config;
     publish(std::move(*generation));
@@ -262,6 +169,8 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
 
 void PluginManager::publish(GenerationPin next) {
     std::weak_ptr<const Generation> replaced = services_.generations.pin();
+    for (const std::string& line : closings(replaced.lock().get(), *next))
+        logWarn("host", line);
     services_.generations.publish(std::move(next));
     // Its requests may end in peace for a while; what is left then is told to stop. One that cannot hear it keeps the
     // generation, and so its plugins stay mapped and are never stopped.

@@ -21,6 +21,7 @@
 #include "kernel/host/host_services.hpp"
 #include "kernel/host/instance.hpp"
 #include "kernel/host/manifest.hpp"
+#include "kernel/host/resolver.hpp"
 
 namespace howdah::kernel {
 
@@ -34,6 +35,12 @@ struct PluginStatus {
     std::string blocked;                 // why it does not run
     bool quarantined = false;
 };
+
+// Why text of clients is refused where the operator does not allow it unguarded.
+inline constexpr std::string_view kNobodyGuards = "no plugin of stage guard with mode: enforce judges them";
+
+// Without `strict` a block is said in the status; else it is the end of a check or a reload.
+Error refusalOf(const PluginStatus& plugin);
 
 class PluginManager {
 public:
@@ -54,12 +61,19 @@ public:
     // jobs. Requests have ended before.
     void stop();
 
-    // Manifests and their configuration sections only, without loading code: for `howdah config check`.
-    static Result<void> check(const Config& config, const std::vector<std::filesystem::path>& search_paths);
+    // For `howdah config check`: manifests, sections and every name of a plugin, tool or service, without loading code.
+    // The error is the first thing that a start would refuse or block, a warning one that it would serve differently.
+    static Result<std::vector<std::string>> check(const Config& config,
+                                                  const std::vector<std::filesystem::path>& search_paths);
 
 private:
-    static Result<PluginStatus> discover(const Config& config, const PluginEntry& entry,
-                                         const std::vector<std::filesystem::path>& search_paths);
+    // Every configured plugin with its manifest. One that cannot run is blocked with the reason; strict, it is the end.
+    static Result<std::vector<PluginStatus>> discoverAll(const Config& config,
+                                                         const std::vector<std::filesystem::path>& search_paths,
+                                                         bool strict);
+    static Result<Resolution> resolveAll(const Config& config, const std::vector<PluginStatus>& plugins);
+    // The plugins and tools that other parts of the configuration name.
+    static Result<void> checkNames(const Config& config, const std::vector<PluginStatus>& plugins);
     std::filesystem::path imageStore() const;
     Result<void> bringUp(std::vector<PluginStatus>& next, std::size_t index, const Instance::Providers& providers);
     Result<GenerationPin> build(const Config& config, std::vector<PluginStatus>& plugins);

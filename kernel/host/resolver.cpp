@@ -11,18 +11,31 @@ bool contains(const std::vector<std::string>& list, const std::string& text) {
     return std::find(list.begin(), list.end(), text) != list.end();
 }
 
+// The plugin the configuration has chosen for a service.
+Result<std::size_t> chosenProvider(const std::string& service, const std::string& id,
+                                   const std::vector<ResolveItem>& items) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (items[i].id == id && (!items[i].known || contains(items[i].provides, service))) return i;
+    }
+    std::string offering;
+    for (const ResolveItem& item : items) {
+        if (contains(item.provides, service))
+            offering += concat(offering.empty() ? "; it is offered by " : ", ", item.id);
+    }
+    return Error::invalidArgument("services.", service, ": plugin \"", id, "\" is not configured or does not offer it",
+                                  offering);
+}
+
 Result<std::optional<std::size_t>> providerOf(const std::string& service, const std::vector<ResolveItem>& items,
                                               const std::map<std::string, std::string>& chosen) {
+    if (auto choice = chosen.find(service); choice != chosen.end()) {
+        auto provider = chosenProvider(service, choice->second, items);
+        if (!provider) return std::move(provider).error();
+        return std::optional<std::size_t>{*provider};
+    }
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < items.size(); ++i) {
         if (contains(items[i].provides, service)) found.push_back(i);
-    }
-    if (auto choice = chosen.find(service); choice != chosen.end()) {
-        for (std::size_t i : found) {
-            if (items[i].id == choice->second) return std::optional<std::size_t>{i};
-        }
-        return Error::invalidArgument("services.", service, ": plugin \"", choice->second,
-                                      "\" is not configured or does not offer it");
     }
     if (found.empty()) return std::optional<std::size_t>{};
     if (found.size() > 1) {
@@ -36,6 +49,9 @@ Result<std::optional<std::size_t>> providerOf(const std::string& service, const 
 
 Result<Resolution> resolve(const std::vector<ResolveItem>& items, const std::map<std::string, std::string>& chosen,
                            const std::vector<std::string>& kernel_offers) {
+    for (const auto& [service, id] : chosen) {
+        if (auto provider = chosenProvider(service, id, items); !provider) return std::move(provider).error();
+    }
     Resolution out;
     out.providers.resize(items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {

@@ -19,6 +19,7 @@ struct ResolveItem {
     std::vector<std::string> provides;
     std::vector<std::string> requires_services;
     std::vector<std::string> optional_services;
+    bool known = true;  // false: its manifest could not be read, so it may offer anything
 };
 
 struct Resolution {
@@ -27,7 +28,8 @@ struct Resolution {
     std::map<std::size_t, std::string> blocked;                               // index -> reason
 };
 
-// `chosen` is services: of the configuration (service id -> plugin id). `kernel_offers` need no plugin.
+// `chosen` is services: of the configuration (service id -> plugin id); each is checked, also one that no plugin asks
+// for: the kernel itself may use it. `kernel_offers` need no plugin.
 Result<Resolution> resolve(const std::vector<ResolveItem>& items, const std::map<std::string, std::string>& chosen,
                            const std::vector<std::string>& kernel_offers);
 

@@ -67,6 +67,7 @@ Result<void> QueryRun::setDatabase(std::string_view name) {
     if (access == HOWDAH_ACCESS_WRITE && !(*info)->writable) {
         return Error::refused("database \"", name, "\" is read only and the statement writes");
     }
+    if (auto may = mayReach(**info); !may) return may;
     pending_.database = toAbi((*info)->name);
     pending_any_ = true;
     return {};

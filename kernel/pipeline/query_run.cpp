@@ -102,6 +102,14 @@ Result<const DatabaseInfo*> QueryRun::findDatabase(std::string_view name) const 
     return Error::notFound("no database \"", name, "\"", didYouMean(name, names), "; configured: ", known);
 }
 
+// Text of clients reaches no closed database, whoever sends it there; what plugins registered was judged once.
+Result<void> QueryRun::mayReach(const DatabaseInfo& info) const {
+    if (provenance != HOWDAH_PROVENANCE_CLIENT || info.closed.empty()) return {};
+    return Error::unavailable("queries to database \"", info.name, "\" are refused: ", info.closed)
+        .withHint(concat("the operator can list such a plugin under plugins:, or write databases.", info.name,
+                         ".allow_unguarded: true to let them through unjudged"));
+}
+
 Result<void> QueryRun::admit(const howdah_query_request& query) {
     // A hook around a call, or of a connection, has no query outside its own.
     depth = outer_ ? outer_->depth + 1 : in_hook_ ? 1 : 0;
@@ -145,6 +153,8 @@ Result<void> QueryRun::admit(const howdah_query_request& query) {
     } else if (auto stage = origin_.manifest().stage; in_hook_ && (stage == Stage::scope || stage == Stage::guard)) {
         return Error::refused("a hook of stage ", stageName(*stage), " may run registered text only");
     }
+
+    if (auto may = mayReach(**info); !may) return may;
 
     auto kept_text = keep(text);
     if (!kept_text) return std::move(kept_text).error();

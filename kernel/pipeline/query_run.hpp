@@ -87,6 +87,7 @@ private:
 
     Result<void> admit(const howdah_query_request& query);
     Result<const DatabaseInfo*> findDatabase(std::string_view name) const;
+    Result<void> mayReach(const DatabaseInfo& info) const;
     Result<howdah_str> keep(std::string_view text);
     Result<const howdah_value*> keepParameters(const howdah_value* values, std::uint64_t count);
 

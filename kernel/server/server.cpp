@@ -28,15 +28,31 @@ unsigned shardCount(const Config& config) {
     return count;
 }
 
+const char* accessName(Access access) {
+    return access == Access::read_write ? "read_write" : "restricted";
+}
+
 Json databasesJson(const Config& config, bool with_credentials) {
     Json out = Json::array();
     for (const DatabaseConfig& database : config.databases) {
-        Json line{{"name", database.name},
-                  {"access", database.access == Access::read_write ? "read_write" : "restricted"},
-                  {"origin", database.origin}};
+        Json line{{"name", database.name}, {"access", accessName(database.access)}, {"origin", database.origin}};
         if (!database.source.empty()) line["source"] = database.source;
         if (with_credentials && database.source.empty()) line["dsn"] = database.dsn;
         out.push_back(std::move(line));
+    }
+    return out;
+}
+
+// The databases that are served, and what is refused on them.
+Json databaseStates(const Config& config, const Generation& generation) {
+    Json out = Json::array();
+    for (const DatabaseConfig& database : config.databases) {
+        Json& line = out.emplace_back(Json{{"name", database.name}, {"access", accessName(database.access)}});
+        line["origin"] = database.origin;
+        if (database.allow_unguarded && !generation.guarded) line["unguarded"] = true;
+        for (const DatabaseInfo& info : generation.databases) {
+            if (info.name == database.name && !info.closed.empty()) line["closed"] = info.closed;
+        }
     }
     return out;
 }
@@ -251,6 +267,7 @@ Json Server::describe() {
         out = Json{{"version", kVersion}, {"generation", pin ? pin->number : 0}, {"plugins", plugins_->list()}};
         if (http_) out["http_port"] = http_->port();
         if (pin && !pin->closed.empty()) out["closed"] = pin->closed;
+        out["databases"] = pin ? databaseStates(config_, *pin) : Json::array();
     });
     return out;
 }
@@ -263,6 +280,7 @@ Json Server::hookOrder() {
 
 Json Server::report() {
     Json out = describe();
+    out["hooks"] = hookOrder();
     control_fiber_->call([&] {
         Json reports = Json::object();
         for (const PluginStatus& plugin : plugins_->plugins()) {

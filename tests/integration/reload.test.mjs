@@ -128,3 +128,24 @@ test('a reload that cannot work changes nothing', async () => {
     assert.equal((await server.stop()).code, 0);
   }
 });
+
+test('a reload that drops the guard closes the database and says so; one that brings it back opens it', async () => {
+  const server = await startServer();
+  try {
+    const refused = /queries to database "main" are refused: no plugin of stage guard with mode: enforce judges them/;
+    server.write({ plugins: ['pool', 'query', 'schema'] });
+    const dropped = run(['reload', '-c', server.file]);
+    assert.equal(dropped.code, 0, dropped.err);
+    assert.match(dropped.out, /- guard/);
+    assert.match(dropped.out, refused);
+    await until('the log says so, too', () => refused.test(server.log()));
+    const result = await callTool(server.url, 'query', { sql: "select pg_read_file('/etc/hostname')" });
+    assert.ok(result.isError);
+    assert.match(textOf(result), refused);
+    server.write({});
+    assert.match(run(['reload', '-c', server.file]).out, /queries to database "main" are let in again/);
+    assert.ok(!(await callTool(server.url, 'query', { sql: 'select 1' })).isError);
+  } finally {
+    assert.equal((await server.stop()).code, 0);
+  }
+});

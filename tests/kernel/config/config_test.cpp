@@ -24,7 +24,7 @@ constexpr const char* kFull = R"(howdah: 1
 transports:
   http: { listen: "[::1]:0", path: /x, auth: none, origins: ["https://a.example"], session_idle_s: 60 }
 databases:
-  zoo:  { dsn: "${env:URL}", access: read_write }
+  zoo:  { dsn: "${env:URL}", access: read_write, allow_unguarded: true }
   main: { dsn: "postgresql://u:hunter2@h/d" }
 plugins:
   - pool: { connections_max: 5, run: shard }
@@ -52,6 +52,8 @@ TEST_CASE("config: every key reaches the typed configuration") {
     CHECK(config.databases[0].name == "zoo");  // the order of the file, not of the alphabet
     CHECK(config.databases[0].dsn == "postgresql://h/zoo");
     CHECK(config.databases[0].access == Access::read_write);
+    CHECK(config.databases[0].allow_unguarded);
+    CHECK_FALSE(config.databases[1].allow_unguarded);
     CHECK(config.databases[0].origin == "howdah.yaml:5:3");
     REQUIRE(config.plugins.size() == 3);
     CHECK(config.plugins[0].section == Json{{"connections_max", 5}});

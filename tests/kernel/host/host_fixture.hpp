@@ -89,7 +89,8 @@ public:
 
     Config config(std::vector<PluginEntry> plugins) const {
         Config made;
-        made.databases.push_back({.name = "main", .dsn = "", .access = Access::restricted, .source = "", .origin = ""});
+        made.databases.emplace_back().name = "main";
+        made.databases.back().allow_unguarded = true;  // most tests have no guard among their plugins
         made.plugins = std::move(plugins);
         made.state_dir = folder.path;
         return made;

@@ -88,6 +88,99 @@ TEST_CASE("plugins: at start one that would guard queries and does not run close
     CHECK(host.callOnFiber() == "Cba rows db");
 }
 
+TEST_CASE("plugins: without a guard that enforces, a database is closed to text of clients and says so") {
+    HostFixture host;
+    auto guarded = host.config({entryOf("hookprobe"), entryOf("hookextra")});  // hookextra is of stage guard
+    guarded.databases[0].allow_unguarded = false;
+    REQUIRE(host.apply(guarded));
+    CHECK(host.callOnFiber() == "Cba rows db");
+
+    auto audited = guarded;
+    audited.plugins[1].mode = PluginEntry::Mode::audit;
+    auto dropped = guarded;
+    dropped.plugins.pop_back();
+    for (const Config& unguarded : {audited, dropped}) {
+        const std::string refused = "queries to database \"main\" are refused: no plugin of stage guard";
+        auto changes = host.apply(unguarded);
+        REQUIRE(changes);
+        CHECK_MESSAGE(says(changes->back(), "! " + refused), changes->back());
+        CHECK(says(host.callOnFiber(), refused));
+        CHECK(host.apply(guarded)->back() == "! queries to database \"main\" are let in again");
+        CHECK(host.callOnFiber() == "Cba rows db");
+    }
+    dropped.databases[0].allow_unguarded = true;
+    CHECK(*host.apply(dropped) == std::vector<std::string>{"- hookextra"});
+    CHECK(host.callOnFiber() == "Cba rows db");
+}
+
+TEST_CASE("plugins: a guard that fails with on_failure: quarantine closes the database") {
+    HostFixture host;
+    auto config = host.config({entryOf("hookprobe"), entryOf("hookextra", {{"before", "throw"}})});
+    config.databases[0].allow_unguarded = false;
+    config.plugins[1].on_failure = PluginEntry::OnFailure::quarantine;
+    REQUIRE(host.apply(config));
+    CHECK(host.callOnFiber() == "Cba rows db");
+    host.control.call([] {});  // the job that builds the next generation is over
+    CHECK(says(host.callOnFiber(), "queries to database \"main\" are refused: no plugin of stage guard"));
+}
+
+TEST_CASE("plugins: a check warns of a database that will be closed, and of one that is let unguarded") {
+    HostFixture host;
+    auto warnings = [&](const Config& config) {
+        auto checked = PluginManager::check(config, {HOWDAH_TEST_PLUGINS});
+        REQUIRE_MESSAGE(checked.has_value(), (checked ? "" : checked.error().message));
+        return checked->empty() ? std::string() : checked->back();
+    };
+    auto config = host.config({entryOf("hookprobe"), entryOf("hookextra")});
+    config.databases[0].allow_unguarded = false;
+    CHECK(warnings(config) == "");
+    config.plugins[1].mode = PluginEntry::Mode::audit;
+    CHECK(says(warnings(config), "databases.main: queries of clients will be refused: no plugin of stage guard"));
+    config.databases[0].allow_unguarded = true;
+    CHECK(says(warnings(config), "databases.main: queries of clients pass unjudged"));
+}
+
+TEST_CASE("plugins: what names a plugin or a tool that is not there is refused by a check, a start and a reload") {
+    HostFixture host;
+    const auto sound = host.config({entryOf("hookprobe"), entryOf("hooknoop")});
+    auto refused = [&](const Config& config, std::string_view why) {
+        auto checked = PluginManager::check(config, {HOWDAH_TEST_PLUGINS});
+        auto started = host.apply(config, false);
+        auto reloaded = host.apply(config, true);
+        for (const std::string& said :
+             {checked ? "valid" : checked.error().message, started ? "started" : started.error().message,
+              reloaded ? "reloaded" : reloaded.error().message}) {
+            CHECK_MESSAGE(says(said, why), said);
+        }
+    };
+    auto config = sound;
+    config.tools.include = {"probe", "nop"};
+    refused(config, "tools.include.1: no plugin has a tool \"nop\", did you mean \"noop\"?");
+    config = sound;
+    config.tools.exclude = {"prob"};
+    refused(config, "tools.exclude.0: no plugin has a tool \"prob\", did you mean \"probe\"?");
+    config = sound;
+    config.services = {{HOWDAH_SQL_1, "hooknoop"}};
+    refused(config,
+            "services.howdah.sql/1: plugin \"hooknoop\" is not configured or does not offer it; it is offered "
+            "by hookprobe");
+    config = sound;
+    config.databases[0].source = "embeded";
+    refused(config, "databases.main.source: plugin \"embeded\" is not listed under plugins:");
+    config.databases[0].source = "hooknoop";
+    refused(config, "databases.main.source: plugin \"hooknoop\" does not offer howdah.source/1");
+    config = sound;
+    config.transports.http.emplace().auth = "hooknop";
+    refused(config,
+            "transports.http.auth: plugin \"hooknop\" is not listed under plugins:, did you mean \"hooknoop\"?");
+    config.transports.http->auth = "hooknoop";
+    refused(config, "transports.http.auth: plugin \"hooknoop\" does not offer howdah.auth/1");
+    config = sound;
+    config.plugins[1].run = PluginEntry::Run::process;
+    refused(config, "plugin \"hooknoop\" would run in a process of its own, which this version does not do yet");
+    CHECK(PluginManager::check(sound, {HOWDAH_TEST_PLUGINS}));
+}
+
 TEST_CASE("plugins: one that needs a newer ABI is refused alike by a check and a reload, and blocked at start") {
     HostFixture host;
     std::string text = manifestText("newer");

@@ -33,6 +33,16 @@ TEST_CASE("resolver: of two providers the configuration chooses, and nothing els
     CHECK(wrong.error().message.find("\"three\"") != std::string::npos);
 }
 
+TEST_CASE("resolver: a choice is checked although no plugin asks for the service, unless its manifest is unknown") {
+    const std::vector<ResolveItem> items{{"one", {"sql"}, {}, {}}, {"two", {}, {}, {}}};
+    auto wrong = resolve(items, {{"sql", "two"}}, {});
+    REQUIRE_FALSE(wrong);
+    CHECK(wrong.error().message ==
+          "services.sql: plugin \"two\" is not configured or does not offer it; it is offered by one");
+    CHECK(resolve(items, {{"sql", "one"}}, {}));
+    CHECK(resolve({{"two", {}, {}, {}, false}}, {{"sql", "two"}}, {}));
+}
+
 TEST_CASE("resolver: what needs a service nobody offers is blocked, and so is all that needs it") {
     auto done = resolve(
         {{"a", {"A"}, {"missing"}, {}}, {"b", {"B"}, {"A"}, {}}, {"c", {}, {"B"}, {}}, {"d", {}, {}, {"A", "missing"}}},

@@ -106,6 +106,7 @@ public:
 
     // Before the first run.
     HookSlot& slot(std::size_t index) { return generation_->before_query.at(index); }
+    void close(std::size_t database, std::string why) { generation_->databases.at(database).closed = std::move(why); }
 
     FakeExecutor executor;
 

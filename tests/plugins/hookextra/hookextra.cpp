@@ -1,4 +1,6 @@
 // Needs a service of another plugin, so that it starts after it and stops before it.
+#include <stdexcept>
+
 #include <howdah/abi/sql.h>
 #include <howdah/plugin.hpp>
 
@@ -9,6 +11,7 @@ namespace {
 class HookExtra final : public howdah::Plugin {
 public:
     howdah::Result<void> configure(const howdah::Json& section) override {
+        throws_ = section.contains("before");
         log_.open(section, "hookextra");
         return {};
     }
@@ -19,10 +22,15 @@ public:
         log_.line("start");
         return {};
     }
+    howdah::Verdict beforeQuery(howdah::Query&) override {
+        if (throws_) throw std::runtime_error("told to throw");
+        return proceed();
+    }
     void stop() override { log_.line("stop"); }
     ~HookExtra() override { log_.line("destroy"); }
 
 private:
+    bool throws_ = false;
     LifecycleLog log_;
 };
 
