@@ -48,7 +48,7 @@ public:
             printed["allow_unguarded"] =
                 written("/databases/" + database.name + "/allow_unguarded", database.allow_unguarded);
             if (database.source.empty()) {
-                printed["dsn"] = written(pointer, Json(literal(maskDsn(database.dsn))));
+                printed["dsn"] = dsn(pointer, database.dsn);
             } else {
                 printed["source"] = database.source;
             }
@@ -83,6 +83,13 @@ private:
     Json written(const std::string& pointer, Json value) const {
         auto reference = config_.secrets.references.find(pointer);
         return reference == config_.secrets.references.end() ? std::move(value) : Json(reference->second);
+    }
+    // A password can stand beside a reference.
+    Json dsn(const std::string& pointer, const std::string& value) const {
+        auto reference = config_.secrets.references.find(pointer);
+        if (reference == config_.secrets.references.end()) return literal(maskDsn(value));
+        const std::string masked = maskWrittenDsn(reference->second, value);
+        return masked == reference->second ? masked : literal(masked);
     }
     Json text(const std::string& pointer, const std::string& value) const { return written(pointer, literal(value)); }
     Json list(const std::string& pointer, const std::vector<std::string>& values) const {

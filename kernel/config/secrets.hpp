@@ -38,5 +38,7 @@ Result<Secrets> resolveSecrets(YamlDocument& document, const Environment& enviro
 // A connection string fit for logs and screens: passwords in URIs and key=value form become "***", and so does
 // whatever may be a piece of one that was not encoded.
 std::string maskDsn(std::string_view dsn);
+// The same for one with references: as it was written if nothing secret stands beside them, else resolved and masked.
+std::string maskWrittenDsn(std::string_view written, std::string_view resolved);
 
 }  // namespace howdah::kernel

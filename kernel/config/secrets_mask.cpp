@@ -14,6 +14,12 @@ namespace howdah::kernel {
 namespace {
 
 constexpr std::string_view kMask = "***";
+constexpr char kReference = '\x01';  // stands for ${...}: no configuration can contain it
+
+// Nothing is written there, or a reference, in quotes or without.
+bool isBlank(std::string_view secret) {
+    return secret.find_first_not_of("'\x01") == std::string_view::npos;
+}
 
 // Words in the names of what nobody may see, among them libpq's password, passfile, sslpassword, oauth_client_secret
 // and scram_client_key; passwd, pwd and token are other drivers'.
@@ -51,7 +57,8 @@ bool isHostList(std::string_view text) {
         if (more) text.remove_prefix(comma + 1);
         const std::size_t bracket = one.find(']');
         const std::size_t colon = one.find(':', bracket == std::string_view::npos ? 0 : bracket);
-        if (colon != std::string_view::npos && one.find_first_not_of("0123456789", colon + 1) != std::string_view::npos)
+        if (colon != std::string_view::npos &&
+            one.find_first_not_of("0123456789\x01", colon + 1) != std::string_view::npos)
             return false;
     }
     return true;
@@ -84,7 +91,7 @@ public:
         const bool secret = namesSecret(keyword);
         if (near_secret_ && !secret && !isEveryday(keyword)) return std::string(kMask);
         near_secret_ = secret;
-        return concat(keyword, between, secret || holdsSecret(value) ? kMask : value);
+        return concat(keyword, between, (secret && !isBlank(value)) || holdsSecret(value) ? kMask : value);
     }
 
 private:
@@ -135,7 +142,10 @@ std::string maskUri(std::string_view scheme, std::string_view rest) {
         const std::size_t colon = user_and_password.find(':');
         const std::string_view user = user_and_password.substr(0, colon);
         out += user.find_first_of("@%") == std::string_view::npos ? user : kMask;
-        if (colon != std::string_view::npos) out.append(":").append(kMask);
+        if (colon != std::string_view::npos) {
+            const std::string_view password = user_and_password.substr(colon + 1);
+            out.append(":").append(isBlank(password) ? password : kMask);
+        }
         out += '@';
     }
     out.append(hosts).append(path);
@@ -173,7 +183,31 @@ std::string maskPairs(std::string_view text) {
     return out;
 }
 
+// A default stays, for it is written there like anything else.
+std::string withoutReferences(std::string_view text) {
+    std::string out;
+    for (;;) {
+        const std::size_t begin = text.find("${");
+        out += text.substr(0, begin);
+        if (begin == std::string_view::npos) return out;
+        const std::size_t end = std::min(text.find('}', begin), text.size());
+        const std::string_view inside = text.substr(begin, end - begin);
+        const std::size_t dash = inside.find(":-");
+        if (dash != std::string_view::npos && dash + 2 < inside.size()) {
+            out += inside.substr(dash + 2);
+        } else {
+            out += kReference;
+        }
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
 }  // namespace
+
+std::string maskWrittenDsn(std::string_view written, std::string_view resolved) {
+    const std::string plain = withoutReferences(written);
+    return isBlank(plain) || maskDsn(plain) == plain ? std::string(written) : maskDsn(resolved);
+}
 
 std::string maskDsn(std::string_view dsn) {
     const std::size_t scheme = dsn.find("://");

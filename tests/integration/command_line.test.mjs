@@ -88,6 +88,8 @@ test('no password comes out, however the connection string is written', () => {
     for (const { out, err } of told) assert.doesNotMatch(out + err, /hunter2/, written);
     assert.match(told[3].out, /\*\*\*/);
   }
+  write(config({ folder: place.folder, databases: '  main: { dsn: "postgresql://app:hunter2@${env:NO_SUCH_HOST:-db}/shop" }' }));
+  assert.match(run(['config', 'print', '-c', file]).out, /postgresql:\/\/app:\*\*\*@db\/shop/);
   write(config({ folder: place.folder }));
 });
 

@@ -1,8 +1,10 @@
 #include "kernel/config/secrets.hpp"
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -145,5 +147,33 @@ TEST_CASE("secrets: of a connection string whose password is not encoded, no pie
         const std::string masked = maskDsn(text);
         CAPTURE(masked);
         CHECK(masked.find("s3c") == std::string::npos);
+    }
+}
+
+TEST_CASE("secrets: a connection string with references is shown as written, unless a password stands beside them") {
+    for (std::string_view written : {
+             "${env:DATABASE_URL}",
+             "${file:/run/secrets/dsn}",
+             "postgresql://app:${env:PW}@db/shop",
+             "postgresql://${env:WHO}:${file:/run/secrets/pw}@${env:HOST:-db}:5432/shop?sslmode=require",
+             "postgresql://db/shop?user=app&password=${env:PW}",
+             "host=${env:HOST} password=${env:PW} dbname=shop",
+         }) {
+        CAPTURE(written);
+        CHECK(maskWrittenDsn(written, "host=x") == written);
+    }
+    for (const auto& [written, resolved, shown] : std::vector<std::array<std::string_view, 3>>{
+             {"postgresql://app:s3cret@${env:HOST}/shop", "postgresql://app:s3cret@db/shop",
+              "postgresql://app:***@db/shop"},
+             {"postgresql://app:${env:PW:-s3cret}@db/shop", "postgresql://app:p@db/shop",
+              "postgresql://app:***@db/shop"},
+             {"${env:BASE}?password=s3cret", "postgresql://db/shop?password=s3cret",
+              "postgresql://db/shop?password=***"},
+             {"host=${env:HOST} password=s3cret", "host=db password=s3cret", "host=db password=***"},
+             {"${env:URL:-postgresql://app:s3cret@db/shop}", "postgresql://app:p@db/shop",
+              "postgresql://app:***@db/shop"},
+         }) {
+        CAPTURE(written);
+        CHECK(maskWrittenDsn(written, resolved) == shown);
     }
 }
