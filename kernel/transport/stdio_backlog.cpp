@@ -44,17 +44,17 @@ void StdioBacklog::clear() {
     bytes_ = 0;
 }
 
-StdioTurn StdioTurn::of(const MessageBuffer& text) {
+StdioTurn StdioTurn::of(const MessageBuffer& message) {
     const MessageLimits limits;  // what is beyond them waits, to be refused in its turn
     StdioTurn turn;
     Document document;
-    Message message;
-    if (document.parse(text.text(), limits) || Message::read(document.root(), limits, message)) return turn;
-    turn.waits = message.kind == Message::Kind::request;
+    Message read;
+    if (document.parse(message.text(), limits) || Message::read(document.root(), limits, read)) return turn;
+    turn.waits = read.kind == Message::Kind::request;
     if (turn.waits) {
-        turn.id = std::move(message.id);
-    } else if (message.method == "notifications/cancelled" && message.params) {
-        const auto id = member(*message.params, "requestId");
+        turn.id = std::move(read.id);
+    } else if (read.method == "notifications/cancelled" && read.params) {
+        const auto id = member(*read.params, "requestId");
         if (id) turn.cancels = idText(*id, limits.id_bytes_max).value_or("");
     }
     return turn;
