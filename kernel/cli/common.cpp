@@ -23,6 +23,11 @@ std::optional<fs::path> configFile(const CommonOptions& options) {
 Result<Config> loadConfig(const CommonOptions& options) {
     auto file = configFile(options);
     auto config = file ? Config::fromFile(*file) : Config::fromEnvironment();
+    if (!config && config.error().code == Code::not_found) {
+        return std::move(config).error().withHint(
+            concat("name the file that is meant with ", options.config.empty() ? "HOWDAH_CONFIG" : "-c",
+                   ", or leave it out: then ./howdah.yaml, ~/.config/howdah/howdah.yaml or DATABASE_URL serves"));
+    }
     if (config && !options.log_level.empty()) config->log.level = options.log_level;
     return config;
 }

@@ -10,8 +10,8 @@ namespace howdah::kernel::cli {
 namespace {
 
 // What a report tells of a database, in this order; further members are for --json, rights that are false for nobody.
-constexpr std::array<const char*, 10> kDatabaseTexts{"host",    "port",   "dbname",         "user", "password",
-                                                     "sslmode", "pooler", "server_version", "role", "breaker"};
+constexpr std::array<const char*, 9> kDatabaseTexts{"host",    "port",   "dbname",         "user", "password",
+                                                    "sslmode", "pooler", "server_version", "role"};
 
 // A report says {"status","checks":[{"name","status","text","remedy"?}],"databases"?:[{"name",...}]}; anything else in
 // it is for --json.

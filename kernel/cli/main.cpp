@@ -1,92 +1,171 @@
 // howdah: the command line.
 #include <csignal>
-#include <cstdio>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "kernel/base/nearest.hpp"
 #include "kernel/cli/commands.hpp"
 #include "kernel/server/server.hpp"
 
-namespace cli = howdah::kernel::cli;
+namespace howdah::kernel::cli {
+namespace {
 
-int main(int argc, char** argv) {
-    std::signal(SIGPIPE, SIG_IGN);  // a client that hangs up is an error of one write, not of the process
-    // Before anything else: from here on nobody but the transport can reach the wire.
-    std::optional<howdah::kernel::StdioChannel> channel;
-    if (argc > 1 && std::string_view(argv[1]) == "serve") {
-        bool asks_help = argc > 2 && (std::string_view(argv[2]) == "--help" || std::string_view(argv[2]) == "-h");
-        if (!asks_help) {
-            auto claimed = howdah::kernel::StdioChannel::claim();
-            if (!claimed) return cli::fail(claimed.error());
-            channel.emplace(std::move(*claimed));
-        }
+// What the words said, for the command they name.
+struct Asked {
+    CommonOptions common;
+    DemoOptions demo;
+    CallOptions call;
+    bool json = false;
+    std::optional<StdioChannel> channel;  // serve only
+};
+
+struct Command {
+    const char* group;  // the word before it, "" for none
+    const char* name;
+    const char* description;
+    void (*options)(CLI::App& app, Asked& asked);
+    int (*run)(Asked& asked);
+};
+
+void configOption(CLI::App& app, Asked& asked) {
+    app.add_option("-c,--config", asked.common.config,
+                   "configuration file (default: $HOWDAH_CONFIG, ./howdah.yaml, ~/.config/howdah/howdah.yaml, else the "
+                   "environment)");
+}
+
+void configAndJson(CLI::App& app, Asked& asked) {
+    configOption(app, asked);
+    app.add_flag("--json", asked.json, "for programs");
+}
+
+void serveOptions(CLI::App& app, Asked& asked) {
+    configOption(app, asked);
+    app.add_option("--log-level", asked.common.log_level, "debug, info, warn, error")
+        ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+}
+
+void demoOptions(CLI::App& app, Asked& asked) {
+    app.add_flag("--check", asked.demo.check, "do it once and exit");
+    app.add_flag("--keep", asked.demo.keep, "keep the database for the next time");
+    app.add_option("--port", asked.demo.port, "port on 127.0.0.1")->capture_default_str();
+    app.add_option("--log-level", asked.demo.log_level, "debug, info, warn, error")->capture_default_str();
+}
+
+void callOptions(CLI::App& app, Asked& asked) {
+    configOption(app, asked);
+    app.add_option("tool", asked.call.tool, "name of the tool")->required();
+    app.add_option("arguments", asked.call.arguments, "key=value; values other than text are JSON");
+    app.add_option("--url", asked.call.url, "a running server, e.g. http://127.0.0.1:8642/mcp");
+    app.add_flag("--json", asked.call.json, "print the whole result as JSON");
+}
+
+constexpr Command kCommands[] = {
+    {"", "serve", "serve clients: stdio, and HTTP as configured", serveOptions,
+     [](Asked& asked) { return serve(asked.common, std::move(*asked.channel)); }},
+    {"", "demo", "a private PostgreSQL with sample data, served and called", demoOptions,
+     [](Asked& asked) { return demo(asked.demo); }},
+    {"", "call", "call one tool without a client: howdah call query sql='select 1'", callOptions,
+     [](Asked& asked) { return call(asked.common, asked.call); }},
+    {"", "doctor", "connections, versions, rights, and what would be refused", configAndJson,
+     [](Asked& asked) { return doctor(asked.common, asked.json); }},
+    {"config", "check", "is it valid, are its plugins there", configOption,
+     [](Asked& asked) { return configCheck(asked.common); }},
+    {"config", "print", "the effective one, secrets masked", configOption,
+     [](Asked& asked) { return configPrint(asked.common); }},
+    {"plugin", "list", "each with state and reason", configAndJson,
+     [](Asked& asked) { return pluginList(asked.common, asked.json); }},
+    {"plugin", "order", "the hook chain, outermost first", configOption,
+     [](Asked& asked) { return pluginOrder(asked.common); }},
+    {"", "reload", "let a running server read its configuration again", configOption,
+     [](Asked& asked) { return reload(asked.common); }},
+};
+
+const char* groupText(std::string_view group) {
+    return group == "config" ? "the configuration" : "the plugins of a running server";
+}
+
+// From here on nobody but the transport can reach the wire, so this comes before anything that could print.
+Result<void> claimWire(int argc, char** argv, Asked& asked) {
+    if (argc < 2 || std::string_view(argv[1]) != "serve") return {};
+    if (argc > 2 && (std::string_view(argv[2]) == "--help" || std::string_view(argv[2]) == "-h")) return {};
+    auto claimed = StdioChannel::claim();
+    if (!claimed) return std::move(claimed).error();
+    asked.channel.emplace(std::move(*claimed));
+    return {};
+}
+
+// What stands where a command was to stand, or that nothing does; nullopt when something else is wrong.
+std::optional<Error> commandProblem(const CLI::App& app) {
+    const CLI::App* at = &app;
+    std::string words = "howdah";
+    while (!at->get_subcommands().empty()) {
+        at = at->get_subcommands().front();
+        words += concat(" ", at->get_name());
     }
+    if (at->get_require_subcommand_min() == 0) return std::nullopt;
+    std::vector<std::string_view> known;
+    std::string list;
+    for (const CLI::App* command : at->get_subcommands([](const CLI::App*) { return true; })) {
+        known.push_back(command->get_name());
+        list += concat(list.empty() ? "" : ", ", command->get_name());
+    }
+    const auto left = at->remaining();
+    const std::string next = concat("commands: ", list, "; ", words, " --help says what they do");
+    if (left.empty()) return Error::invalidArgument("a command is missing after ", words).withHint(next);
+    const std::string after = at == &app ? "" : concat(" after ", words);
+    if (left.front().starts_with('-'))
+        return Error::invalidArgument("no option \"", left.front(), "\"", after).withHint(next);
+    return Error::invalidArgument("no command \"", left.front(), "\"", after, didYouMean(left.front(), known))
+        .withHint(next);
+}
+
+int run(int argc, char** argv) {
+    Asked asked;
+    if (auto claimed = claimWire(argc, argv, asked); !claimed) return fail(claimed.error());
 
     CLI::App app{
         "Howdah lets AI agents work with PostgreSQL over the Model Context Protocol.\n"
         "Start with `howdah demo`, or `howdah serve` with DATABASE_URL set.",
         "howdah"};
     app.require_subcommand(1);
-    app.set_version_flag("--version", std::string{"howdah "} + std::string{howdah::kernel::kVersion});
-    app.failure_message(CLI::FailureMessage::help);
-    cli::CommonOptions common;
-    auto configured = [&](CLI::App* command) {
-        command->add_option("-c,--config", common.config,
-                            "configuration file (default: $HOWDAH_CONFIG, ./howdah.yaml, "
-                            "~/.config/howdah/howdah.yaml, else the environment)");
-        return command;
-    };
-
-    auto* serve = configured(app.add_subcommand("serve", "serve clients: stdio, and HTTP as configured"));
-    serve->add_option("--log-level", common.log_level, "debug, info, warn, error")
-        ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-
-    cli::DemoOptions demo_options;
-    auto* demo = app.add_subcommand("demo", "a private PostgreSQL with sample data, served and called");
-    demo->add_flag("--check", demo_options.check, "do it once and exit");
-    demo->add_flag("--keep", demo_options.keep, "keep the database for the next time");
-    demo->add_option("--port", demo_options.port, "port on 127.0.0.1")->capture_default_str();
-    demo->add_option("--log-level", demo_options.log_level, "debug, info, warn, error")->capture_default_str();
-
-    cli::CallOptions call_options;
-    auto* call =
-        configured(app.add_subcommand("call", "call one tool without a client: howdah call query sql='select 1'"));
-    call->add_option("tool", call_options.tool, "name of the tool")->required();
-    call->add_option("arguments", call_options.arguments, "key=value; values other than text are JSON");
-    call->add_option("--url", call_options.url, "a running server, e.g. http://127.0.0.1:8642/mcp");
-    call->add_flag("--json", call_options.json, "print the whole result as JSON");
-
-    bool json = false;
-    auto* doctor = configured(app.add_subcommand("doctor", "connections, versions, rights, and what would be refused"));
-    doctor->add_flag("--json", json, "for programs");
-
-    auto* config = app.add_subcommand("config", "the configuration");
-    config->require_subcommand(1);
-    auto* check = configured(config->add_subcommand("check", "is it valid, are its plugins there"));
-    auto* print = configured(config->add_subcommand("print", "the effective one, secrets masked"));
-
-    auto* plugin = app.add_subcommand("plugin", "the plugins of a running server");
-    plugin->require_subcommand(1);
-    auto* list = configured(plugin->add_subcommand("list", "each with state and reason"));
-    list->add_flag("--json", json, "for programs");
-    auto* order = configured(plugin->add_subcommand("order", "the hook chain, outermost first"));
-
-    auto* reload = configured(app.add_subcommand("reload", "let a running server read its configuration again"));
+    app.set_version_flag("--version", concat("howdah ", kVersion));
+    app.failure_message([](const CLI::App*, const CLI::Error& wrong) {
+        return concat("howdah: ", wrong.what(), "\n  howdah --help, or --help behind a command, says what it takes\n");
+    });
+    std::map<std::string_view, CLI::App*> parents{{"", &app}};
+    std::vector<std::pair<const CLI::App*, const Command*>> added;
+    for (const Command& command : kCommands) {
+        CLI::App*& parent = parents[command.group];
+        if (!parent) parent = app.add_subcommand(command.group, groupText(command.group))->require_subcommand(1);
+        CLI::App* made = parent->add_subcommand(command.name, command.description);
+        command.options(*made, asked);
+        added.emplace_back(made, &command);
+    }
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& wrong) {
-        int code = app.exit(wrong, channel ? std::cerr : std::cout, std::cerr);
-        return code == 0 ? cli::kDone : cli::kUsage;
+        if (wrong.get_exit_code() != 0) {
+            if (auto problem = commandProblem(app)) return fail(*problem, kUsage);
+        }
+        int code = app.exit(wrong, asked.channel ? std::cerr : std::cout, std::cerr);
+        return code == 0 ? kDone : kUsage;
     }
-    if (*serve) return cli::serve(common, std::move(*channel));
-    if (*demo) return cli::demo(demo_options);
-    if (*call) return cli::call(common, call_options);
-    if (*doctor) return cli::doctor(common, json);
-    if (*check) return cli::configCheck(common);
-    if (*print) return cli::configPrint(common);
-    if (*list) return cli::pluginList(common, json);
-    if (*order) return cli::pluginOrder(common);
-    if (*reload) return cli::reload(common);
-    return cli::kUsage;
+    for (const auto& [parsed, command] : added) {
+        if (*parsed) return command->run(asked);
+    }
+    return kUsage;
+}
+
+}  // namespace
+}  // namespace howdah::kernel::cli
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);  // a client that hangs up is an error of one write, not of the process
+    return howdah::kernel::cli::run(argc, argv);
 }

@@ -1,5 +1,7 @@
 #include "kernel/schema/schema.hpp"
 
+#include <algorithm>
+
 #include "kernel/base/nearest.hpp"
 #include "kernel/schema/compare.hpp"
 #include "kernel/schema/key_set.hpp"
@@ -23,6 +25,18 @@ bool isMultiple(Number number, Number step) {
         return std::abs(quotient - std::roundl(quotient)) <= 1e-12L * std::max<Number>(1, std::abs(quotient));
     }
     return std::fmod(number, step) == 0;
+}
+
+// What an unknown key may have been meant to be: the nearest one, or, with nothing near, the first ones there are.
+std::string insteadOf(std::string_view key, std::vector<std::string_view> known) {
+    constexpr std::size_t kListed = 16;
+    if (auto near = didYouMean(key, known); !near.empty()) return near;
+    std::sort(known.begin(), known.end());
+    std::string list;
+    for (std::size_t i = 0; i < std::min(known.size(), kListed); ++i)
+        list += concat(i == 0 ? "; known: " : ", ", known[i]);
+    if (known.size() > kListed) list += concat(" and ", known.size() - kListed, " more");
+    return list;
 }
 
 }  // namespace
@@ -167,7 +181,7 @@ bool Validator::checkMember(const ObjectRules& rules, const ObjectRules::Key* ke
     for (const ObjectRules::Key& candidate : rules.keys) {
         if (candidate.declared) known.push_back(candidate.name);
     }
-    return fail(path, "is not a known key" + didYouMean(path.key, known));
+    return fail(path, "is not a known key" + insteadOf(path.key, std::move(known)));
 }
 
 template <typename View>

@@ -18,7 +18,43 @@ after(() => place.remove());
 test('--version and --help', () => {
   assert.match(run(['--version']).out, /^howdah \d+\.\d+\.\d+/);
   assert.match(run(['--help']).out, /doctor/);
-  assert.equal(run(['no-such-command']).code, 2);
+});
+
+test('a word that is no command, a missing one and an unknown option are named with what there is', () => {
+  const cases = [
+    [['frobnicate'], /no command "frobnicate"\n.*commands: serve, demo, call, doctor, config, plugin, reload; howdah --help/],
+    [['realod'], /no command "realod", did you mean "reload"\?/],
+    [['config', 'chek'], /no command "chek" after howdah config, did you mean "check"\?\n.*commands: check, print/],
+    [['plugin'], /a command is missing after howdah plugin\n.*commands: list, order/],
+    [[], /a command is missing after howdah\n.*commands: serve/],
+    [['--frob'], /no option "--frob"/],
+    [['doctor', '--frob'], /--frob/],
+    [['call'], /tool is required/],
+    [['serve', '--log-level', 'loud'], /loud/],
+  ];
+  for (const [args, expected] of cases) {
+    const done = run(args, { input: '' });
+    assert.equal(done.code, 2, args.join(' '));
+    assert.match(done.err, expected);
+    assert.match(done.err, /^howdah: /);
+    assert.doesNotMatch(done.err, /RequiredError|ERROR/);
+    assert.equal(done.out, '');
+  }
+  assert.match(run(['config', '--help']).out, /check/);
+});
+
+test('a configuration that is not there says what to do, an unknown key of a plugin names those there are', () => {
+  for (const args of [['config', 'check', '-c', '/nope.yaml'], ['reload', '-c', '/nope.yaml']]) {
+    const done = run(args);
+    assert.equal(done.code, 3);
+    assert.match(done.err, /cannot read \/nope\.yaml: No such file or directory\n.*name the file that is meant with -c/);
+  }
+  assert.match(run(['config', 'check'], { env: { HOWDAH_CONFIG: '/nope.yaml' } }).err, /name the file that is meant with HOWDAH_CONFIG/);
+  write(config({ folder: place.folder, plugins: ['pool', { guard: { foo: 1 } }, { query: { rows_mx: 1 } }] }));
+  assert.match(run(['config', 'check', '-c', file]).err, /plugins\.1\.guard\.foo: is not a known key; known: cache, functions_allowed, /);
+  write(config({ folder: place.folder, plugins: ['pool', 'guard', { query: { rows_mx: 1 } }] }));
+  assert.match(run(['config', 'check', '-c', file]).err, /plugins\.2\.query\.rows_mx: is not a known key, did you mean "rows_max"\?/);
+  write(config({ folder: place.folder }));
 });
 
 test('call runs one tool without a client', () => {
@@ -57,6 +93,10 @@ test('doctor names versions and rights, and masks secrets', () => {
   write(config({ folder: place.folder, databases: `  main: { dsn: "${secret}" }` }));
   const text = run(['doctor', '-c', file]);
   assert.match(text.out, /PostgreSQL \d+/);
+  // Where it is, what its role may, what would be refused: as --json has it.
+  assert.match(text.out, /main +restricted, from \S+howdah\.yaml:\d+:\d+\n +host: \S+, port: \d+, dbname: \w+, user: postgres, password: given, not shown, .*role: postgres/);
+  assert.match(text.out, /rights and state: .*superuser/);
+  assert.match(text.out, /refused: what does not pass guard \(stage guard\)\n +refused: what writes: access is restricted/);
   assert.doesNotMatch(text.out + text.err, /hunter2/);
   const json = JSON.parse(run(['doctor', '-c', file, '--json']).out);
   assert.ok(json.reports.pool);
@@ -88,8 +128,6 @@ test('no password comes out, however the connection string is written', () => {
     for (const { out, err } of told) assert.doesNotMatch(out + err, /hunter2/, written);
     assert.match(told[3].out, /\*\*\*/);
   }
-  write(config({ folder: place.folder, databases: '  main: { dsn: "postgresql://app:hunter2@${env:NO_SUCH_HOST:-db}/shop" }' }));
-  assert.match(run(['config', 'print', '-c', file]).out, /postgresql:\/\/app:\*\*\*@db\/shop/);
   write(config({ folder: place.folder }));
 });
 

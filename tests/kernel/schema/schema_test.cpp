@@ -43,7 +43,7 @@ TEST_CASE("schema: a violation names the key, what is expected and what was met"
         {R"({"sql":"x","format":"xml"})", "/format", R"("format" must be one of "json", "csv", "markdown", got "xml")"},
         {R"({"limit":5})", "", R"("sql" is missing, it must be a string of 1 to 65536 characters)"},
         {R"({"sql":"x","limt":5})", "/limt", R"("limt" is not a known key, did you mean "limit"?)"},
-        {R"({"sql":"x","zzz":5})", "/zzz", R"("zzz" is not a known key)"},
+        {R"({"sql":"x","zzz":5})", "/zzz", R"("zzz" is not a known key; known: format, limit, parameters, range, sql)"},
         {R"({"sql":"x","parameters":[1,{}]})", "/parameters/1",
          R"("parameters.1" must be a string, a number, true or false or null, got an object)"},
         {R"({"sql":"x","range":{"from":0}})", "/range/from", R"("range.from" must be a number above 0, got 0)"},
