@@ -4,19 +4,13 @@
 #include "kernel/base/log.hpp"
 #include "kernel/cli/commands.hpp"
 #include "kernel/config/yaml.hpp"
+#include "kernel/server/control_name.hpp"
 #include "kernel/server/server.hpp"
 
 namespace howdah::kernel::cli {
 namespace {
 
 constexpr std::chrono::seconds kAnswerLimit{120};  // a reload may start a database
-
-Result<std::string> socketOf(const CommonOptions& options) {
-    auto config = loadConfig(options);
-    if (!config) return std::move(config).error();
-    if (!config->control_socket.empty()) return config->control_socket;
-    return controlSocketPath("default");
-}
 
 // What the server answered; without it what went wrong has been printed, and this is how the command ends.
 struct Asked {
@@ -25,14 +19,22 @@ struct Asked {
 };
 
 Asked ask(const CommonOptions& options, std::string_view command) {
-    auto path = socketOf(options);
+    auto config = loadConfig(options);
+    if (!config) return {{}, fail(config.error(), kConfiguration)};
+    auto path = controlSocketOf(*config);
     if (!path) return {{}, fail(path.error(), kConfiguration)};
+    const Json request{{"command", command}, {"configuration", canonicalFile(config->file)}};
     bool answered = false;
-    auto text = controlRequest(*path, Json{{"command", command}}.dump(), kAnswerLimit, &answered);
+    auto text = controlRequest(*path, dumpJson(request), kAnswerLimit, &answered);
     if (!text) {
         // A server that says that something else is unavailable was reached.
         const bool unreachable = !answered && text.error().code == Code::unavailable;
-        return {{}, fail(text.error(), unreachable ? kUnreachable : kFailed)};
+        if (!unreachable) return {{}, fail(text.error())};
+        const std::string meant = config->file.empty() ? "" : concat(" -c ", config->file.string());
+        return {{},
+                fail(std::move(text).error().withHint(concat("start one with: howdah serve", meant,
+                                                             "; a server of another file is reached with its -c")),
+                     kUnreachable)};
     }
     auto json = parseJson(*text);
     if (!json) return {{}, fail(json.error())};

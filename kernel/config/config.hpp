@@ -32,6 +32,9 @@ struct HttpConfig {
     std::chrono::seconds session_idle{1800};  // 1..86400, then a legacy session is forgotten
 };
 
+// Whether only this machine reaches the host: 127.0.0.0/8, ::1 or localhost.
+bool isLoopback(const std::string& host);
+
 struct TransportsConfig {
     bool stdio = true;
     std::optional<HttpConfig> http;
@@ -94,7 +97,7 @@ struct LogConfig {
 
 struct Config {
     TransportsConfig transports;
-    std::vector<DatabaseConfig> databases;  // as ordered in the file; the first is the default
+    std::vector<DatabaseConfig> databases;  // as ordered in the file; "main" is the default, else the first
     std::vector<PluginEntry> plugins;       // order matters inside a stage
     ToolsConfig tools;
     std::map<std::string, std::string> services;  // service id -> the plugin that shall provide it
@@ -102,7 +105,7 @@ struct Config {
     std::uint32_t shards = 0;  // threads, 0..64; 0 = min(cores, 4), never more than connections_max / 4
     LogConfig log;
     bool control = true;                              // listen on a control socket (reload, plugin list, doctor)
-    std::string control_socket;                       // path; "" = chosen by serve under the XDG runtime folder
+    std::string control_socket;                       // path; "" = one for each file, see controlSocketOf()
     std::vector<std::filesystem::path> plugin_paths;  // folders searched first, in order; then the installed ones
     std::filesystem::path state_dir;                  // $XDG_STATE_HOME/howdah, else ~/.local/state/howdah
 

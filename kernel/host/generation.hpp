@@ -86,7 +86,7 @@ struct Generation {
     std::unordered_map<std::string_view, const Tool*> tools_by_name;
     Service<howdah_sql_v1> sql;
     Service<howdah_statement_v1> statement;
-    Service<howdah_auth_v1> auth;
+    std::vector<Service<howdah_auth_v1>> auth;  // of every plugin that offers it: transports.http.auth says which one
     std::unordered_map<const void*, std::shared_ptr<const Facts>> facts;  // by Instance::Registered
     std::vector<std::shared_ptr<Instance>> instances;                     // in start order
     std::string tools_json;  // the listed tools, comma-separated, sorted by name: the inside of tools/list

@@ -41,13 +41,19 @@ void addHooks(const PluginStatus& plugin, Generation& generation) {
     if (slot.table->on_connect) generation.on_connect.push_back(slot);
 }
 
+// What the plugin offers under that id; empty when its manifest does not say so.
+template <typename Table>
+Service<Table> offered(const char* id, const PluginStatus& plugin) {
+    const auto& provides = plugin.instance->manifest().provides;
+    if (std::find(provides.begin(), provides.end(), id) == provides.end()) return {};
+    return {plugin.instance->self(), plugin.instance->interface<Table>(id), plugin.instance.get()};
+}
+
 template <typename Table>
 void offer(Service<Table>& service, const char* id, const PluginStatus& plugin, const Config& config) {
-    const auto& provides = plugin.instance->manifest().provides;
-    if (std::find(provides.begin(), provides.end(), id) == provides.end()) return;
     if (auto chosen = config.services.find(id); chosen != config.services.end() && chosen->second != plugin.entry.id)
         return;
-    service = {plugin.instance->self(), plugin.instance->interface<Table>(id), plugin.instance.get()};
+    if (auto found = offered<Table>(id, plugin)) service = found;
 }
 
 bool named(const std::vector<std::string>& list, const std::string& name) {
@@ -158,7 +164,7 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
         if (!plugin.quarantined) addHooks(plugin, *generation);
         offer(generation->sql, HOWDAH_SQL_1, plugin, config);
         offer(generation->statement, HOWDAH_STATEMENT_1, plugin, config);
-        offer(generation->auth, HOWDAH_AUTH_1, plugin, config);
+        if (auto auth = offered<howdah_auth_v1>(HOWDAH_AUTH_1, plugin)) generation->auth.push_back(auth);
         if (auto added = addTools(config, plugin, *generation); !added) return std::move(added).error();
     }
 

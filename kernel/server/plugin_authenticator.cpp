@@ -1,5 +1,7 @@
 #include "kernel/server/plugin_authenticator.hpp"
 
+#include <algorithm>
+
 #include <howdah/host.hpp>
 
 #include "kernel/host/instance.hpp"
@@ -12,16 +14,24 @@ constexpr std::chrono::milliseconds kLimit{5'000};  // for a provider that asks 
 
 }  // namespace
 
+Service<howdah_auth_v1> authOf(const Generation* generation, std::string_view plugin) {
+    if (!generation) return {};
+    const auto& all = generation->auth;
+    auto found = std::find_if(all.begin(), all.end(), [&](const auto& auth) { return auth.instance->id() == plugin; });
+    return found == all.end() ? Service<howdah_auth_v1>{} : *found;
+}
+
 Result<std::shared_ptr<const Principal>> PluginAuthenticator::authenticate(const Inbound& inbound) {
     Request request;
     request.generation = generations_.pin();
     request.transport = inbound.transport;
     request.cancellation = inbound.cancellation;
     request.deadline = Deadline::in(kLimit);
-    if (!request.generation || !request.generation->auth) {
-        return Error::unavailable("no plugin verifies credentials (service howdah.auth/1); nobody is let in");
+    const auto auth = authOf(request.generation.get(), plugin_);
+    if (!auth) {
+        return Error::unavailable("plugin \"", plugin_,
+                                  "\", which transports.http.auth names, does not run; nobody is let in");
     }
-    const auto& auth = request.generation->auth;
     howdah_credential credential{};
     credential.struct_size = sizeof credential;
     credential.transport = toAbi(inbound.transport);

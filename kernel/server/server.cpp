@@ -7,6 +7,7 @@
 
 #include "kernel/base/log.hpp"
 #include "kernel/pipeline/context.hpp"
+#include "kernel/server/control_name.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -121,7 +122,7 @@ std::vector<fs::path> pluginPaths(const Config& config) {
     return paths;
 }
 
-Server::Server(Config config) : config_(std::move(config)) {}
+Server::Server(Config config) : file_(config.file), config_(std::move(config)) {}
 
 Server::~Server() {
     if (!stopped_) stop(Deadline::in(std::chrono::milliseconds(0)));
@@ -165,38 +166,52 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     return server;
 }
 
+Result<void> Server::startHttp() {
+    const HttpConfig& http = *config_.transports.http;
+    // Whatever the configuration was made from: this version has no TLS, and so no bind another machine can reach.
+    if (!isLoopback(http.host)) {
+        return Error::refused("transports.http.listen: only loopback addresses are served, got ", http.host)
+            .withHint("listen on 127.0.0.1 or [::1], and let a proxy on this machine do TLS");
+    }
+    if (http.auth != "none") {
+        if (!authOf(generations_.pin().get(), http.auth)) {
+            return Error::refused("transports.http.auth: plugin \"", http.auth,
+                                  "\" does not run or does not offer howdah.auth/1")
+                .withHint(
+                    "`howdah doctor` says why it does not run; auth: none is for a server only this machine reaches");
+        }
+        authenticator_ = std::make_unique<PluginAuthenticator>(generations_, http.auth,
+                                                               concat("http://", http.host, ":", http.port, http.path));
+    }
+    auto started = HttpServer::start(*runtime_, httpConfig(config_), *protocol_, authenticator_.get());
+    if (!started) return std::move(started).error();
+    http_ = std::move(*started);
+    return {};
+}
+
+Result<void> Server::startControl() {
+    auto path = controlSocketOf(config_);
+    if (!path) return std::move(path).error();
+    auto answer = [this](std::string_view name, std::string_view request) { return command(name, request); };
+    auto started = ControlServer::start(*path, {}, answer);
+    if (started) {
+        control_ = std::move(*started);
+        return {};
+    }
+    if (started.error().code != Code::unavailable) return std::move(started).error();
+    // A client may start several stdio servers of one file; only the first of them is reached by `howdah reload`.
+    logWarn("control", "no control socket: ", started.error().message,
+            "; commands reach that server, not this one; give this one a configuration file with a control.socket of "
+            "its own");
+    return {};
+}
+
 Result<void> Server::startTransports(Options& options) {
     if (options.network && config_.transports.http) {
-        const HttpConfig& http = *config_.transports.http;
-        if (http.auth != "none") {
-            authenticator_ = std::make_unique<PluginAuthenticator>(
-                generations_, concat("http://", http.host, ":", http.port, http.path));
-            GenerationPin pin = generations_.pin();
-            if (!pin->auth) {
-                return Error::refused("transports.http.auth names \"", http.auth,
-                                      "\", which does not offer howdah.auth/1")
-                    .withHint(
-                        "add that plugin to plugins:, or write auth: none for a server only this machine reaches");
-            }
-        }
-        auto started = HttpServer::start(*runtime_, httpConfig(config_), *protocol_, authenticator_.get());
-        if (!started) return std::move(started).error();
-        http_ = std::move(*started);
+        if (auto started = startHttp(); !started) return started;
     }
     if (options.control && config_.control) {
-        Result<std::string> path =
-            config_.control_socket.empty() ? controlSocketPath("default") : Result<std::string>(config_.control_socket);
-        if (!path) return std::move(path).error();
-        auto started =
-            ControlServer::start(*path, {}, [this](std::string_view name, std::string_view) { return command(name); });
-        if (started) {
-            control_ = std::move(*started);
-        } else if (started.error().code == Code::unavailable) {
-            // A client may start several stdio servers; only the first of them is reached by `howdah reload`.
-            logWarn("control", "no control socket: ", started.error().message);
-        } else {
-            return std::move(started).error();
-        }
+        if (auto started = startControl(); !started) return started;
     }
     if (options.stdio) {
         // The only client has said its last word: a subscription, which never ends by itself, must not hold up the
@@ -213,7 +228,13 @@ Result<void> Server::startTransports(Options& options) {
     return {};
 }
 
-Result<std::string> Server::command(std::string_view name) {
+Result<std::string> Server::command(std::string_view name, std::string_view request) {
+    // What asks without naming a file, such as a monitor of somebody's own, means whoever listens here.
+    auto asked = parseJson(request);
+    if (const Json file = asked ? asked->value("configuration", Json()) : Json(); file.is_string()) {
+        auto mine = checkAddressee(canonicalFile(file_), file.get<std::string>());
+        if (!mine) return std::move(mine).error();
+    }
     if (name == "reload") {
         auto changed = reload();
         if (!changed) return std::move(changed).error();

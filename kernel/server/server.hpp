@@ -68,8 +68,11 @@ public:
 private:
     explicit Server(Config config);
     Result<void> startTransports(Options& options);
-    Result<std::string> command(std::string_view name);
+    Result<void> startHttp();
+    Result<void> startControl();
+    Result<std::string> command(std::string_view name, std::string_view request);
 
+    const std::filesystem::path file_;  // config_.file, for threads that must not read config_ during a reload
     Config config_;
     std::function<Result<Config>()> read_config_;
     KvStore kv_;
