@@ -78,11 +78,12 @@ void printRefusals(const Json& report, const Json& database) {
 void printDatabases(const Json& report) {
     std::printf("databases:\n");
     for (const Json& database : report["databases"]) {
-        std::printf("  %-16s %s, from %s\n", database["name"].get<std::string>().c_str(),
-                    database["access"].get<std::string>().c_str(), database.value("origin", "").c_str());
+        const std::string name = database["name"].get<std::string>();
+        std::printf("  %-16s %s, from %s\n", name.c_str(), database["access"].get<std::string>().c_str(),
+                    database.value("origin", "").c_str());
         for (const auto& [id, plugin] : report["reports"].items()) {
             for (const Json& told : plugin.value("databases", Json::array()))
-                if (told.value("name", "") == database["name"]) printSource(told);
+                if (told.value("name", "") == name) printSource(told);
         }
         printRefusals(report, database);
     }
