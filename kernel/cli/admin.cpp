@@ -86,6 +86,13 @@ int pluginList(const CommonOptions& options, bool json) {
                     plugin.contains("reason") ? plugin["reason"].get<std::string>().c_str()
                                               : joined(plugin.value("tools", Json::array())).c_str());
     }
+    if (answer->contains("closed"))
+        std::printf("queries are refused: %s\n", (*answer)["closed"].get<std::string>().c_str());
+    for (const Json& database : (*answer)["databases"]) {
+        if (!database.contains("closed")) continue;
+        std::printf("queries to database \"%s\" are refused: %s\n", database["name"].get<std::string>().c_str(),
+                    database["closed"].get<std::string>().c_str());
+    }
     return kDone;
 }
 

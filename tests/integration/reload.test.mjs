@@ -138,6 +138,7 @@ test('a reload that drops the guard closes the database and says so; one that br
     assert.equal(dropped.code, 0, dropped.err);
     assert.match(dropped.out, /- guard/);
     assert.match(dropped.out, refused);
+    assert.match(run(['plugin', 'list', '-c', server.file]).out, refused);
     await until('the log says so, too', () => refused.test(server.log()));
     const result = await callTool(server.url, 'query', { sql: "select pg_read_file('/etc/hostname')" });
     assert.ok(result.isError);
