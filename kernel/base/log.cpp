@@ -84,8 +84,8 @@ Result<void> startLog(const LogOptions& config) {
 void stopLog() {
     active.store(nullptr, std::memory_order_release);
     Log& log = theLog();
+    log.queue.reset();  // first: it waits for its thread, which writes the last lines with what the logger owns
     log.logger.reset();
-    log.queue.reset();
 }
 
 bool logEnabled(LogLevel level) {

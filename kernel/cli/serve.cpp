@@ -18,6 +18,7 @@ int serve(const CommonOptions& options, StdioChannel channel) {
     logInfo("serve", "howdah ", kVersion, ", configuration from ", config->source);
 
     const auto drain = config->limits.drain_timeout;
+    const auto http = config->transports.http;  // the server's own copy changes with a reload
     Server::Options parts;
     if (config->transports.stdio) parts.stdio.emplace(std::move(channel));
     parts.on_stdio_end = [&signals] { signals.stdioEnded(); };
@@ -28,9 +29,8 @@ int serve(const CommonOptions& options, StdioChannel channel) {
         return fail(server.error(), kConfiguration);
     }
     if ((*server)->httpPort() != 0) {
-        const HttpConfig& http = *(*server)->config().transports.http;
-        logInfo("serve", "listening on http://", http.host, ":", (*server)->httpPort(), http.path,
-                ", auth: ", http.auth);
+        logInfo("serve", "listening on http://", http->host, ":", (*server)->httpPort(), http->path,
+                ", auth: ", http->auth);
     }
 
     bool clean = true;

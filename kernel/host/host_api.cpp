@@ -146,6 +146,7 @@ const void* hostInterface(const howdah_host*, const char* id) {
     if (name == HOWDAH_CALL_1) return &kHostCall;
     if (name == HOWDAH_REACTOR_1) return &kHostReactor;
     if (name == HOWDAH_OFFLOAD_1) return &kHostOffload;
+    if (name == HOWDAH_SEAL_1) return &kHostSeal;
     return nullptr;
 }
 

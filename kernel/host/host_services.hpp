@@ -11,6 +11,7 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/base/sealer.hpp"
 #include "kernel/host/generation.hpp"
 #include "kernel/host/kv_store.hpp"
 #include "kernel/runtime/runtime.hpp"
@@ -27,6 +28,7 @@ struct HostServices {
     std::string databases_json;                 // howdah_kernel_v1.databases, with DSNs
     std::string databases_public_json;          // the same without
     std::string state_dir;
+    const Sealer sealer{};  // its key outlives reloads
     // A plugin's hooks are to leave the next generation. Any thread; returns at once.
     std::function<void(Instance&, std::string reason)> quarantine = [](Instance&, std::string) {};
     // The state of the server as JSON, for howdah_kernel_v1.describe.

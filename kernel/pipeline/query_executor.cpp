@@ -41,6 +41,7 @@ Result<void> QueryRun::execute() {
     execution.setting_count = settings.size();
     execution.facts = facts;
     execution.rows_max = rows_max;
+    execution.rows_skip = rows_skip;
     execution.bytes_max = bytes_max;
     execution.timeout_ms = timeout_ms;
     execution.principal = principal;

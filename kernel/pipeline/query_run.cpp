@@ -170,6 +170,7 @@ Result<void> QueryRun::admit(const howdah_query_request& query) {
     rows_max = query.rows_max;
     bytes_max = query.bytes_max;
     timeout_ms = query.timeout_ms;
+    if (query.struct_size >= sizeof query) rows_skip = query.rows_skip;  // built before there was one: none
     principal = request_.principalView();
     return {};
 }

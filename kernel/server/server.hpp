@@ -56,7 +56,6 @@ public:
     // was cut off.
     bool stop(Deadline deadline);
 
-    const Config& config() const { return config_; }
     std::uint16_t httpPort() const { return http_ ? http_->port() : 0; }
     std::string controlPath() const { return control_ ? control_->path() : ""; }
 

@@ -37,7 +37,10 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
     command.rows_max = lower(execution.rows_max, config.rows_max);
     command.bytes_max = lower(execution.bytes_max, config.bytes_max);
     command.cell_bytes_max = config.cell_bytes_max;
-    command.text = StatementText(sql, execution.facts, command.rows_max);
+    command.text = StatementText(sql, execution.facts, command.rows_max, execution.rows_skip);
+    if (execution.rows_skip > 0 && !command.text.isBounded()) {
+        return Error::invalidArgument("only a SELECT, VALUES or TABLE can be gone on with").withHint("run it again");
+    }
     command.parameters = std::move(*parameters);
 
     // Deadlines are kept on this side, by a cancel. The server is told as well when the request ends much earlier than

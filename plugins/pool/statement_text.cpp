@@ -16,19 +16,21 @@ std::uint32_t characters(std::string_view utf8) {
 
 }  // namespace
 
-StatementText::StatementText(std::string_view sql, const howdah_facts* facts, std::uint64_t rows_max) {
+StatementText::StatementText(std::string_view sql, const howdah_facts* facts, std::uint64_t rows_max,
+                             std::uint64_t rows_skip) {
     bool fits = facts && (facts->flags & HOWDAH_FACT_WRAPPABLE) && facts->body_begin < facts->body_end &&
                 facts->body_end <= sql.size();
     if (!fits) {
         text_ = sql;
         return;
     }
-    const bool wrap = !(facts->flags & HOWDAH_FACT_UNLIMITED);
+    const bool wrap = rows_skip > 0 || !(facts->flags & HOWDAH_FACT_UNLIMITED);  // it may have an OFFSET of its own
     std::string_view body = sql.substr(facts->body_begin, facts->body_end - facts->body_begin);
     std::string_view prefix = wrap ? kPrefix : "";
     // On a line of its own: a comment at the body's end ends there.
     std::string_view suffix = wrap ? "\n) q limit " : "\nlimit ";
     text_ = concat(prefix, body, suffix, rows_max + 1);  // one more tells "exactly at the limit" from "cut"
+    if (rows_skip > 0) text_ += concat(" offset ", rows_skip);
     bounded_ = true;
     prefix_bytes_ = prefix.size();
     body_bytes_ = body.size();

@@ -22,8 +22,8 @@ namespace howdah::pool {
 class StatementText {
 public:
     StatementText() = default;
-    // facts may be null: then the text goes as it is.
-    StatementText(std::string_view sql, const howdah_facts* facts, std::uint64_t rows_max);
+    // facts may be null: then the text goes as it is, and rows_skip does nothing.
+    StatementText(std::string_view sql, const howdah_facts* facts, std::uint64_t rows_max, std::uint64_t rows_skip = 0);
 
     const std::string& text() const { return text_; }
     bool isBounded() const { return bounded_; }

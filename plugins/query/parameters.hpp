@@ -1,6 +1,6 @@
 // The argument "params" as parameters of a statement: $1 is the first element.
 //
-// Owns: the texts its values point to, so it outlives the query.
+// Owns: nothing but what it had to write anew; the array must outlive it.
 #pragma once
 
 #include <limits>
@@ -15,11 +15,11 @@ namespace howdah::query {
 class Parameters {
 public:
     // `array` is valid by the tool's schema: an array, or null when the argument is absent.
-    explicit Parameters(Json array) : array_(std::move(array)) {
-        if (!array_.is_array()) return;
-        texts_.reserve(array_.size());  // never moved again: values point into it
-        values_.reserve(array_.size());
-        for (const Json& element : array_)
+    explicit Parameters(const Json& array) {
+        if (!array.is_array()) return;
+        texts_.reserve(array.size());  // never moved again: values point into it
+        values_.reserve(array.size());
+        for (const Json& element : array)
             values_.push_back(valueOf(element));
     }
     Parameters(const Parameters&) = delete;
@@ -45,7 +45,6 @@ private:
         }
     }
 
-    Json array_;
     std::vector<std::string> texts_;
     Values values_;
 };

@@ -34,6 +34,24 @@ test('a cut answer says so and how to go on', async () => {
   assert.match(textOf(result), /truncated/);
 });
 
+test('query_more shows what follows a cut answer, to its end, and to nobody else', async () => {
+  const sql = 'select i, $1 || i from generate_series(1, 2500) i order by i';
+  const pages = [await callTool(server.url, 'query', { sql, params: ['row '], max_rows: 1000 })];
+  while (pages.at(-1).structuredContent.next) pages.push(await callTool(server.url, 'query_more', { next: pages.at(-1).structuredContent.next }));
+  assert.deepEqual(pages.map((page) => page.structuredContent.row_count), [1000, 1000, 500]);
+  assert.deepEqual(pages.flatMap((page) => page.structuredContent.rows), Array.from({ length: 2500 }, (_, i) => [i + 1, `row ${i + 1}`]));
+  const [first, , last] = pages.map((page) => page.structuredContent);
+  assert.equal(last.truncated, false);
+  // Sealed: the statement cannot be read out of it, nor changed.
+  const { next } = first;
+  assert.ok(!Buffer.from(next, 'base64url').includes('generate_series'));
+  const altered = await callTool(server.url, 'query_more', { next: `${next.slice(0, 40)}${next[40] === 'A' ? 'B' : 'A'}${next.slice(41)}` });
+  assert.ok(altered.isError);
+  assert.match(textOf(altered), /unknown or expired handle[^]*run the query again/);
+  const show = await callTool(server.url, 'query', { sql: 'show all', max_rows: 5 });
+  assert.match(textOf(await callTool(server.url, 'query_more', { next: show.structuredContent.next })), /only a SELECT, VALUES or TABLE/);
+});
+
 test('100,000 rows stand once, in the text', async () => {
   const result = await query('select i, md5(i::text) as h from generate_series(1, 100000) i', { max_rows: 100000 });
   assert.equal(JSON.parse(textOf(result)).rows.length, 100000);

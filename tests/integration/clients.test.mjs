@@ -35,7 +35,7 @@ for (const entry of clients) {
     });
     test('lists the four tools in order', async () => {
       const { tools } = await client.listTools();
-      assert.deepEqual(tools.map((tool) => tool.name), ['describe_table', 'execute', 'list_tables', 'query']);
+      assert.deepEqual(tools.map((tool) => tool.name), ['describe_table', 'execute', 'list_tables', 'query', 'query_more']);
       lists.set(entry.name, canonical(tools));
     });
     test('reads with parameters; structured content fits the output schema', async () => {

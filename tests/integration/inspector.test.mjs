@@ -28,7 +28,7 @@ for (const target of ['http', 'stdio']) {
       const options = ['--protocol-era', era, '--format', 'json'];
       const listed = inspect(where, ...options, '--method', 'tools/list');
       assert.equal(listed.status, 0, listed.stderr);
-      for (const tool of ['describe_table', 'execute', 'list_tables', 'query']) assert.match(listed.stdout, new RegExp(`"${tool}"`));
+      for (const tool of ['describe_table', 'execute', 'list_tables', 'query', 'query_more']) assert.match(listed.stdout, new RegExp(`"${tool}"`));
       const called = inspect(where, ...options, '--method', 'tools/call', '--tool-name', 'query', '--tool-arg', 'sql=select 41 + 1 as answer');
       assert.equal(called.status, 0, called.stderr);
       assert.match(called.stdout, /\[\[42\]\]|"rows":\s*\[\s*\[\s*42\s*\]\s*\]/);

@@ -10,8 +10,8 @@ import { clients, connected } from './sdk_clients.mjs';
 import { config, inFolder, initialize, meta, run, startServer, startStdio } from './support.mjs';
 
 const kChanged = 'notifications/tools/list_changed';
-const kWith = ['describe_table', 'execute', 'list_tables', 'query'];
-const kWithout = ['execute', 'query'];
+const kWith = ['describe_table', 'execute', 'list_tables', 'query', 'query_more'];
+const kWithout = ['execute', 'query', 'query_more'];
 const plugins = (schema) => ['pool', 'guard', 'query', ...(schema ? ['schema'] : [])];
 
 // Connected, and listening where that takes a stream of its own.

@@ -11,6 +11,7 @@
 #include <howdah/abi/plugin.h>
 #include <howdah/abi/query.h>
 #include <howdah/abi/runtime.h>
+#include <howdah/abi/seal.h>
 #include <howdah/abi/tools.h>
 #include <howdah/result.hpp>
 
@@ -64,7 +65,8 @@ public:
           query_(table<howdah_query_v1>(HOWDAH_QUERY_1)),
           call_(table<howdah_call_v1>(HOWDAH_CALL_1)),
           reactor_(table<howdah_reactor_v1>(HOWDAH_REACTOR_1)),
-          offload_(table<howdah_offload_v1>(HOWDAH_OFFLOAD_1)) {}
+          offload_(table<howdah_offload_v1>(HOWDAH_OFFLOAD_1)),
+          seal_(table<howdah_seal_v1>(HOWDAH_SEAL_1)) {}
 
     const howdah_host* raw() const { return raw_; }
     const howdah_context_v1& context() const { return *context_; }
@@ -75,6 +77,7 @@ public:
     const howdah_call_v1& call() const { return *call_; }
     const howdah_reactor_v1& reactor() const { return *reactor_; }
     const howdah_offload_v1& offload() const { return *offload_; }
+    const howdah_seal_v1& seal() const { return *seal_; }
 
     template <typename... Parts>
     void log(LogLevel level, const Parts&... parts) const {
@@ -100,6 +103,7 @@ private:
     const howdah_call_v1* call_;
     const howdah_reactor_v1* reactor_;
     const howdah_offload_v1* offload_;
+    const howdah_seal_v1* seal_;
 };
 
 class Context {
@@ -148,6 +152,19 @@ public:
     }
 
     std::uint64_t deadlineNs() const { return host_->context().deadline_ns(raw_); }
+
+    // A text that the client may keep and bring back: nobody can read or alter it, and only this plugin can open it,
+    // for the same purpose and principal, within the time. Not after a restart of the server.
+    Result<std::string_view> seal(std::string_view purpose, std::string_view text, std::uint64_t ttl_ms) const {
+        howdah_str sealed{};
+        if (host_->seal().seal(raw_, toAbi(purpose), toAbi(text), ttl_ms, &sealed) < 0) return lastError();
+        return fromAbi(sealed);
+    }
+    Result<std::string_view> unseal(std::string_view purpose, std::string_view sealed) const {
+        howdah_str text{};
+        if (host_->seal().unseal(raw_, toAbi(purpose), toAbi(sealed), &text) < 0) return lastError();
+        return fromAbi(text);
+    }
 
 private:
     const Host* host_;

@@ -26,6 +26,7 @@ public:
     std::uint64_t requestId() const { return raw_->request_id; }
     std::uint64_t scopeHash() const { return raw_->scope_hash; }
     std::uint64_t rowsMax() const { return raw_->rows_max; }
+    std::uint64_t rowsSkip() const { return raw_->struct_size >= sizeof *raw_ ? raw_->rows_skip : 0; }
     const howdah_principal& principal() const { return *raw_->principal; }
     const howdah_facts* facts() const { return raw_->facts; }
 

@@ -7,7 +7,7 @@
 // A result in memory (at most 256 KiB) stands in the text and, as JSON, in structuredContent. A larger one is streamed:
 // its rows stand once, in the text; structuredContent then holds columns, row_count, truncated and note.
 // JSON: {"columns":[...],"rows":[[...],...],"row_count":n,"truncated":false}; truncated may be
-// {"reason":"rows"|"bytes"}, and a note says how to go on.
+// {"reason":"rows"|"bytes"}, then `next` may hold a handle to go on with, and a note says how.
 //
 // Threads: the request's.
 // Owns:    one buffer for the whole answer, or of 64 KiB when streaming; nothing is allocated per row.
@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,9 +37,13 @@ inline ReplyFormat replyFormat(std::string_view name) {
 
 struct ReplyOptions {
     ReplyFormat format = ReplyFormat::json;
-    std::uint64_t rows_asked = 0;  // the row limit of this query, 0 = the executor's
-    std::uint64_t rows_limit = 0;  // how far the caller may raise it with max_rows, 0 = not at all
-    bool command = false;          // also tell the command and the rows it affected: for statements that write
+    std::uint64_t rows_asked = 0;   // the row limit of this query, 0 = the executor's
+    std::uint64_t rows_limit = 0;   // how far the caller may raise it with max_rows, 0 = not at all
+    std::uint64_t rows_before = 0;  // rows of the result that stand in answers before this one
+    bool command = false;           // also tell the command and the rows it affected: for statements that write
+    // Asked when the answer was cut, with the rows it has: a handle for more, or nothing; the tool that takes it.
+    std::function<std::string(std::uint64_t row_count)> next;
+    std::string_view next_tool;
     ValueOptions values;
 };
 
@@ -50,22 +55,29 @@ struct ReplyEnd {
     std::uint32_t truncated = 0;
     std::int64_t affected_rows = -1;
     std::string_view command;
+    std::string next;
     std::string note;
 };
 
-inline std::string truncationNote(std::uint32_t truncated, std::uint64_t row_count, const ReplyOptions& options) {
-    if (truncated == 0) return {};
-    if (truncated == HOWDAH_TRUNCATED_BYTES) {
-        return concat(
-            "cut off after ", row_count,
-            " rows at the byte limit: select fewer or shorter columns, or page with order by, limit and offset");
+// How to go on: by the handle where there is one.
+inline std::string truncationNote(const ReplyEnd& end, const ReplyOptions& options) {
+    if (end.truncated == 0) return {};
+    const std::string more = end.next.empty() ? std::string{", or page with order by, limit and offset"}
+                                              : concat(", or pass next to ", options.next_tool,
+                                                       ", which runs the statement again (use order by)");
+    if (end.truncated == HOWDAH_TRUNCATED_BYTES) {
+        return concat("cut off after ", end.row_count, " rows at the byte limit: select fewer or shorter columns",
+                      more);
     }
-    std::string note = concat("only the first ", row_count, " rows, there are more: narrow with where, aggregate");
+    std::string note = options.rows_before == 0
+                           ? concat("only the first ", end.row_count, " rows")
+                           : concat("only rows ", options.rows_before + 1, " to ", options.rows_before + end.row_count);
+    note += ", there are more: narrow with where, aggregate";
     // Fewer rows than asked for: another limit acted, and asking for more would not help.
-    if (row_count >= options.rows_asked && row_count < options.rows_limit) {
+    if (end.row_count >= options.rows_asked && end.row_count < options.rows_limit) {
         note += concat(", raise max_rows (up to ", options.rows_limit, ")");
     }
-    return note + ", or page with order by, limit and offset";
+    return note + more;
 }
 
 class ReplyWriter {
@@ -158,8 +170,11 @@ private:
     Result<ReplyEnd> readEnd(std::uint64_t count) const {
         auto trailer = rows_.trailer();
         if (!trailer) return std::move(trailer).error();
-        return ReplyEnd{count, trailer->truncated, trailer->affected_rows, fromAbi(trailer->command_tag),
-                        truncationNote(trailer->truncated, count, options_)};
+        ReplyEnd end{count, trailer->truncated, trailer->affected_rows, fromAbi(trailer->command_tag), {}, {}};
+        // Without a row there is no getting past the one that was too large.
+        if (end.truncated != 0 && count > 0 && options_.next) end.next = options_.next(count);
+        end.note = truncationNote(end, options_);
+        return end;
     }
 
     void appendRows(std::string& out, const howdah_batch& batch, ReplyFormat format, bool first) const {
@@ -189,6 +204,10 @@ private:
             case HOWDAH_TRUNCATED_BYTES: out += "{\"reason\":\"bytes\"}"; break;
             default: out += "{\"reason\":\"rows\"}";
         }
+        if (!end.next.empty()) {
+            out += ",\"next\":";
+            appendJsonString(out, end.next);
+        }
         if (options_.command) {
             out += ",\"command\":";
             appendJsonString(out, end.command);
@@ -213,6 +232,7 @@ private:
         const bool has_table = encoder_.columnCount() != 0;
         if (options_.command || !has_table) out += concat(has_table ? "\n" : "", end.command, "\n");
         if (!end.note.empty()) out += concat("\nnote: ", end.note, "\n");
+        if (!end.next.empty()) out += concat("next: ", end.next, "\n");
     }
 
     ToolCall& call_;

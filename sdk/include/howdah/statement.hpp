@@ -21,6 +21,7 @@ struct QueryLimits {
     std::uint64_t rows_max = 0;
     std::uint64_t bytes_max = 0;
     std::uint64_t timeout_ms = 0;
+    std::uint64_t rows_skip = 0;  // rows to leave out at the beginning: only of a SELECT, VALUES or TABLE
 };
 
 }  // namespace howdah

@@ -112,6 +112,7 @@ private:
         request.rows_max = limits.rows_max;
         request.bytes_max = limits.bytes_max;
         request.timeout_ms = limits.timeout_ms;
+        request.rows_skip = limits.rows_skip;
         howdah_rows* rows = nullptr;
         if (context_.host().query().run(context_.raw(), &request, &rows) < 0) return context_.lastError();
         return Rows(context_, rows);

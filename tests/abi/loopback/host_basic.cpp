@@ -1,5 +1,7 @@
-// The kernel's interfaces for every plugin: context, log, services, kernel.
+// The kernel's interfaces for every plugin: context, log, services, kernel, seal.
 #include <string_view>
+
+#include <howdah/abi/seal.h>
 
 #include "tests/abi/loopback/link.hpp"
 
@@ -117,6 +119,36 @@ private:
     }
 };
 
+struct SealTable {
+    static howdah_status seal(howdah_ctx* ctx, howdah_str purpose, howdah_str text, std::uint64_t ttl_ms,
+                              howdah_str* sealed) {
+        Outward way(ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given_purpose, howdah_str given, std::uint64_t given_ttl) {
+                howdah_str made{};
+                put(out, real(way.link()).seal(way.ctx(), given_purpose, given, given_ttl, &made));
+                put(out, made);
+            },
+            purpose, text, ttl_ms);
+        return settle(answer, way.results(), *sealed);
+    }
+    static howdah_status unseal(howdah_ctx* ctx, howdah_str purpose, howdah_str sealed, howdah_str* text) {
+        Outward way(ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given_purpose, howdah_str given) {
+                howdah_str made{};
+                put(out, real(way.link()).unseal(way.ctx(), given_purpose, given, &made));
+                put(out, made);
+            },
+            purpose, sealed);
+        return settle(answer, way.results(), *text);
+    }
+    static constexpr howdah_seal_v1 kTable{sizeof(howdah_seal_v1), 0, &seal, &unseal};
+
+private:
+    static const howdah_seal_v1& real(const Link& link) { return link.host<howdah_seal_v1>(HOWDAH_SEAL_1); }
+};
+
 constexpr howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, &writeLog};
 constexpr howdah_services_v1 kServices{sizeof(howdah_services_v1), 0, &acquire};
 
@@ -127,6 +159,7 @@ const void* basicTable(const std::string& id) {
     if (id == HOWDAH_LOG_1) return &kLog;
     if (id == HOWDAH_SERVICES_1) return &kServices;
     if (id == HOWDAH_KERNEL_1) return &KernelTable::kTable;
+    if (id == HOWDAH_SEAL_1) return &SealTable::kTable;
     return nullptr;
 }
 

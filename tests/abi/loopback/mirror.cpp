@@ -137,6 +137,11 @@ private:
         howdah_str all{};
         host().call().arguments(call.context().raw(), call.raw(), &all);
         saw("arguments", all);
+        if (auto sealed = call.context().seal("mirror", "kept", 1000)) {
+            saw("sealed", toAbi(*sealed));
+            if (auto kept = call.context().unseal("mirror", *sealed)) saw("unsealed", toAbi(*kept));
+        }
+        saw("unsealed", call.context().unseal("mirror", "nothing").has_value());
         saw("deadline", call.context().deadlineNs() != UINT64_MAX, host().nowNs() > 0);
         if (call.text("do") == "fail") return Error{Code::database, "no such table"}.withHint("list_tables");
         if (call.text("do") == "throw") throw std::runtime_error("a tool threw");

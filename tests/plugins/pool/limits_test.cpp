@@ -40,6 +40,20 @@ TEST_CASE("pool: a limit may follow every form of a read that has none") {
     }
 }
 
+TEST_CASE("pool: rows are left out at the beginning, beyond a limit and an offset of the statement's own") {
+    PoolFixture pool;
+    Ask ask{.sql = "select * from generate_series(1, 10) g order by g desc limit 8 offset 1",
+            .facts = HOWDAH_FACT_WRAPPABLE,
+            .rows_max = 3,
+            .rows_skip = 6};
+    Answer answer = pool.run(ask);
+    REQUIRE(answer.rows.size() == 2);
+    CHECK(answer.rows[0][0] == "3");
+    CHECK(answer.truncated == 0);
+    ask.facts = 0;
+    CHECK(pool.run(ask).error.code == Code::invalid_argument);
+}
+
 TEST_CASE("pool: the configured row limit is never raised") {
     PoolFixture pool(R"({"rows_max":5})");
     Ask ask{.sql = "select generate_series(1, 100)", .facts = HOWDAH_FACT_WRAPPABLE};

@@ -231,6 +231,8 @@ TEST_CASE("statement text: only a wrappable body is bounded, on lines of its own
     CHECK(bounded.text() == "select * from (\nselect 1\n) q limit 11");
     facts.flags |= HOWDAH_FACT_UNLIMITED;
     CHECK(StatementText("select 1 -- done", &facts, 10).text() == "select 1\nlimit 11");
+    CHECK(StatementText("select 1 -- done", &facts, 10, 7).text() ==
+          "select * from (\nselect 1\n) q limit 11 offset 7");
     facts.body_end = 17;
     CHECK_FALSE(StatementText("select 1", &facts, 10).isBounded());  // a range outside the text is not believed
 }

@@ -37,6 +37,7 @@ struct Ask {
     std::uint64_t rows_max = 0;
     std::uint64_t bytes_max = 0;
     std::uint64_t timeout_ms = 0;
+    std::uint64_t rows_skip = 0;
 };
 
 // Not at all, as a subquery, by a limit behind it.
@@ -113,6 +114,7 @@ public:
         execution.rows_max = ask.rows_max;
         execution.bytes_max = ask.bytes_max;
         execution.timeout_ms = ask.timeout_ms;
+        execution.rows_skip = ask.rows_skip;
         return sql->execute(host.self(), call.ctx(), &execution, cursor);
     }
 

@@ -23,6 +23,7 @@ struct Fixture {
             sql = fromAbi(request.sql);
             rows_max = request.rows_max;
             timeout_ms = request.timeout_ms;
+            rows_skip = request.rows_skip;
             for (std::uint64_t i = 0; i < request.parameter_count; ++i) {
                 const Value value(request.parameters[i]);
                 types.push_back(value.type());
@@ -37,7 +38,7 @@ struct Fixture {
     ToolHost host;
     std::uint32_t access = 0, provenance = 0;
     std::string sql;
-    std::uint64_t rows_max = 0, timeout_ms = 0;
+    std::uint64_t rows_max = 0, timeout_ms = 0, rows_skip = 0;
     std::vector<std::uint32_t> types;
     std::vector<std::string> texts;
 };
@@ -136,16 +137,54 @@ TEST_CASE("query: what the row limit cut off is said, with the way on that can h
     Fixture fixture(result);
     const Json answer = Json::parse(fixture.host.call("query", {{"sql", "x"}, {"max_rows", 2}}).text);
     CHECK(answer["truncated"]["reason"] == "rows");
-    CHECK(answer["note"] ==
-          "only the first 2 rows, there are more: narrow with where, aggregate, raise max_rows (up to 50), or page "
-          "with order by, limit and offset");
+    CHECK(
+        answer["note"] ==
+        "only the first 2 rows, there are more: narrow with where, aggregate, raise max_rows (up to 50), or pass next "
+        "to query_more, which runs the statement again (use order by)");
     // Fewer than asked for: another limit acted, a larger max_rows would change nothing.
     const Json other = Json::parse(fixture.host.call("query", {{"sql", "x"}}).text);
+    CHECK(other["note"] ==
+          "only the first 2 rows, there are more: narrow with where, aggregate, or pass next to query_more, which runs "
+          "the statement again (use order by)");
+    // A handle would be longer than it is worth, so the way on is the client's own.
+    const Json longer = Json::parse(fixture.host.call("query", {{"sql", std::string(4096, 'x')}}).text);
+    CHECK_FALSE(longer.contains("next"));
     CHECK(
-        other["note"] ==
+        longer["note"] ==
         "only the first 2 rows, there are more: narrow with where, aggregate, or page with order by, limit and offset");
     const FakeAnswer csv = fixture.host.call("query", {{"sql", "x"}, {"format", "csv"}});
     CHECK(csv.text.find("\nnote: only the first 2 rows") != std::string::npos);
+}
+
+TEST_CASE("query: query_more runs the statement again from where the answer was cut, as it was asked") {
+    FakeResult result = twoRows();
+    result.trailer.truncated = HOWDAH_TRUNCATED_ROWS;
+    Fixture fixture(result);
+    const Json params = Json::array({7, "t"});
+    const FakeAnswer first = fixture.host.call(
+        "query", {{"sql", "select 1"}, {"params", params}, {"max_rows", 2}, {"timeout_ms", 5}, {"format", "csv"}});
+    const std::string next = Json::parse(first.structured)["next"];
+    CHECK(first.text.ends_with("\nnext: " + next + "\n"));
+    fixture.types.clear();
+    const FakeAnswer second = fixture.host.call("query_more", {{"next", next}});
+    CHECK(fixture.sql == "select 1");
+    CHECK(fixture.types == std::vector<std::uint32_t>{HOWDAH_VALUE_INTEGER, HOWDAH_VALUE_TEXT});
+    CHECK(fixture.rows_max == 2);
+    CHECK(fixture.timeout_ms == 5);
+    CHECK(fixture.rows_skip == 2);
+    CHECK(fixture.access == HOWDAH_ACCESS_READ);
+    CHECK(second.text.starts_with("id,name\r\n"));
+    CHECK(second.text.find("note: only rows 3 to 4, there are more") != std::string::npos);
+    // Limits and format may be asked for anew, within the limits.
+    const std::string third = Json::parse(second.structured)["next"];
+    const FakeAnswer last = fixture.host.call("query_more", {{"next", third}, {"format", "json"}, {"max_rows", 99}});
+    CHECK(fixture.rows_skip == 4);
+    CHECK(fixture.rows_max == 50);
+    CHECK(Json::parse(last.text)["row_count"] == 2);
+
+    CHECK(fixture.host.call("query_more", {{"next", "made up"}}).error.message == "unknown or expired handle");
+    const FakeAnswer old = fixture.host.call("query_more", {{"next", "query_more [1]"}});
+    CHECK(old.error.message == "the handle is of another version");
 }
 
 TEST_CASE("query: what the byte limit cut off is said") {
@@ -154,8 +193,8 @@ TEST_CASE("query: what the byte limit cut off is said") {
     const Json answer = Json::parse(Fixture(result).host.call("query", {{"sql", "x"}}).text);
     CHECK(answer["truncated"]["reason"] == "bytes");
     CHECK(answer["note"] ==
-          "cut off after 2 rows at the byte limit: select fewer or shorter columns, or page with order by, limit and "
-          "offset");
+          "cut off after 2 rows at the byte limit: select fewer or shorter columns, or pass next to query_more, which "
+          "runs the statement again (use order by)");
 }
 
 TEST_CASE("query: params become typed parameters, and an integer beyond int8 keeps its digits") {

@@ -37,6 +37,7 @@ typedef struct howdah_query {
     uint64_t timeout_ms;
     const howdah_principal* principal;
     const howdah_facts* facts; /* null until the guard has attached them */
+    uint64_t rows_skip;        /* rows left out at the beginning: part of what the answer depends on */
 } howdah_query;
 
 /* A whole result (at most 256 KiB), or the trailer of a streamed one. */
@@ -64,6 +65,9 @@ typedef struct howdah_query_request {
     uint64_t rows_max;   /* 0 = the executor's limit; never raised above it */
     uint64_t bytes_max;  /* likewise */
     uint64_t timeout_ms; /* likewise */
+    /* Rows to leave out at the beginning, for going on where an answer was cut; only of a statement that may stand as a
+     * subquery, and in a new snapshot. */
+    uint64_t rows_skip;
 } howdah_query_request;
 
 #define HOWDAH_QUERY_1 "howdah.query/1"

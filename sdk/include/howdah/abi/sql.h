@@ -28,6 +28,7 @@ typedef struct howdah_execution {
     uint64_t bytes_max;
     uint64_t timeout_ms;               /* statement_timeout; the context's deadline rules besides */
     const howdah_principal* principal; /* for fairness of the wait queue */
+    uint64_t rows_skip;                /* as in howdah_query_request */
 } howdah_execution;
 
 #define HOWDAH_SQL_1 "howdah.sql/1"

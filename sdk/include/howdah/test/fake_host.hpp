@@ -227,6 +227,23 @@ private:
         return HOWDAH_OK;
     }
 
+    // --- howdah.seal/1. Readable, for a test to look at: "purpose text".
+    static howdah_status seal(howdah_ctx* ctx, howdah_str purpose, howdah_str text, std::uint64_t, howdah_str* sealed) {
+        return keep(ctx, concat(fromAbi(purpose), ' ', fromAbi(text)), sealed);
+    }
+    static howdah_status unseal(howdah_ctx* ctx, howdah_str purpose, howdah_str sealed, howdah_str* text) {
+        std::string_view given = fromAbi(sealed);
+        const std::string prefix = concat(fromAbi(purpose), ' ');
+        if (!given.starts_with(prefix)) return failWith(ctx, Error::notFound("unknown or expired handle"));
+        return keep(ctx, given.substr(prefix.size()), text);
+    }
+    static howdah_status keep(howdah_ctx* ctx, std::string_view text, howdah_str* out) {
+        auto* place = static_cast<char*>(alloc(ctx, text.size()));
+        std::char_traits<char>::copy(place, text.data(), text.size());
+        *out = {place, text.size()};
+        return HOWDAH_OK;
+    }
+
     // --- howdah.reactor/1. A socket's handle is descriptor + 1.
     static std::uint32_t shard(howdah_ctx* ctx) { return ctx->shard; }
     static std::uint32_t shardCount(const howdah_host* host) { return of(host).shard_count; }
@@ -350,6 +367,7 @@ private:
         static constexpr howdah_reactor_v1 kReactor{sizeof kReactor, 0,           &shard,         &shardCount,
                                                     &socketAdopt,    &socketWait, &socketRelease, &eventCreate,
                                                     &eventWait,      &eventSet,   &eventDestroy,  &spawn};
+        static constexpr howdah_seal_v1 kSeal{sizeof kSeal, 0, &seal, &unseal};
         static constexpr howdah_offload_v1 kOffload{sizeof kOffload, 0, &run, &startWork};
         std::string_view name{id};
         auto own = of(host).interfaces.find(name);
@@ -360,6 +378,7 @@ private:
         if (name == HOWDAH_KERNEL_1) return &kKernel;
         if (name == HOWDAH_REACTOR_1) return &kReactor;
         if (name == HOWDAH_OFFLOAD_1) return &kOffload;
+        if (name == HOWDAH_SEAL_1) return &kSeal;
         return nullptr;
     }
 

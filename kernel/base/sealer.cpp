@@ -1,0 +1,135 @@
+#include "kernel/base/sealer.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+namespace howdah::kernel {
+namespace {
+
+// What is sealed: nonce, encrypted (milliseconds of expiry, text), tag.
+constexpr std::size_t kNonceBytes = 12;
+constexpr std::size_t kTagBytes = 16;
+constexpr std::size_t kExpiryBytes = 8;
+constexpr std::size_t kLeastBytes = kNonceBytes + kExpiryBytes + kTagBytes;
+
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+struct FreeCipher {
+    void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
+
+unsigned char* bytesOf(std::string& text) {
+    return reinterpret_cast<unsigned char*>(text.data());
+}
+const unsigned char* bytesOf(std::string_view text) {
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+std::string toBase64Url(std::string_view bytes) {
+    std::string out;
+    out.reserve((bytes.size() * 4 + 2) / 3);
+    std::uint32_t held = 0;
+    int bits = 0;
+    for (char byte : bytes) {
+        held = (held << 8) | static_cast<unsigned char>(byte);
+        for (bits += 8; bits >= 6; bits -= 6)
+            out += kAlphabet[(held >> (bits - 6)) & 63];
+    }
+    if (bits > 0) out += kAlphabet[(held << (6 - bits)) & 63];
+    return out;
+}
+
+// Empty for what is not base64url.
+std::string fromBase64Url(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() * 3 / 4);
+    std::uint32_t held = 0;
+    int bits = 0;
+    for (char c : text) {
+        const auto value = kAlphabet.find(c);
+        if (value == std::string_view::npos) return {};
+        held = (held << 6) | static_cast<std::uint32_t>(value);
+        bits += 6;
+        if (bits < 8) continue;
+        bits -= 8;
+        out += static_cast<char>((held >> bits) & 255);
+    }
+    const std::uint32_t left_over = held & ((1u << bits) - 1);
+    if (bits >= 6 || left_over != 0) return {};  // one spelling only
+    return out;
+}
+
+std::int64_t millisecondsOf(Sealer::Clock::time_point time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+Error cannotOpen() {
+    return Error::notFound("unknown or expired handle");
+}
+
+}  // namespace
+
+Sealer::Sealer() {
+    if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) throw std::bad_alloc();  // no entropy, no server
+}
+
+Sealer::~Sealer() {
+    OPENSSL_cleanse(key_.data(), key_.size());
+}
+
+Result<std::string> Sealer::seal(std::string_view text, std::string_view bound_to, Clock::time_point expires) const {
+    if (text.size() > kTextMax) return Error::invalidArgument("a sealed text has at most ", kTextMax, " bytes");
+    std::string plain(kExpiryBytes, '\0');
+    const std::int64_t end = millisecondsOf(expires);
+    std::memcpy(plain.data(), &end, kExpiryBytes);
+    plain += text;
+
+    std::string out(kNonceBytes + plain.size() + kTagBytes, '\0');
+    unsigned char* const nonce = bytesOf(out);
+    unsigned char* const encrypted = nonce + kNonceBytes;
+    unsigned char* const tag = encrypted + plain.size();
+    Cipher cipher(EVP_CIPHER_CTX_new());
+    int count = 0;
+    const bool done =
+        cipher && RAND_bytes(nonce, kNonceBytes) == 1 &&
+        EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
+        EVP_EncryptUpdate(cipher.get(), nullptr, &count, bytesOf(bound_to), static_cast<int>(bound_to.size())) == 1 &&
+        EVP_EncryptUpdate(cipher.get(), encrypted, &count, bytesOf(plain), static_cast<int>(plain.size())) == 1 &&
+        EVP_EncryptFinal_ex(cipher.get(), encrypted + count, &count) == 1 &&
+        EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes, tag) == 1;
+    if (!done) return Error::internal("a text could not be sealed");
+    return toBase64Url(out);
+}
+
+Result<std::string> Sealer::open(std::string_view sealed, std::string_view bound_to, Clock::time_point now) const {
+    if (sealed.size() > 2 * kTextMax) return cannotOpen();
+    std::string bytes = fromBase64Url(sealed);
+    if (bytes.size() < kLeastBytes) return cannotOpen();
+    const std::size_t count_encrypted = bytes.size() - kNonceBytes - kTagBytes;
+    unsigned char* const nonce = bytesOf(bytes);
+    unsigned char* const encrypted = nonce + kNonceBytes;
+    unsigned char* const tag = encrypted + count_encrypted;
+    std::string plain(count_encrypted, '\0');
+    Cipher cipher(EVP_CIPHER_CTX_new());
+    int count = 0;
+    const bool sound =
+        cipher && EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
+        EVP_DecryptUpdate(cipher.get(), nullptr, &count, bytesOf(bound_to), static_cast<int>(bound_to.size())) == 1 &&
+        EVP_DecryptUpdate(cipher.get(), bytesOf(plain), &count, encrypted, static_cast<int>(count_encrypted)) == 1 &&
+        EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag) == 1 &&
+        EVP_DecryptFinal_ex(cipher.get(), bytesOf(plain) + count, &count) == 1;
+    if (!sound) return cannotOpen();
+    std::int64_t end = 0;
+    std::memcpy(&end, plain.data(), kExpiryBytes);
+    if (millisecondsOf(now) >= end) return cannotOpen();
+    return plain.substr(kExpiryBytes);
+}
+
+}  // namespace howdah::kernel

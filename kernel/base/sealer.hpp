@@ -1,0 +1,36 @@
+// Sealer: makes a text safe to leave with somebody who may keep, show or alter it: encrypted, authenticated, bound to
+// whoever may bring it back, and with an end.
+//
+// Threads: any.
+// Owns:    a random key, for as long as the process.
+// Errors:  not_found for whatever cannot be opened, without saying why; invalid_argument for a text too long.
+// Source:  NIST SP 800-38D (AES-256-GCM, random 96-bit nonces); RFC 4648 section 5 (base64url, no padding).
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include <howdah/result.hpp>
+
+namespace howdah::kernel {
+
+class Sealer {
+public:
+    using Clock = std::chrono::system_clock;
+    static constexpr std::size_t kTextMax = 64 * 1024;
+
+    Sealer();
+    ~Sealer();
+    Sealer(const Sealer&) = delete;
+    Sealer& operator=(const Sealer&) = delete;
+
+    Result<std::string> seal(std::string_view text, std::string_view bound_to, Clock::time_point expires) const;
+    Result<std::string> open(std::string_view sealed, std::string_view bound_to, Clock::time_point now) const;
+
+private:
+    std::array<unsigned char, 32> key_;
+};
+
+}  // namespace howdah::kernel
