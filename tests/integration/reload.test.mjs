@@ -107,7 +107,7 @@ test('SIGHUP reloads as the command does', async () => {
   try {
     server.write({ plugins: ['pool', 'guard', 'query'] });
     server.child.kill('SIGHUP');
-    await until('the tools are two', async () => (await toolsOf(server)).length === 2);
+    await until('the tools are three', async () => (await toolsOf(server)).length === 3);
     await until('the log says what changed', () => /info reload: generation \d+:\s+- schema/.test(server.log()));
   } finally {
     assert.equal((await server.stop()).code, 0);
