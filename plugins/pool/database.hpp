@@ -92,8 +92,11 @@ public:
 
 private:
     struct Waiter {
-        explicit Waiter(const Host& host) : event(host) {}
+        Waiter(const Host& host, std::uint32_t its_shard, std::uint64_t now_ns)
+            : event(host), shard(its_shard), since_ns(now_ns) {}
         Event event;
+        const std::uint32_t shard;
+        const std::uint64_t since_ns;
         std::unique_ptr<Connection> connection;
         bool may_connect = false;
         bool refused = false;
@@ -106,6 +109,7 @@ private:
     Obtained obtain(const Context& context);
     Obtained connect(const Context& context);
     Obtained waitInLine(const Context& context, const std::shared_ptr<Waiter>& waiter);
+    std::deque<std::shared_ptr<Waiter>>::iterator nextInLine(std::uint32_t shard, std::uint64_t now_ns);
     Failure refusal(std::uint64_t now_ns) const;
     std::unique_ptr<Connection> takeIdle(std::uint32_t shard);
     bool isUsable(const Context& context, Connection& connection, Care care) const;
