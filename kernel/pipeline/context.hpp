@@ -5,6 +5,8 @@
 // Owns:    the last error; everything else is borrowed from the request.
 #pragma once
 
+#include <chrono>
+
 #include <howdah/abi/base.h>
 #include <howdah/result.hpp>
 
@@ -16,6 +18,9 @@ namespace howdah::kernel {
 class Instance;
 class QueryRun;
 class ToolRun;
+
+// How long telling a hook what came of the request may wait for a worker, when the request itself is over.
+inline constexpr std::chrono::seconds kTellLimit{10};
 }  // namespace howdah::kernel
 
 struct howdah_ctx {

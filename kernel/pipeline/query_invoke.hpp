@@ -7,7 +7,8 @@
 
 namespace howdah::kernel {
 
-// Runs one function of a hook's plugin, here or on a worker, in the plugin's name.
+// Runs one function of a hook's plugin, here or on a worker, in the plugin's name. On the way back it is told whatever
+// has become of the request: a cancelled one still waits for a worker to tell it on.
 template <typename Hook>
 std::uint32_t QueryRun::invoke(const HookSlot& slot, Hook&& hook) {
     slot_ = &slot;
@@ -17,7 +18,9 @@ std::uint32_t QueryRun::invoke(const HookSlot& slot, Hook&& hook) {
         verdict = hook();
     } else {
         auto call = [&] { verdict = hook(); };
-        auto entered = slot.instance->enter(call, request_.cancellation, hook_ctx_.deadline);
+        const bool told = phase_ == Phase::after;
+        auto entered = slot.instance->enter(call, told ? nullptr : request_.cancellation,
+                                            told ? Deadline::in(kTellLimit) : hook_ctx_.deadline);
         if (!entered) {
             (void)hook_ctx_.fail(std::move(entered).error());
             verdict = HOWDAH_FAULT;

@@ -78,7 +78,7 @@ void ToolRun::after(const Error* error) {
         ctx.in_hook = true;
         auto hook = [&] { slot.table->after_call(slot.self, &ctx, this, error ? &view : nullptr); };
         const std::size_t open = request_.queries.size();
-        auto entered = slot.instance->enter(hook, request_.cancellation, request_.deadline);
+        auto entered = slot.instance->enter(hook, nullptr, Deadline::in(kTellLimit));
         if (!entered) ctx.error = std::move(entered).error();
         request_.closeQueries(open);
         if (!ctx.error.message.empty()) {

@@ -30,7 +30,14 @@ inline Seen modelOf(const std::vector<Script>& chain, Ends ends) {
         seen.calls += concat("b", i, " ");
         const bool may_reply = hook.stage == Stage::recall;
         const bool decides = hook.forward == Forward::deny || (hook.forward == Forward::reply && may_reply);
-        if (hook.forward == Forward::proceed || (decides && hook.mode == Mode::audit)) {
+        const bool cancels = hook.forward == Forward::cancel || hook.forward == Forward::cancel_fault;
+        if (cancels || hook.forward == Forward::expire) {
+            // The request is over: nobody further in is called, and a fault with it is not the hook's.
+            if (hook.forward != Forward::cancel_fault) entered.push_back(i);
+            ask_database = false;
+            end(true, cancels ? "cancelled" : "timeout");
+        } else if (hook.forward == Forward::proceed || hook.forward == Forward::reload ||
+                   (decides && hook.mode == Mode::audit)) {
             entered.push_back(i);
         } else if (decides) {
             ask_database = false;

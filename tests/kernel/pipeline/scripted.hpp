@@ -22,7 +22,20 @@
 
 namespace howdah::kernel {
 
-enum class Forward : std::uint8_t { proceed, reply, deny, fault, unknown, budget };
+// The last four proceed, except cancel_fault: while the hook runs the request is cancelled, its deadline passes, or
+// another generation is published.
+enum class Forward : std::uint8_t {
+    proceed,
+    reply,
+    deny,
+    fault,
+    unknown,
+    budget,
+    cancel,
+    cancel_fault,
+    expire,
+    reload
+};
 enum class Backward : std::uint8_t { proceed, reply, deny, fault };
 enum class Ends : std::uint8_t { result, error, streamed, error_in_stream, stops_reading };
 
@@ -170,6 +183,8 @@ struct FakeHook {
     Script script;
     unsigned index = 0;
     std::string* calls = nullptr;
+    Cancellation* cancellation = nullptr;
+    GenerationStore* generations = nullptr;
 
     std::string name(char direction) const { return concat(direction, index); }
     std::uint32_t back(howdah_ctx* ctx, howdah_query* query) const {
@@ -196,6 +211,16 @@ struct FakeHook {
                 (void)ctx->waitDeadline();
                 ctx->noteTimeout();
                 return HOWDAH_PROCEED;
+            case Forward::cancel: it.cancellation->cancel(CancelReason::requested); return HOWDAH_PROCEED;
+            case Forward::cancel_fault:
+                it.cancellation->cancel(CancelReason::requested);
+                ctx->fail(Error::internal("broken"));
+                return HOWDAH_FAULT;
+            case Forward::expire:
+                ctx->deadline = Deadline(Deadline::Clock::now() - std::chrono::seconds(1));
+                ctx->used = true;  // by a host call that waited so long
+                return HOWDAH_PROCEED;
+            case Forward::reload: it.generations->publish(std::make_unique<Generation>()); return HOWDAH_PROCEED;
         }
         return 0;
     }
