@@ -10,6 +10,14 @@
 #include <unistd.h>
 
 namespace howdah::kernel::cli {
+namespace {
+
+void set(int event) {
+    const std::uint64_t one = 1;
+    if (::write(event, &one, sizeof one) != sizeof one) std::abort();  // an eventfd takes any small number
+}
+
+}  // namespace
 
 Signals::Signals() {
     sigset_t set;
@@ -19,11 +27,16 @@ Signals::Signals() {
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     signals_ = ::signalfd(-1, &set, SFD_CLOEXEC);
     ended_ = ::eventfd(0, EFD_CLOEXEC);
+    over_ = ::eventfd(0, EFD_CLOEXEC);
 }
 
 Signals::~Signals() {
-    ::close(signals_);
-    ::close(ended_);
+    if (second_stop_.joinable()) {
+        set(over_);
+        second_stop_.join();
+    }
+    for (int descriptor : {signals_, ended_, over_})
+        ::close(descriptor);
 }
 
 Signals::What Signals::next() {
@@ -43,17 +56,20 @@ Signals::What Signals::next() {
 }
 
 void Signals::stdioEnded() const {
-    std::uint64_t one = 1;
-    if (::write(ended_, &one, sizeof one) != sizeof one) std::abort();  // an eventfd takes any small number
+    set(ended_);
 }
 
 void Signals::nextStopIsFinal() {
-    std::thread([fd = signals_] {
-        signalfd_siginfo info{};
-        while (::read(fd, &info, sizeof info) == sizeof info) {
-            if (info.ssi_signo != SIGHUP) ::_exit(1);
+    if (second_stop_.joinable()) return;
+    second_stop_ = std::thread([signals = signals_, over = over_] {
+        pollfd watched[2] = {{signals, POLLIN, 0}, {over, POLLIN, 0}};
+        while (true) {
+            if (::poll(watched, 2, -1) < 0) continue;
+            if (watched[1].revents & POLLIN) return;
+            signalfd_siginfo info{};
+            if (::read(signals, &info, sizeof info) == sizeof info && info.ssi_signo != SIGHUP) ::_exit(1);
         }
-    }).detach();
+    });
 }
 
 }  // namespace howdah::kernel::cli

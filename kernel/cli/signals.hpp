@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <thread>
 
 namespace howdah::kernel::cli {
 
@@ -25,6 +26,8 @@ public:
 private:
     int signals_;
     int ended_;
+    int over_;                 // set: nobody waits for a second stop any more
+    std::thread second_stop_;  // while one is waited for
 };
 
 }  // namespace howdah::kernel::cli

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "http_fixture.hpp"
+#include "kernel/runtime/support.hpp"
 
 namespace howdah::kernel::test {
 
@@ -349,6 +350,8 @@ TEST_CASE("http: draining closes idle connections, lets requests finish and acce
     REQUIRE(fixture.handler.holding.reaches(1));
     fixture.server->drain();
     CHECK(idle.atEnd());
+    for (unsigned i = 0; i < fixture.runtime->shardCount(); ++i)
+        onLoop(fixture.runtime->shard(i), [] {});  // each has heard of it now
     fixture.handler.release();
     const Response response = busy.read();
     CHECK(response.body == "\"released\"");
