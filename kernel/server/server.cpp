@@ -210,9 +210,6 @@ Result<void> Server::startTransports(Options& options) {
     if (options.network && config_.transports.http) {
         if (auto started = startHttp(); !started) return started;
     }
-    if (options.control && config_.control) {
-        if (auto started = startControl(); !started) return started;
-    }
     if (options.stdio) {
         // The only client has said its last word: a subscription, which never ends by itself, must not hold up the
         // end. With HTTP the process goes on, and so do other clients' subscriptions.
@@ -225,6 +222,8 @@ Result<void> Server::startTransports(Options& options) {
         if (!started) return std::move(started).error();
         stdio_ = std::move(*started);
     }
+    // Last: its commands read what the others have set, and a reload changes the configuration they read.
+    if (options.control && config_.control) return startControl();
     return {};
 }
 
