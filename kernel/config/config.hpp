@@ -32,9 +32,6 @@ struct HttpConfig {
     std::chrono::seconds session_idle{1800};  // 1..86400, then a legacy session is forgotten
 };
 
-// Whether only this machine reaches the host: 127.0.0.0/8, ::1 or localhost.
-bool isLoopback(const std::string& host);
-
 struct TransportsConfig {
     bool stdio = true;
     std::optional<HttpConfig> http;

@@ -27,6 +27,14 @@ void take(const Json& parent, const char* key, std::chrono::milliseconds& target
     }
 }
 
+bool isLoopback(const std::string& host) {
+    if (host == "localhost") return true;
+    in_addr four{};
+    if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
+    in6_addr six{};
+    return ::inet_pton(AF_INET6, host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
 class Reader {
 public:
     Reader(const YamlDocument& document, const std::filesystem::path& folder, Config& config)
@@ -209,14 +217,6 @@ private:
 };
 
 }  // namespace
-
-bool isLoopback(const std::string& host) {
-    if (host == "localhost") return true;
-    in_addr four{};
-    if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
-    in6_addr six{};
-    return ::inet_pton(AF_INET6, host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-}
 
 std::vector<PluginEntry> defaultPlugins() {
     std::vector<PluginEntry> plugins;

@@ -33,6 +33,7 @@ Result<void> WorkerBridge::run(WorkerPool& pool, FunctionRef function, Cancellat
     auto* lender = static_cast<WorkerPool::Job*>(fiber.lentWorker());
     if (lender && lender->pool == pool.state_.get()) {
         lender->errand = &function;
+        lender->errand_label = fiber.label();
         lender->reply.store(WorkerPool::Job::Reply::errand, std::memory_order_release);
         lender->reply.notify_one();
         makeHostCalls(fiber, *lender);
@@ -81,7 +82,9 @@ void WorkerBridge::atHome(FunctionRef host_call) {
         job.turn.set();
         job.reply.wait(Reply::none, std::memory_order_acquire);
         if (job.reply.load(std::memory_order_acquire) == Reply::answered) return;
+        const char* own = job.stack->label.exchange(job.errand_label, std::memory_order_relaxed);
         (*job.errand)();
+        job.stack->label.store(own, std::memory_order_relaxed);
     }
 }
 

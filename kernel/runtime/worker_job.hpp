@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "kernel/runtime/event.hpp"
+#include "kernel/runtime/fault_report.hpp"
 #include "kernel/runtime/stack.hpp"
 #include "kernel/runtime/worker_pool.hpp"
 
@@ -32,7 +33,10 @@ struct WorkerPool::Job {
     // And back, to the worker that waits in atHome().
     enum class Reply : std::uint32_t { none, answered, errand };
     std::atomic<Reply> reply{Reply::none};
-    FunctionRef* errand = nullptr;  // valid with Reply::errand: run it, then give the turn back
+    // Valid with Reply::errand: run it, in the name of that label, then give the turn back.
+    FunctionRef* errand = nullptr;
+    const char* errand_label = "";
+    StackInUse* stack = nullptr;  // of the thread it runs on
 
     // The job of the calling worker thread; nullptr on other threads.
     static Job*& current();

@@ -130,6 +130,7 @@ void WorkerPool::State::work(Thread& self) {
 
         in_use.label.store(job->label, std::memory_order_relaxed);
         Job::current() = job.get();
+        job->stack = &in_use;
         job->task();
         job->task.reset();
         Job::current() = nullptr;

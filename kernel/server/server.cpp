@@ -168,11 +168,6 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
 
 Result<void> Server::startHttp() {
     const HttpConfig& http = *config_.transports.http;
-    // Whatever the configuration was made from: this version has no TLS, and so no bind another machine can reach.
-    if (!isLoopback(http.host)) {
-        return Error::refused("transports.http.listen: only loopback addresses are served, got ", http.host)
-            .withHint("listen on 127.0.0.1 or [::1], and let a proxy on this machine do TLS");
-    }
     if (http.auth != "none") {
         if (!authOf(generations_.pin().get(), http.auth)) {
             return Error::refused("transports.http.auth: plugin \"", http.auth,

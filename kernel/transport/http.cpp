@@ -149,10 +149,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Runtime& runtime, Config c
         return Error::invalidArgument("transports.http.listen must begin with an IP address, got \"", config.address,
                                       "\"");
     }
-    if (!address.is_loopback() && !authenticator) {
-        return Error::refused("transports.http.listen: ", config.address,
-                              " can be reached from other machines, which needs authentication")
-            .withHint("listen on 127.0.0.1, or enable a plugin that offers howdah.auth/1");
+    // Whatever the configuration was made from: there is no TLS yet, and so no bind that another machine can reach.
+    if (!address.is_loopback()) {
+        return Error::refused("transports.http.listen: only loopback addresses are served, got ", config.address)
+            .withHint("listen on 127.0.0.1 or [::1], and let a proxy on this machine do TLS");
     }
     if (config.settings.path.empty() || config.settings.path[0] != '/') {
         return Error::invalidArgument("transports.http.path must begin with \"/\", got \"", config.settings.path, "\"");

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "wait_line.hpp"
+
 namespace howdah::pool {
 namespace {
 
 constexpr std::uint64_t kPingAfterIdleNs = 30 * kSecondNs;
 constexpr std::uint64_t kPingNs = kSecondNs;
-constexpr std::uint64_t kPassedOverNs = kSecondNs / 100;  // how long one in line may see others served first
 
 Failure notSent(Error error) {
     return {std::move(error), Outcome::not_sent};
@@ -292,7 +293,7 @@ void Database::returned(std::unique_ptr<Connection> connection) {
         std::lock_guard lock(mutex_);
         keep = keep && !stopped_;
         if (!waiters_.empty()) {
-            auto chosen = keep ? nextInLine(connection->shard(), now_ns) : waiters_.begin();
+            auto chosen = keep ? nextInLine(waiters_, connection->shard(), now_ns) : waiters_.begin();
             next = std::move(*chosen);
             waiters_.erase(chosen);
             next->may_connect = !keep;
@@ -304,16 +305,6 @@ void Database::returned(std::unique_ptr<Connection> connection) {
         }
     }
     if (next) next->event.set();
-}
-
-// The first in line, or the first of the connection's own shard while nobody has waited for long: moving a connection
-// to another shard costs several system calls and a wake-up.
-std::deque<std::shared_ptr<Database::Waiter>>::iterator Database::nextInLine(std::uint32_t shard,
-                                                                             std::uint64_t now_ns) {
-    if (now_ns - waiters_.front()->since_ns > kPassedOverNs) return waiters_.begin();
-    auto same =
-        std::find_if(waiters_.begin(), waiters_.end(), [&](const auto& waiter) { return waiter->shard == shard; });
-    return same == waiters_.end() ? waiters_.begin() : same;
 }
 
 void Database::stop() {

@@ -109,7 +109,6 @@ private:
     Obtained obtain(const Context& context);
     Obtained connect(const Context& context);
     Obtained waitInLine(const Context& context, const std::shared_ptr<Waiter>& waiter);
-    std::deque<std::shared_ptr<Waiter>>::iterator nextInLine(std::uint32_t shard, std::uint64_t now_ns);
     Failure refusal(std::uint64_t now_ns) const;
     std::unique_ptr<Connection> takeIdle(std::uint32_t shard);
     bool isUsable(const Context& context, Connection& connection, Care care) const;

@@ -26,7 +26,7 @@ async function serving(file, ready = () => run(['plugin', 'list', '-c', file]).c
   const forget = atExit(() => child.kill('SIGKILL'));
   let log = '';
   child.stderr.on('data', (bytes) => { log += bytes; });
-  await until('it serves', () => ready(log));
+  await until('it serves', () => ready(log)).catch((late) => assert.fail(`${late.message}; it said:\n${log}`));
   return {
     log: () => log,
     async stop() {

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "kernel/runtime/runtime.hpp"
+#include "kernel/runtime/worker_bridge.hpp"
 #include "kernel/runtime/worker_pool.hpp"
 
 using namespace howdah::kernel;
@@ -51,6 +52,19 @@ int main(int argc, char** argv) {
                 if (mode == "pointer") wildPointer();
                 if (mode == "worker") {
                     auto ran = runtime.workers().run([] { recurse(0); }, nullptr, Deadline::never());
+                    if (!ran) std::fprintf(stderr, "%s\n", ran.error().message.c_str());
+                }
+                if (mode == "nested") {
+                    auto ran = WorkerBridge::run(
+                        runtime.workers(),
+                        [&] {
+                            WorkerBridge::atHome([&] {
+                                shard.running()->setLabel("acme/nested");
+                                (void)WorkerBridge::run(
+                                    runtime.workers(), [] { recurse(0); }, nullptr, Deadline::never());
+                            });
+                        },
+                        nullptr, Deadline::never());
                     if (!ran) std::fprintf(stderr, "%s\n", ran.error().message.c_str());
                 }
                 done.set_value();

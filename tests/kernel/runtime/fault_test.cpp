@@ -84,3 +84,11 @@ TEST_CASE("fault_report: a worker's overflow is named after the fiber it works f
     CHECK(contains(death.said, "in \"acme/deep\""));
     CHECK(death.byFault());
 }
+
+TEST_CASE("fault_report: a function nested on a waiting worker is named, not the one that waits") {
+    const Death death = crash("nested");
+    INFO(death.said);
+    CHECK(contains(death.said, "howdah: fatal: stack overflow at 0x"));
+    CHECK(contains(death.said, "in \"acme/nested\""));
+    CHECK(death.byFault());
+}

@@ -1,5 +1,6 @@
 // The parts of the pool that need no server: time and results are passed in.
 #include <cmath>
+#include <deque>
 
 #include <doctest/doctest.h>
 
@@ -13,6 +14,7 @@
 #include "plugins/pool/retry.hpp"
 #include "plugins/pool/statement_cache.hpp"
 #include "plugins/pool/statement_text.hpp"
+#include "plugins/pool/wait_line.hpp"
 
 namespace howdah::pool {
 
@@ -219,6 +221,20 @@ TEST_CASE("statement cache: the least recently used goes first, names are never 
     cache.clear();
     CHECK(cache.entryCount() == 0);
     CHECK(cache.newName() == "h4");
+}
+
+TEST_CASE("wait line: the connection's own shard comes first, until somebody has waited for long") {
+    struct Waiting {
+        std::uint32_t shard;
+        std::uint64_t since_ns;
+    };
+    const Waiting first{1, 1000}, second{0, 2000}, third{0, 3000};
+    std::deque<const Waiting*> line{&first, &second, &third};
+    CHECK(*nextInLine(line, 0, 4000) == &second);
+    CHECK(*nextInLine(line, 1, 4000) == &first);
+    CHECK(*nextInLine(line, 2, 4000) == &first);
+    CHECK(*nextInLine(line, 0, 1000 + kPassedOverNs) == &second);
+    CHECK(*nextInLine(line, 0, 1001 + kPassedOverNs) == &first);
 }
 
 TEST_CASE("statement text: only a wrappable body is bounded, on lines of its own") {
