@@ -15,6 +15,8 @@ namespace howdah::kernel {
 
 class Arena {
 public:
+    // Most requests need a few hundred bytes: the first block is one the allocator has at hand.
+    static constexpr std::size_t kFirstBlockBytes = 1000;
     static constexpr std::size_t kBlockBytes = 16 * 1024;
     static constexpr std::size_t kDefaultLimit = 16 * 1024 * 1024;  // bytes one request may hold at once
 
@@ -36,7 +38,7 @@ public:
 
     // A copy of the text; an empty view with null data when the limit would be passed.
     std::string_view copy(std::string_view text) {
-        if (text.empty()) return {"", 0};
+        if (text.empty()) return "";
         void* place = allocate(text.size());
         if (!place) return {};
         std::memcpy(place, text.data(), text.size());
@@ -47,7 +49,8 @@ public:
 
 private:
     bool grow(std::size_t size) {
-        std::size_t block = size > kBlockBytes ? size : kBlockBytes;
+        const std::size_t usual = held_ == 0 ? kFirstBlockBytes : kBlockBytes;
+        const std::size_t block = size > usual ? size : usual;
         if (held_ + block > limit_) return false;
         blocks_.push_back(std::unique_ptr<std::byte[]>(new std::byte[block]));
         next_ = blocks_.back().get();

@@ -101,11 +101,11 @@ private:
         open_.pop_back();
         return true;
     }
-    bool refuse(std::string reason) {
+    bool refuse(std::string_view reason) {
         // The parser has read exactly up to the end of the token that led here.
-        return refuseAt(static_cast<std::size_t>(*reached_ - text_.data()) - 1, std::move(reason));
+        return refuseAt(static_cast<std::size_t>(*reached_ - text_.data()) - 1, reason);
     }
-    bool refuseAt(std::size_t offset, std::string reason) {
+    bool refuseAt(std::size_t offset, std::string_view reason) {
         if (problem_.empty()) problem_ = concat("not valid JSON at byte ", offset, ": ", reason);
         return false;
     }
@@ -127,8 +127,8 @@ Result<Json> parseJson(std::string_view text, JsonLimits limits) {
     }
     const char* reached = text.data();
     Builder builder(text, &reached, limits.depth_max);
-    CountingIterator begin(text.data(), &reached);
-    CountingIterator end(text.data() + text.size(), &reached);
+    CountingIterator begin(text.begin(), &reached);
+    CountingIterator end(text.end(), &reached);
     Json::sax_parse(begin, end, &builder);
     return builder.take();
 }

@@ -54,17 +54,17 @@ struct McpClient::Connection {
 McpClient::McpClient(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 McpClient::~McpClient() = default;
 
-Result<std::unique_ptr<McpClient>> McpClient::connect(const std::string& text) {
-    auto url = parseUrl(text);
-    if (!url) return std::move(url).error();
+Result<std::unique_ptr<McpClient>> McpClient::connect(const std::string& url) {
+    auto target = parseUrl(url);
+    if (!target) return std::move(target).error();
     auto connection = std::make_unique<Connection>();
-    connection->url = *url;
+    connection->url = *target;
     boost::system::error_code failed;
     asio::ip::tcp::resolver resolver(connection->io);
-    auto found = resolver.resolve(url->host, url->port, failed);
+    auto found = resolver.resolve(target->host, target->port, failed);
     if (!failed) asio::connect(connection->socket, found, failed);
     if (failed) {
-        return Error::unavailable("no server answers at ", text, ": ", failed.message())
+        return Error::unavailable("no server answers at ", url, ": ", failed.message())
             .withHint("start one with `howdah serve` or `howdah demo`");
     }
     return std::unique_ptr<McpClient>(new McpClient(std::move(connection)));

@@ -6,16 +6,11 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/transport/ascii.hpp"
+
 namespace howdah::kernel {
 
 namespace {
-
-std::string lowerCase(std::string_view text) {
-    std::string lower(text);
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-    return lower;
-}
 
 std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
@@ -26,7 +21,7 @@ std::string_view trim(std::string_view text) {
 }
 
 struct HostAndPort {
-    std::string name;  // lower case, IPv6 in brackets
+    std::string_view name;  // IPv6 in brackets
     std::optional<std::uint16_t> port;
 };
 
@@ -41,7 +36,7 @@ std::optional<HostAndPort> splitHost(std::string_view text) {
         name_end = std::min(text.find(':'), text.size());
     }
     if (name_end == 0) return std::nullopt;
-    result.name = lowerCase(text.substr(0, name_end));
+    result.name = text.substr(0, name_end);
     std::string_view rest = text.substr(name_end);
     if (rest.empty()) return result;
     std::uint16_t port = 0;
@@ -55,7 +50,7 @@ std::optional<HostAndPort> splitHost(std::string_view text) {
 
 // Names and addresses that mean this machine to every browser, whatever a DNS server says.
 bool isLoopbackName(std::string_view name) {
-    return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
+    return equalsIgnoringCase(name, "localhost") || name == "127.0.0.1" || name == "[::1]";
 }
 
 // "http://evil/mcp" -> "evil"; nullopt when the target is in another form.
@@ -81,7 +76,7 @@ std::string_view pathOf(std::string_view target) {
 HttpChecks::HttpChecks(Config config)
     : config_([&] {
           for (std::string& host : config.allowed_hosts)
-              host = lowerCase(host);
+              std::ranges::transform(host, host.begin(), toLower);
           return std::move(config);
       }()) {}
 
@@ -91,8 +86,8 @@ bool HttpChecks::hostAllowed(std::string_view host_and_port) const {
     if (isLoopbackName(host->name)) return true;
     const std::string_view listen = config_.listen_address;
     if (host->name == listen || host->name == concat("[", listen, "]")) return true;
-    return std::find(config_.allowed_hosts.begin(), config_.allowed_hosts.end(), host->name) !=
-           config_.allowed_hosts.end();
+    return std::ranges::any_of(config_.allowed_hosts,
+                               [&](std::string_view allowed) { return equalsIgnoringCase(host->name, allowed); });
 }
 
 // Browsers serialize an origin in one way only, so anything that is not byte for byte equal is refused.
@@ -105,7 +100,7 @@ bool HttpChecks::originAllowed(std::string_view origin) const {
     if (!origin.starts_with(kScheme)) return false;
     const std::string_view rest = origin.substr(kScheme.size());
     const auto host = splitHost(rest);
-    if (!host || rest.substr(0, host->name.size()) != host->name) return false;
+    if (!host || std::ranges::any_of(host->name, [](char c) { return c != toLower(c); })) return false;
     return isLoopbackName(host->name) && host->port.value_or(80) == config_.port;
 }
 
@@ -141,10 +136,11 @@ HttpChecks::Endpoint HttpChecks::endpoint(const HttpHead& head) const {
 std::optional<HttpRefusal> HttpChecks::post(const HttpHead& head) {
     const std::string_view type = head.content_type;
     const std::size_t semicolon = std::min(type.find(';'), type.size());
-    bool json = lowerCase(trim(type.substr(0, semicolon))) == "application/json";
+    bool json = equalsIgnoringCase(trim(type.substr(0, semicolon)), "application/json");
     if (json && semicolon < type.size()) {
-        const std::string parameter = lowerCase(trim(type.substr(semicolon + 1)));
-        json = parameter.empty() || parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"";
+        const std::string_view parameter = trim(type.substr(semicolon + 1));
+        json = parameter.empty() || equalsIgnoringCase(parameter, "charset=utf-8") ||
+               equalsIgnoringCase(parameter, "charset=\"utf-8\"");
     }
     // Also what keeps a plain HTML form out: it cannot send this type.
     if (!json) return HttpRefusal{415, "Content-Type must be application/json"};
@@ -165,15 +161,17 @@ Accepted Accepted::parse(std::string_view accept) {
         std::string_view range = accept.substr(0, comma);
         accept.remove_prefix(std::min(comma + 1, accept.size()));
         const std::size_t semicolon = std::min(range.find(';'), range.size());
-        const std::string parameters = lowerCase(range.substr(semicolon));
-        if (const auto quality = parameters.find("q="); quality != std::string::npos) {
-            const std::string_view value = std::string_view(parameters).substr(quality + 2);
-            const std::string_view digits = value.substr(0, value.find_first_not_of("0.", 0));
+        const std::string_view parameters = range.substr(semicolon);
+        if (const auto quality = std::min(parameters.find("q="), parameters.find("Q="));
+            quality != std::string_view::npos) {
+            const std::string_view value = parameters.substr(quality + 2);
+            const std::string_view digits = value.substr(0, value.find_first_not_of("0."));
             if (!digits.empty() && digits.size() == trim(value.substr(0, value.find(';'))).size()) continue;  // q=0
         }
-        const std::string type = lowerCase(trim(range.substr(0, semicolon)));
-        if (type == "*/*" || type == "application/*" || type == "application/json") accepted.json = true;
-        if (type == "text/event-stream" || type == "text/*") accepted.events = true;
+        const std::string_view type = trim(range.substr(0, semicolon));
+        const auto is = [&](std::string_view lower) { return equalsIgnoringCase(type, lower); };
+        if (is("application/json") || is("*/*") || is("application/*")) accepted.json = true;
+        if (is("text/event-stream") || is("text/*")) accepted.events = true;
     }
     return accepted;
 }

@@ -10,18 +10,14 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/transport/ascii.hpp"
+
 namespace howdah::kernel {
 
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 namespace {
-
-bool equalsIgnoringCase(std::string_view text, std::string_view lower) {
-    return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-               return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
-           });
-}
 
 bool onlyDigits(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });

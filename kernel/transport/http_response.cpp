@@ -60,6 +60,8 @@ std::string_view reasonPhrase(int status) {
 }
 
 void HttpResponseHead::appendTo(std::string& out) const {
+    constexpr std::size_t kUsualBytes = 256;
+    out.reserve(out.size() + kUsualBytes + allowed_origin.size() + extra.size());
     out += "HTTP/1.1 ";
     appendNumber(out, static_cast<std::size_t>(status));
     out += ' ';
