@@ -84,6 +84,7 @@ bool Connection::execute(const std::string& text, const Parameters& parameters) 
 bool Connection::sync() {
     if (!mayQueue() || PQpipelineSync(pg_.get()) != 1) return false;
     ++unanswered_syncs_;
+    nothing_read_ = true;
     return true;
 }
 
@@ -101,11 +102,13 @@ Wait Connection::flush(const Context& context, std::uint64_t deadline_ns) {
 
 Wait Connection::await(const Context& context, std::uint64_t deadline_ns, std::uint64_t row_bytes_max) {
     std::uint64_t arrived = 0;
-    for (int round = 0; PQisBusy(pg_.get()); ++round) {
+    while (PQisBusy(pg_.get())) {
         howdah_status ready = socket_.wait(context, HOWDAH_READABLE, deadline_ns);
         if (ready < 0) return ended(ready);
-        // More than one read for one row: from here on the bytes are counted.
-        if (round == 0 && !metered_.isActive()) {
+        // A short answer comes in one read. From the second on libpq may hold the beginning of a row of any size, so
+        // the bytes are counted.
+        if (nothing_read_) {
+            nothing_read_ = false;
             if (PQconsumeInput(pg_.get()) == 0) return Wait::broken;
             continue;
         }

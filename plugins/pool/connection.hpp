@@ -109,6 +109,7 @@ private:
     StatementCache statements_;
     std::uint32_t shard_ = UINT32_MAX;
     std::uint32_t unanswered_syncs_ = 0;
+    bool nothing_read_ = true;  // since the last sync was queued: libpq holds no part of a row
     std::uint64_t uses_ = 0;
     bool needs_reset_ = false;
     std::uint64_t last_used_ns_;

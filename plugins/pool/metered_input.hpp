@@ -1,9 +1,9 @@
 // Bounds what libpq reads in one go while a large row arrives.
 //
 // libpq gives no part of a row: once it has seen a row's length it makes room for all of it and then reads for as long
-// as the server is quick enough, 200 MB in a single call if need be. So while a row does not come in one read, libpq's
-// descriptor is exchanged for one end of a socket pair, and this object carries the bytes across, counted, a piece at a
-// time. TLS is not touched: what is carried is what the server sent.
+// as the server is quick enough, 200 MB in a single call if need be. So from the second read of an answer on,
+// libpq's descriptor is exchanged for one end of a socket pair, and this object carries the bytes across, counted, a
+// piece at a time. TLS is not touched: what is carried is what the server sent.
 //
 // Threads: the connection's.
 // Owns:    the pair. The connection's own descriptor is put back by leave(), which must come before anything is sent.
