@@ -274,11 +274,13 @@ std::vector<std::shared_ptr<Connection>> Protocol::connections() {
     return connections_;
 }
 
-void Protocol::cancelAll(CancelReason reason) {
+bool Protocol::cancelAll(CancelReason reason) {
+    bool any = false;
     for (const auto& connection : connections())
-        connection->requests().cancelAll(reason);
+        any = connection->requests().cancelAll(reason) || any;
     for (const auto& session : sessions_.all())
-        session->in_flight.cancelAll(reason);
+        any = session->in_flight.cancelAll(reason) || any;
+    return any;
 }
 
 void Protocol::toolsChanged() {

@@ -60,7 +60,8 @@ public:
     // [any] The server shuts down: open subscriptions get their last word. Requests go on.
     void drain() { subscriptions_.endAll(); }
     // [any] The drain has taken too long: what stdio peers and sessions still have in flight ends as cancelled.
-    void cancelAll(CancelReason reason);
+    // False if there was nothing.
+    bool cancelAll(CancelReason reason);
 
     std::size_t inFlight() const { return in_flight_.load(std::memory_order_relaxed); }
     std::size_t sessionCount() const { return sessions_.count(); }

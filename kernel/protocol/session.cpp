@@ -72,10 +72,12 @@ bool InFlight::cancel(std::string_view id, CancelReason reason) {
     return false;
 }
 
-void InFlight::cancelAll(CancelReason reason) {
+bool InFlight::cancelAll(CancelReason reason) {
     std::lock_guard lock(mutex_);
+    bool any = false;
     for (Entry* entry = first_; entry; entry = entry->next_)
-        entry->cancellation_->cancel(reason);
+        any = entry->cancellation_->cancel(reason) || any;
+    return any;
 }
 
 std::size_t InFlight::count() const {

@@ -47,7 +47,7 @@ public:
     // False when that id is in flight already. `id` and `cancellation` outlive the entry.
     bool enter(Entry& entry, std::string_view id, Cancellation& cancellation);
     bool cancel(std::string_view id, CancelReason reason);
-    void cancelAll(CancelReason reason);
+    bool cancelAll(CancelReason reason);  // false if there was nothing to cancel
     std::size_t count() const;
 
 private:

@@ -336,13 +336,18 @@ bool Server::stop(Deadline deadline) {
     if (protocol_) protocol_->drain();
     if (http_) http_->drain();
     // What has not ended by then is told so; a legacy HTTP call hears nothing of its connection closing.
-    if (control_fiber_ && protocol_)
-        control_fiber_->postAt(deadline, [this] { protocol_->cancelAll(CancelReason::shutdown); });
+    // Its answer may then be out before a transport has seen that the time is over.
+    if (control_fiber_ && protocol_) {
+        control_fiber_->postAt(deadline, [this] {
+            if (protocol_->cancelAll(CancelReason::shutdown)) cut_off_ = true;
+        });
+    }
     if (stdio_) clean = stdio_->stop(deadline) && clean;
     if (http_) clean = http_->stop(deadline) && clean;
     if (control_) control_->stop();
     if (plugins_) control_fiber_->call([&] { plugins_->stop(); });
     if (control_fiber_) control_fiber_->stop();
+    clean = clean && !cut_off_;
     stdio_.reset();
     http_.reset();
     control_.reset();

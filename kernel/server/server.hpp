@@ -5,6 +5,7 @@
 // Errors:  start() fails as a whole with what to do next; a plugin that cannot run does not stop the server.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -86,6 +87,7 @@ private:
     std::unique_ptr<HttpServer> http_;
     std::unique_ptr<StdioServer> stdio_;
     bool stopped_ = false;
+    std::atomic<bool> cut_off_ = false;  // stop() cancelled a request
 };
 
 }  // namespace howdah::kernel

@@ -285,6 +285,7 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
                     .withHint("return fewer or smaller columns"),
                 Outcome::answered};
     }
+    const Error cancelled_by = context.lastError();  // the wait's
     auto on_time = context.goOn();
     std::uint64_t waited_ms = (database_->host().nowNs() - started_ns_) / 1'000'000;
     if (stage_ == Stage::commit) {
@@ -295,7 +296,9 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
                 Outcome::commit_unknown};
     }
     lease_.settleInBackground(true);
-    if (wait == Wait::cancelled) return {Error::cancelled("the statement was cancelled after ", waited_ms, " ms")};
+    if (wait == Wait::cancelled) {
+        return {Error::cancelled("the statement was cancelled after ", waited_ms, " ms: ", cancelled_by.message)};
+    }
     return {Error::timeout("the statement ran ", waited_ms, " ms and was stopped at ",
                            on_time ? "its time limit" : "the deadline of the request",
                            command_->writes ? "; nothing was changed" : "")

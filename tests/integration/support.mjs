@@ -106,7 +106,7 @@ export function startStdio(options = {}) {
     else waiting.push({ fits, resolve });
   });
   return {
-    file, write, child, messages, send, next,
+    file, write, child, exited, messages, send, next,
     each: (use) => { each = use; },  // from now on, instead of keeping them
     request(id, method, params = {}) {
       send({ id, method, params });
