@@ -9,21 +9,21 @@ import { program } from './support.mjs';
 
 const info = { name: 'integration', version: '1' };
 const pinned = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
-const command = (file) => ({ command: program, args: ['serve', '-c', file], stderr: 'ignore' });
+const start = ({ file, launch }) => ({ ...(launch ?? { command: program, args: ['serve', '-c', file] }), stderr: 'ignore' });
 
-// transport({ url, file, fetch }): url of a server that runs; file = configuration for one of its own on stdio; fetch =
-// the client's own unless given.
+// transport({ url, file, launch, fetch }): url of a server that runs; file = configuration for one of its own on stdio, or
+// launch = command, args and env that start it; fetch = the client's own unless given.
 export const clients = [
   { name: 'legacy SDK over stdio', revision: '2025-11-25', stdio: true,
-    make: (options) => new LegacyClient(info, options), transport: ({ file }) => new LegacyStdio(command(file)) },
+    make: (options) => new LegacyClient(info, options), transport: (place) => new LegacyStdio(start(place)) },
   { name: 'legacy SDK over HTTP', revision: '2025-11-25', stdio: false,
     make: (options) => new LegacyClient(info, options), transport: ({ url, fetch }) => new LegacyHttp(new URL(url), { fetch }) },
   { name: 'client 2.4, legacy era, over stdio', revision: '2025-11-25', stdio: true,
-    make: (options) => new ModernClient(info, options), transport: ({ file }) => new ModernStdio(command(file)) },
+    make: (options) => new ModernClient(info, options), transport: (place) => new ModernStdio(start(place)) },
   { name: 'client 2.4, legacy era, over HTTP', revision: '2025-11-25', stdio: false,
     make: (options) => new ModernClient(info, options), transport: ({ url, fetch }) => new ModernHttp(new URL(url), { fetch }) },
   { name: 'client 2.4, 2026-07-28, over stdio', revision: '2026-07-28', stdio: true,
-    make: (options) => new ModernClient(info, { ...pinned, ...options }), transport: ({ file }) => new ModernStdio(command(file)) },
+    make: (options) => new ModernClient(info, { ...pinned, ...options }), transport: (place) => new ModernStdio(start(place)) },
   { name: 'client 2.4, 2026-07-28, over HTTP', revision: '2026-07-28', stdio: false,
     make: (options) => new ModernClient(info, { ...pinned, ...options }), transport: ({ url, fetch }) => new ModernHttp(new URL(url), { fetch }) },
 ];
