@@ -32,8 +32,8 @@ howdah_status give(howdah_ctx* ctx, Result<std::string> made, howdah_str* out) {
 
 howdah_status seal(howdah_ctx* ctx, howdah_str purpose, howdah_str text, std::uint64_t ttl_ms,
                    howdah_str* sealed) noexcept {
-    constexpr std::uint64_t kLongest_ms = 366ULL * 24 * 3600 * 1000;
-    const auto expires = Sealer::Clock::now() + std::chrono::milliseconds(std::min(ttl_ms, kLongest_ms));
+    constexpr std::uint64_t kLongestMs = 366ULL * 24 * 3600 * 1000;
+    const auto expires = Sealer::Clock::now() + std::chrono::milliseconds(std::min(ttl_ms, kLongestMs));
     const Sealer& sealer = ctx->instance->services().sealer;
     return give(ctx, sealer.seal(fromAbi(text), boundTo(*ctx, fromAbi(purpose)), expires), sealed);
 }

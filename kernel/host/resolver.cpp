@@ -86,14 +86,15 @@ Result<Resolution> resolve(const std::vector<ResolveItem>& items, const std::map
         path.push_back(i);
         for (const auto& [service, provider] : out.providers[i]) {
             visit(provider);
-            if (out.blocked.count(provider) && contains(items[i].requires_services, service) && !out.blocked.count(i)) {
+            if (out.blocked.contains(provider) && contains(items[i].requires_services, service) &&
+                !out.blocked.contains(i)) {
                 out.blocked[i] = concat("needs ", service, " of ", items[provider].id,
                                         ", which does not run: ", out.blocked[provider]);
             }
         }
         path.pop_back();
         marks[i] = Mark::done;
-        if (!out.blocked.count(i)) out.order.push_back(i);
+        if (!out.blocked.contains(i)) out.order.push_back(i);
     };
     for (std::size_t i = 0; i < items.size(); ++i)
         visit(i);

@@ -19,7 +19,7 @@ namespace howdah::kernel {
 // Runs a tool. `arguments` must be an object (an absent one is the empty object). On success the answer has been
 // written through `answer` and only needs its envelope closed; on error the caller adds the error's text as content and
 // closes with isError. Error code not_found means the tool does not exist; nothing has been written then.
-Result<void> callTool(Request& request, std::string_view tool, simdjson::dom::element arguments, Answer& answer);
+Result<void> callTool(Request& request, std::string_view name, simdjson::dom::element arguments, Answer& answer);
 
 // The onConnect hooks (kind client) for a principal's first request or session. refused when a hook denies.
 Result<void> connectClient(Request& request);
