@@ -33,7 +33,7 @@ runLint() {
     if [[ ${1:-} == --all ]]; then files=$(sourceFiles); else files=$(changedFiles); fi
 
     say "clang-format"
-    grep -E '\.(hpp|cpp|h|c)$' <<<"$files" | xargs -r clang-format-19 --dry-run -Werror || failed=1
+    { grep -E '\.(hpp|cpp|h|c)$' <<<"$files" || true; } | xargs -r clang-format-19 --dry-run -Werror || failed=1
 
     say "shellcheck"
     # shellcheck disable=SC2046
@@ -48,7 +48,7 @@ runLint() {
         cmake --preset tidy >/dev/null
         say "clang-tidy on $(wc -l <<<"$units") files"
         # Only what the build compiles: a file that no target names has no compile command.
-        grep -Fx -f <(sed -n "s|^ *\"file\": \"$root/\(.*\)\",*$|\1|p" build/tidy/compile_commands.json) <<<"$units" |
+        { grep -Fx -f <(sed -n "s|^ *\"file\": \"$root/\(.*\)\",*$|\1|p" build/tidy/compile_commands.json) <<<"$units" || true; } |
             xargs -r -P "$(nproc)" -n 1 clang-tidy-19 --quiet -p build/tidy --warnings-as-errors='*' || failed=1
     fi
     ((failed == 0)) || die "lint found something, see above; './dev format' settles the formatting"

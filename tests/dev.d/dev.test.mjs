@@ -1,5 +1,5 @@
-// ./dev where packages are missing and the user may not install them: it says so, does nothing and ends with 3.
-// A copy of ./dev runs with a PATH that holds only what is put there, so nothing on the machine can be changed.
+// ./dev itself, first of all where packages are missing and the user may not install them: it says so, does nothing and
+// ends with 3. A copy runs with a PATH that holds only what is put there, so nothing on the machine can be changed.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -20,10 +20,10 @@ const calls = join(place, 'calls');
 const fake = (name, body) => writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
 const noted = (name, more = '') => fake(name, `echo "${name} $*" >>${calls}\n${more}`);
 mkdirSync(bin);
-for (const name of ['bash', 'dirname', 'env', 'id', 'true', 'xargs']) {
+for (const name of ['bash', 'dirname', 'env', 'grep', 'id', 'sort', 'true', 'xargs']) {
   symlinkSync(['/usr/bin', '/bin'].map((folder) => join(folder, name)).find(existsSync), join(bin, name));
 }
-for (const name of ['apt-get', 'clang-format-19', 'cmake', 'git', 'openssl', 'pkg-config', 'python3', 'xz']) noted(name);
+for (const name of ['apt-get', 'clang-format-19', 'cmake', 'git', 'openssl', 'pkg-config', 'python3', 'shellcheck', 'xz']) noted(name);
 fake('dpkg-query', 'for package; do :; done\ncase " $MISSING " in *" $package "*) exit 1 ;; esac\nprintf "ii "');
 
 // Root becomes nobody; everybody else is without root already.
@@ -99,4 +99,13 @@ test('where nothing is missing ./dev asks for nothing', { skip }, () => {
   assert.equal(done.out, '');
   assert.doesNotMatch(done.called, /apt-get|sudo/);
   assert.match(done.called, /^git ls-files /);
+});
+
+test('./dev lint has nothing to say where no C++ file differs', { skip }, () => {
+  mkdirSync(join(place, 'tests/layering'), { recursive: true });
+  symlinkSync(join(bin, 'true'), join(place, 'tests/layering/check'));
+  const done = dev(['lint'], []);
+  assert.equal(done.code, 0, done.err);
+  assert.match(done.err, /==> clean$/m);
+  assert.match(done.called, /^shellcheck /m);
 });
