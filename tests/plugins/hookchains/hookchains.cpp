@@ -49,7 +49,8 @@ public:
 
 private:
     static Verdict denied(std::string_view sql, std::string_view wish) {
-        return sql.find(wish) == std::string_view::npos ? proceed() : deny("asked_for", std::string{wish});
+        if (sql.find(wish) == std::string_view::npos) return proceed();
+        return deny("asked_for", std::string{wish});
     }
 
     void noteCall(ToolCall& call, const char* hook) {
