@@ -96,7 +96,10 @@ Wait Connection::flush(const Context& context, std::uint64_t deadline_ns) {
         // The server may be waiting for us to read before it reads on: both directions are served.
         howdah_status ready = socket_.wait(context, HOWDAH_READABLE | HOWDAH_WRITABLE, deadline_ns);
         if (ready < 0) return ended(ready);
-        if ((ready & HOWDAH_READABLE) && PQconsumeInput(pg_.get()) == 0) return Wait::broken;
+        if (ready & HOWDAH_READABLE) {
+            nothing_read_ = false;
+            if (PQconsumeInput(pg_.get()) == 0) return Wait::broken;
+        }
     }
 }
 

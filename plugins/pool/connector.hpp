@@ -63,6 +63,8 @@ public:
     explicit CancelJob(PGconn* connection) : cancel_(PQgetCancel(connection)) {}
     ~CancelJob() override { PQfreeCancel(cancel_); }
     void work() override;
+    // The statement would run on when nobody waits for it any more.
+    bool outlivesStop() const override { return true; }
 
 private:
     PGcancel* cancel_;

@@ -65,7 +65,10 @@ private:
     // hit that.
     Wait cancelled(Context& context, std::uint64_t deadline_ns) {
         for (std::uint64_t pause_ns = kFirstCancelPauseNs;; pause_ns *= 2) {
-            if (database_->jobs_.run(context, cancel_, deadline_ns) != HOWDAH_OK) return Wait::broken;
+            const howdah_status sent = database_->jobs_.run(context, cancel_, deadline_ns);
+            // The plugin stops. The cancel may have been withdrawn, and nobody waits for a second one.
+            if (sent == HOWDAH_ERROR_CANCELLED) database_->jobs_.start(cancel_);
+            if (sent != HOWDAH_OK) return Wait::broken;
             const std::uint64_t until_ns = std::min(deadline_ns, database_->host_.nowNs() + pause_ns);
             const Wait ended = connection_->drain(context, until_ns);
             if (ended != Wait::timeout || until_ns == deadline_ns) return ended;

@@ -1,5 +1,7 @@
 #include "jobs.hpp"
 
+#include <vector>
+
 namespace howdah::pool {
 
 std::uint64_t Jobs::keep(const std::shared_ptr<Job>& job) {
@@ -8,19 +10,20 @@ std::uint64_t Jobs::keep(const std::shared_ptr<Job>& job) {
     return last_token_;
 }
 
-std::shared_ptr<Job> Jobs::take(std::uint64_t token, bool to_run) {
+std::shared_ptr<Job> Jobs::take(std::uint64_t token) {
     std::lock_guard lock(mutex_);
     auto found = waiting_.find(token);
     if (found == waiting_.end()) return nullptr;
     auto job = std::move(found->second);
     waiting_.erase(found);
-    if (to_run) ++running_;
+    ++running_;
     return job;
 }
 
 void Jobs::finished() {
     std::lock_guard lock(mutex_);
-    if (--running_ == 0) idle_.notify_all();
+    --running_;
+    if (allOver()) over_.notify_all();
 }
 
 howdah_status Jobs::run(const Context& context, const std::shared_ptr<Job>& job, std::uint64_t deadline_ns) {
@@ -45,9 +48,9 @@ bool Jobs::spawn(const std::shared_ptr<Job>& job) {
 }
 
 void Jobs::doWork(std::uint64_t token) {
-    auto job = take(token, true);
+    auto job = take(token);
     if (!job) return;
-    if (isStopping()) {
+    if (isStopping() && !job->outlivesStop()) {
         job->drop();
     } else {
         job->work();
@@ -57,7 +60,7 @@ void Jobs::doWork(std::uint64_t token) {
 }
 
 void Jobs::doTask(Context& context, std::uint64_t token) {
-    auto job = take(token, true);
+    auto job = take(token);
     if (!job) return;
     job->task(context);
     job.reset();
@@ -65,21 +68,29 @@ void Jobs::doTask(Context& context, std::uint64_t token) {
 }
 
 void Jobs::doDrop(std::uint64_t token) {
-    if (auto job = take(token, false)) job->drop();
+    auto job = take(token);
+    if (!job) return;
+    job->drop();
+    job.reset();
+    finished();
 }
 
 void Jobs::stop() {
     stopping_ = true;
-    std::unordered_map<std::uint64_t, std::shared_ptr<Job>> unbegun;
+    std::vector<std::shared_ptr<Job>> unbegun;
     {
         std::lock_guard lock(mutex_);
-        unbegun.swap(waiting_);
+        std::erase_if(waiting_, [&](const auto& entry) {
+            if (entry.second->outlivesStop()) return false;
+            unbegun.push_back(entry.second);
+            return true;
+        });
     }
-    for (auto& [token, job] : unbegun)
+    for (auto& job : unbegun)
         job->drop();
     unbegun.clear();
     std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return running_ == 0; });
+    over_.wait(lock, [this] { return allOver(); });
 }
 
 }  // namespace howdah::pool

@@ -26,6 +26,8 @@ public:
     virtual void work() {}          // a worker thread
     virtual void task(Context&) {}  // a fiber
     virtual void drop() {}          // will not run
+    // Work that was handed over is done even if the plugin stops meanwhile.
+    virtual bool outlivesStop() const { return false; }
 };
 
 class Jobs {
@@ -44,20 +46,21 @@ public:
     void doTask(Context& context, std::uint64_t token);
     void doDrop(std::uint64_t token);
 
-    // In stop(): work that has not begun never will; waits for what has. Workers poll isStopping(), so this is short
-    // unless one sits in a DNS lookup; returning earlier would free what it uses.
+    // In stop(): work that has not begun never will, unless it outlives the stop; waits for the rest. Workers poll
+    // isStopping(), so this is short unless one sits in a DNS lookup; returning earlier would free what it uses.
     void stop();
     bool isStopping() const { return stopping_.load(std::memory_order_relaxed); }
 
 private:
     std::uint64_t keep(const std::shared_ptr<Job>& job);
-    std::shared_ptr<Job> take(std::uint64_t token, bool to_run);
+    std::shared_ptr<Job> take(std::uint64_t token);  // then finished()
     void finished();
+    bool allOver() const { return running_ == 0 && waiting_.empty(); }
 
     const Host& host_;
     std::atomic<bool> stopping_{false};
     std::mutex mutex_;
-    std::condition_variable idle_;
+    std::condition_variable over_;
     std::uint64_t last_token_ = 0;
     std::size_t running_ = 0;
     std::unordered_map<std::uint64_t, std::shared_ptr<Job>> waiting_;

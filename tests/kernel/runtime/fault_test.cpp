@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <howdah/result.hpp>
+
 extern char** environ;
 
 namespace {
@@ -47,48 +49,32 @@ Death crash(const char* mode) {
     return death;
 }
 
-bool contains(const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
+void dies(const char* mode, const char* reason, const char* culprit) {
+    const Death death = crash(mode);
+    INFO(death.said);
+    CHECK(death.said.find(howdah::concat("howdah: fatal: ", reason, " at 0x")) != std::string::npos);
+    CHECK(death.said.find(howdah::concat("in \"", culprit, "\"")) != std::string::npos);
+    CHECK(death.byFault());
 }
 
 }  // namespace
 
 TEST_CASE("fault_report: recursion into the guard is named as a stack overflow of the plugin, then it is fatal") {
-    const Death death = crash("recursion");
-    INFO(death.said);
-    CHECK(contains(death.said, "howdah: fatal: stack overflow at 0x"));
-    CHECK(contains(death.said, "in \"acme/deep\""));
-    CHECK(death.byFault());
+    dies("recursion", "stack overflow", "acme/deep");
 }
 
 TEST_CASE("fault_report: one frame larger than the guard still ends in the guard") {
-    const Death death = crash("frame");
-    INFO(death.said);
-    CHECK(contains(death.said, "howdah: fatal: stack overflow at 0x"));
-    CHECK(contains(death.said, "in \"acme/deep\""));
-    CHECK(death.byFault());
+    dies("frame", "stack overflow", "acme/deep");
 }
 
 TEST_CASE("fault_report: a wild pointer is named too, but not as a stack overflow") {
-    const Death death = crash("pointer");
-    INFO(death.said);
-    CHECK(contains(death.said, "howdah: fatal: invalid memory access at 0x"));
-    CHECK(contains(death.said, "in \"acme/deep\""));
-    CHECK(death.byFault());
+    dies("pointer", "invalid memory access", "acme/deep");
 }
 
 TEST_CASE("fault_report: a worker's overflow is named after the fiber it works for") {
-    const Death death = crash("worker");
-    INFO(death.said);
-    CHECK(contains(death.said, "howdah: fatal: stack overflow at 0x"));
-    CHECK(contains(death.said, "in \"acme/deep\""));
-    CHECK(death.byFault());
+    dies("worker", "stack overflow", "acme/deep");
 }
 
 TEST_CASE("fault_report: a function nested on a waiting worker is named, not the one that waits") {
-    const Death death = crash("nested");
-    INFO(death.said);
-    CHECK(contains(death.said, "howdah: fatal: stack overflow at 0x"));
-    CHECK(contains(death.said, "in \"acme/nested\""));
-    CHECK(death.byFault());
+    dies("nested", "stack overflow", "acme/nested");
 }
