@@ -8,7 +8,7 @@ GenerationPin GenerationStore::exchange(GenerationPin next) {
     return next;  // ends, if nobody else pins it, outside the lock
 }
 
-void GenerationStore::publish(GenerationPin next) {
+void GenerationStore::publish(const GenerationPin& next) {
     GenerationPin old = exchange(next);
     std::vector<std::function<void(const Generation*, const Generation&)>> listeners;
     {

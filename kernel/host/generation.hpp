@@ -101,7 +101,7 @@ public:
         std::lock_guard lock(current_mutex_);
         return current_;
     }
-    void publish(GenerationPin next);
+    void publish(const GenerationPin& next);
     void clear() { (void)exchange(nullptr); }  // the server ends; nobody is told
     // Called after each publish with (old, new), on the control thread; used for list_changed.
     void onPublish(std::function<void(const Generation* old, const Generation& fresh)> listener);

@@ -30,7 +30,7 @@ struct HostServices {
     std::string state_dir;
     const Sealer sealer{};  // its key outlives reloads
     // A plugin's hooks are to leave the next generation. Any thread; returns at once.
-    std::function<void(Instance&, std::string reason)> quarantine = [](Instance&, const std::string&) {};
+    std::function<void(Instance&, const std::string& reason)> quarantine = [](Instance&, const std::string&) {};
     // The state of the server as JSON, for howdah_kernel_v1.describe.
     std::function<std::string()> describe = [] { return std::string{"{}"}; };
 };

@@ -1,6 +1,7 @@
 #include "kernel/host/plugin_manager.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include <howdah/host.hpp>
 
@@ -38,7 +39,7 @@ std::vector<std::string> closings(const Generation* before, const Generation& no
 PluginManager::PluginManager(HostServices& services, ControlFiber& control,
                              std::vector<std::filesystem::path> search_paths)
     : services_(services), control_(control), search_paths_(std::move(search_paths)) {
-    services_.quarantine = [this](Instance& instance, std::string reason) { quarantine(instance, reason); };
+    services_.quarantine = [this](Instance& instance, const std::string& reason) { quarantine(instance, reason); };
 }
 
 // --- from manifests to instances
@@ -103,8 +104,8 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
 
     std::vector<std::shared_ptr<Instance>> fresh;
     auto giveUp = [&](Error error) {
-        for (auto it = fresh.rbegin(); it != fresh.rend(); ++it)
-            (*it)->stop(Deadline::in(kStopLimit));
+        for (const auto& instance : std::views::reverse(fresh))
+            instance->stop(Deadline::in(kStopLimit));
         return error;
     };
     for (std::size_t index : resolution->order) {
@@ -161,17 +162,17 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
         changes.push_back(concat("! ", line));
     plugins_ = std::move(next);
     config_ = config;
-    publish(std::move(*generation));
+    publish(*generation);
     return changes;
 }
 
 // --- the end of a generation and of an instance
 
-void PluginManager::publish(GenerationPin next) {
+void PluginManager::publish(const GenerationPin& next) {
     std::weak_ptr<const Generation> replaced = services_.generations.pin();
     for (const std::string& line : closings(replaced.lock().get(), *next))
         logWarn("host", line);
-    services_.generations.publish(std::move(next));
+    services_.generations.publish(next);
     // Its requests may end in peace for a while; what is left then is told to stop. One that cannot hear it keeps the
     // generation, and so its plugins stay mapped and are never stopped.
     control_.postAt(Deadline::in(config_->limits.reload_timeout), [this, replaced] {
@@ -184,10 +185,10 @@ void PluginManager::publish(GenerationPin next) {
 }
 
 void PluginManager::retire(std::vector<std::shared_ptr<Instance>> instances) {
-    for (auto it = instances.rbegin(); it != instances.rend(); ++it) {
-        if ((*it)->generations_.fetch_sub(1) != 1) continue;
-        (*it)->stop(Deadline::in(kStopLimit));
-        logInfo((*it)->id(), "stopped");
+    for (const auto& instance : std::views::reverse(instances)) {
+        if (instance->generations_.fetch_sub(1) != 1) continue;
+        instance->stop(Deadline::in(kStopLimit));
+        logInfo(instance->id(), "stopped");
     }
 }
 
@@ -204,7 +205,7 @@ void PluginManager::quarantine(Instance& instance, const std::string& reason) {
             logError(id, "the generation without it could not be built: ", generation.error().message);
             return;
         }
-        publish(std::move(*generation));
+        publish(*generation);
     });
 }
 

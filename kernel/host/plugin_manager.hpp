@@ -79,7 +79,7 @@ private:
     Result<GenerationPin> build(const Config& config, std::vector<PluginStatus>& plugins);
     Result<void> addTools(const Config& config, const PluginStatus& plugin, Generation& generation) const;
     static Result<void> judgeStatements(Generation& generation);
-    void publish(GenerationPin next);
+    void publish(const GenerationPin& next);
     void retire(std::vector<std::shared_ptr<Instance>> instances);
     std::shared_ptr<Instance> reusable(const std::string& id, const std::string& key,
                                        const Instance::Providers& providers) const;

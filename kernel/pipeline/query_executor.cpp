@@ -28,6 +28,7 @@ Result<void> QueryRun::execute() {
     hook_ctx_.reset(executor.instance);
 
     std::vector<howdah_setting> settings;
+    settings.reserve(settings_.size());
     for (const Setting& setting : settings_)
         settings.push_back({toAbi(setting.name), toAbi(setting.value)});
     howdah_execution execution{};

@@ -14,6 +14,7 @@ Result<void> callTool(Request& request, std::string_view name, simdjson::dom::el
     auto found = generation.tools_by_name.find(name);
     if (found == generation.tools_by_name.end()) {
         std::vector<std::string_view> names;
+        names.reserve(generation.tools.size());
         for (const Tool& tool : generation.tools)
             names.push_back(tool.name);
         return Error::notFound("unknown tool \"", name, "\"", didYouMean(name, names));

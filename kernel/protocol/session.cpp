@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ranges>
 
 #include <sys/random.h>
 
@@ -113,9 +114,8 @@ bool Session::push(const std::string& json) {
         dropClosedStreams();
         streams = streams_;
     }
-    for (auto stream = streams.rbegin(); stream != streams.rend(); ++stream)
-        if (stream->link->push(json)) return true;
-    return false;
+    return std::ranges::any_of(std::views::reverse(streams),
+                               [&](const Stream& stream) { return stream.link->push(json); });
 }
 
 void Session::dropClosedStreams() {

@@ -34,16 +34,19 @@ void Watchdog::watch() {
     // put down to whoever ran just then. So the stretch must also have been met again and again.
     const std::int64_t samples_needed = config_.stall_limit / config_.interval / 2;
     std::vector<Seen> seen(shards_.size());
+    bool is_idle = false;  // nothing has run between the last two looks: a server without work is seldom looked at
     std::unique_lock lock(mutex_);
-    while (!stop_changed_.wait_for(lock, config_.interval, [this] { return stop_; })) {
+    while (!stop_changed_.wait_for(lock, is_idle ? config_.stall_limit : config_.interval, [this] { return stop_; })) {
         const auto now = Clock::now();
+        is_idle = true;
         for (std::size_t i = 0; i < shards_.size(); ++i) {
             const std::uint64_t stretch = shards_[i]->stretch();
+            const bool is_running = stretch % 2 == 1;
+            if (is_running || stretch != seen[i].stretch) is_idle = false;
             if (stretch != seen[i].stretch) {
                 seen[i] = {stretch, now, 0, false};
                 continue;
             }
-            const bool is_running = stretch % 2 == 1;
             if (++seen[i].samples < samples_needed) continue;
             if (!is_running || seen[i].told || now - seen[i].since < config_.stall_limit) continue;
             Fiber* fiber = shards_[i]->running();

@@ -23,7 +23,7 @@ public:
         std::chrono::milliseconds running_for{};  // at least; sampled
     };
     struct Config {
-        std::chrono::milliseconds interval{10};
+        std::chrono::milliseconds interval{10};      // between two looks; stall_limit while nothing runs
         std::chrono::milliseconds stall_limit{100};  // between two waits of one fiber
         std::function<void(const Stall&)> on_stall;  // once per stretch of running
     };

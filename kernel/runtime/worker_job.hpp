@@ -55,7 +55,7 @@ struct WorkerPool::State : std::enable_shared_from_this<State> {
     bool withdraw(const Job& job);  // true if it was still queued and will not run
     bool startThread();             // locked by the caller
     void work(Thread& self);
-    static void* threadMain(void* start);
+    static void* threadMain(void* argument);
 
     const Config config;
     std::mutex mutex;

@@ -41,10 +41,10 @@ public:
 
     // Parks the running fiber until the job has returned. When the wait ends first, a job still queued is dropped
     // without being run, and one that has started goes on alone: it must own what it touches (shared_ptr captures).
-    Result<void> run(Task job, Cancellation* cancellation, Deadline deadline);
+    Result<void> run(Task task, Cancellation* cancellation, Deadline deadline);
 
     // [any] The same without waiting.
-    Result<void> runDetached(Task job, const char* label = "");
+    Result<void> runDetached(Task task, const char* label = "");
 
     Stats stats() const;
     const Config& config() const;

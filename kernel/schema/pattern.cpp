@@ -1,5 +1,7 @@
 #include "kernel/schema/pattern.hpp"
 
+#include <ranges>
+
 #include "kernel/schema/pattern_parser.hpp"
 
 namespace howdah::kernel {
@@ -58,8 +60,8 @@ private:
             case PatternNode::Kind::begin: return add({.kind = State::Kind::begin, .next = next});
             case PatternNode::Kind::end: return add({.kind = State::Kind::end, .next = next});
             case PatternNode::Kind::sequence:
-                for (auto part = node.parts.rbegin(); part != node.parts.rend(); ++part)
-                    next = emit(*part, next);
+                for (const PatternNode& part : std::views::reverse(node.parts))
+                    next = emit(part, next);
                 return next;
             case PatternNode::Kind::choice: {
                 std::uint32_t start = emit(node.parts.back(), next);

@@ -144,7 +144,7 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     server->runtime_ = std::move(*started);
     server->read_config_ = std::move(options.reload);
 
-    server->services_.reset(new HostServices{server->generations_, *server->runtime_, server->kv_});
+    server->services_ = std::make_unique<HostServices>(server->generations_, *server->runtime_, server->kv_);
     HostServices& services = *server->services_;
     services.hook_budget = server->config_.limits.hook_timeout;
     services.databases_json = databasesJson(server->config_, true).dump();

@@ -216,7 +216,6 @@ void Cursor::takeRow(ResultPtr row) {
     batch_.add(row.get(), size.bytes);
     ++rows_;
     bytes_ += size.bytes;
-    return;
 }
 
 // Enough has come. A read is cancelled in the background; a write must run to its end to take effect.
