@@ -85,7 +85,7 @@ bool Validator::isAllowed(const std::vector<Json>& allowed, const View& view) co
 
 bool Validator::checkString(const StringRules& rules, std::string_view text) const {
     // Bytes bound code points from above, so most texts are never counted.
-    if (!rules.length.none() && !(text.size() <= rules.length.max && text.size() / 4 >= rules.length.min)) {
+    if (!rules.length.none() && (text.size() > rules.length.max || text.size() / 4 < rules.length.min)) {
         if (!rules.length.hold(codePoints(text))) return false;
     }
     return !rules.pattern || (text.size() <= kPatternTextMax && rules.pattern->search(text));

@@ -36,7 +36,9 @@ public:
             Violation violation;
             steps_left_ = program_.limits.steps_max;
             report_ = &violation;
-            if (check(program_.root, instance, root), !exhausted_) return violation;
+            check(program_.root, instance, root);
+            report_ = nullptr;
+            if (!exhausted_) return violation;
         }
         return Violation{"", "the value nests too deeply or is too large to be checked",
                          "nests too deeply or is too large to be checked", ""};

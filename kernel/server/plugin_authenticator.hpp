@@ -19,7 +19,7 @@ public:
     PluginAuthenticator(const GenerationStore& generations, std::string plugin, std::string resource)
         : generations_(generations), plugin_(std::move(plugin)), resource_(std::move(resource)) {}
 
-    Result<std::shared_ptr<const Principal>> authenticate(const Inbound& request) override;
+    Result<std::shared_ptr<const Principal>> authenticate(const Inbound& inbound) override;
 
 private:
     const GenerationStore& generations_;

@@ -1,6 +1,7 @@
 #include "cluster.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -9,7 +10,6 @@
 #include <system_error>
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,7 +29,7 @@ constexpr std::string_view kMaking = "making";
 constexpr std::string_view kReady = "ready";
 constexpr std::string_view kReadyWithSample = "ready sample";
 
-std::string firstLine(std::string text) {
+std::string firstLine(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
 
@@ -45,7 +45,7 @@ bool saysReady(const std::string& postmaster_pid) {
 
 // The server of a Howdah that was killed shuts down by itself; it needs a moment.
 void waitForEarlierServer(const std::string& data) {
-    const int pid = std::atoi(firstLine(readText(data + "/postmaster.pid")).c_str());
+    const int pid = leadingNumber(readText(data + "/postmaster.pid"));
     std::error_code gone;
     if (pid <= 0 || fs::read_symlink(concat("/proc/", pid, "/cwd"), gone).string() != data) return;
     const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));

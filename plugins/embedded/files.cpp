@@ -1,6 +1,8 @@
 #include "files.hpp"
 
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -9,7 +11,6 @@
 #include <system_error>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -65,6 +66,12 @@ std::string readText(const std::string& path) {
     return text.str();
 }
 
+int leadingNumber(std::string_view text) {
+    int number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
 Result<void> writeText(const std::string& path, std::string_view text) {
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     file << text;
@@ -100,7 +107,7 @@ void removeAbandonedFolders() {
         if (lstat((path + "/lock").c_str(), &owner) != 0 || owner.st_uid != geteuid()) continue;
         auto lock = lockFolder(path);
         if (!lock) continue;
-        const int postmaster = std::atoi(readText(path + "/data/postmaster.pid").c_str());
+        const int postmaster = leadingNumber(readText(path + "/data/postmaster.pid"));
         if (postmaster > 0 && (kill(postmaster, 0) == 0 || errno == EPERM)) continue;
         fs::remove_all(path, ignored);
     }

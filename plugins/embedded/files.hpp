@@ -45,6 +45,9 @@ Result<Descriptor> lockFolder(const std::string& folder);
 std::string readText(const std::string& path);
 Result<void> writeText(const std::string& path, std::string_view text);
 
+// The whole number a text begins with; 0 when it begins with none, or one that is no int.
+int leadingNumber(std::string_view text);
+
 // ":\n" and the last lines of a log, for the end of an error; "" when it is empty.
 std::string lastLines(const std::string& log);
 

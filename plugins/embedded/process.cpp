@@ -1,6 +1,7 @@
 #include "process.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -9,7 +10,6 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -71,6 +71,7 @@ Result<Process> Process::start(const Program& program) {
     prepared.parent = getpid();
     const Descriptor nothing(open("/dev/null", O_RDONLY | O_CLOEXEC));
     const Descriptor log(open(program.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (nothing.get() < 0) return Error::internal("cannot read /dev/null: ", std::strerror(errno));
     if (log.get() < 0) return Error::internal("cannot write ", program.log, ": ", std::strerror(errno));
     prepared.nothing = nothing.get();
     prepared.log = log.get();

@@ -1,18 +1,22 @@
 #include "server_programs.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
 #include <glob.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "files.hpp"
+#include "process.hpp"
 
 namespace howdah::embedded {
 namespace {
 
+constexpr std::chrono::seconds kVersionLimit{10};
 constexpr std::string_view kInstall =
     "apt install postgresql (with create_main_cluster=false no cluster of its own appears)";
 
@@ -25,27 +29,21 @@ bool hasServer(const std::string& folder) {
 
 // "postgres (PostgreSQL) 15.20 (Debian ...)" -> "15.20"; "" when it cannot be asked.
 std::string versionOf(const std::string& folder) {
-    if (folder.find('\'') != std::string::npos) return {};  // would end the quotes of the command
-    const std::string command = "'" + folder + "/postgres' --version 2>/dev/null";
-    FILE* output = popen(command.c_str(), "re");
-    if (!output) return {};
-    char line[256] = {};
-    const bool read = std::fgets(line, sizeof line, output) != nullptr;
-    pclose(output);
-    std::string_view text = read ? line : "";
+    const Descriptor output(memfd_create("version", MFD_CLOEXEC));
+    if (output.get() < 0) return {};
+    const std::string file = concat("/proc/self/fd/", output.get());
+    if (!run({.arguments = {folder + "/postgres", "--version"}, .log = file, .account = {}}, kVersionLimit)) return {};
+    const std::string text = readText(file);
     const std::size_t start = text.find(") ");
-    if (start == std::string_view::npos) return {};
-    text.remove_prefix(start + 2);
-    return std::string{text.substr(0, text.find_first_of(" \n"))};
+    if (start == std::string::npos) return {};
+    return text.substr(start + 2, text.find_first_of(" \n", start + 2) - start - 2);
 }
 
 std::vector<std::string> candidates() {
-    std::vector<std::string> folders;
     glob_t found{};
     glob("/usr/lib/postgresql/*/bin", 0, nullptr, &found);
     glob("/usr/pgsql-*/bin", GLOB_APPEND, nullptr, &found);
-    for (std::size_t i = 0; i < found.gl_pathc; ++i)
-        folders.emplace_back(found.gl_pathv[i]);
+    std::vector<std::string> folders(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     globfree(&found);
     std::string_view path = std::getenv("PATH") ? std::getenv("PATH") : "";
     while (!path.empty()) {
@@ -65,7 +63,7 @@ Result<ServerPrograms> findServerPrograms(const std::string& bin_dir, std::strin
     }
     std::optional<ServerPrograms> best;
     auto rank = [&](const ServerPrograms& programs) {
-        return std::pair(programs.major() == wanted_major, std::atoi(programs.version.c_str()));
+        return std::pair(programs.major() == wanted_major, leadingNumber(programs.version));
     };
     for (const std::string& folder : candidates()) {
         if (!hasServer(folder)) continue;
