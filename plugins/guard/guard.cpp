@@ -83,9 +83,9 @@ public:
     }
 
     void work(std::uint64_t token) override {
-        if (auto text = longTexts_.take(token)) text->result = judge(text->sql, text->path, policy_);
+        if (auto text = long_texts_.take(token)) text->result = judge(text->sql, text->path, policy_);
     }
-    void drop(std::uint64_t token) override { longTexts_.take(token); }
+    void drop(std::uint64_t token) override { long_texts_.take(token); }
 
     Result<Json> report(Context&) override {
         return Json{{"status", "ok"},
@@ -107,10 +107,10 @@ private:
         if (!needsLargeStack(sql))
             return cache_->insert(sql, path, policy_.generation(), judge(std::string(sql), path, policy_));
 
-        const auto [token, text] = longTexts_.add(sql, path);
+        const auto [token, text] = long_texts_.add(sql, path);
         const howdah_status status =
             host().offload().run(context.raw(), token, HOWDAH_OFFLOAD_LARGE_STACK, context.deadlineNs());
-        longTexts_.take(token);  // if no worker has it yet, none shall
+        long_texts_.take(token);  // if no worker has it yet, none shall
         if (status < 0) return context.lastError();
         if (!text->result) return Error::internal("the worker returned without a judgement of the statement");
         return cache_->insert(sql, path, policy_.generation(), std::move(*text->result));
@@ -156,7 +156,7 @@ private:
 
     Policy policy_;
     std::optional<FactsCache> cache_;
-    LongTexts longTexts_;
+    LongTexts long_texts_;
     std::atomic<std::uint64_t> refusals_{0};
 };
 

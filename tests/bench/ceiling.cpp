@@ -309,6 +309,7 @@ void serveHttp(unsigned short port, int connections) {
     asio::io_context io(1);
     Pool pool;
     std::vector<std::unique_ptr<Connection>> open;
+    open.reserve(static_cast<std::size_t>(connections));
     for (int i = 0; i < connections; ++i)
         open.push_back(std::make_unique<Connection>(io, pool));
     asio::ip::tcp::acceptor acceptor(io, asio::ip::tcp::v4());
@@ -345,9 +346,8 @@ int main(int argc, char** argv) {
         return 0;
     }
     if (argc != 4) die("usage", "ceiling PORT THREADS CONNECTIONS, or ceiling --stdio");
-    std::vector<std::thread> threads;
-    for (int i = 0; i < std::atoi(argv[2]); ++i)
-        threads.emplace_back(serveHttp, static_cast<unsigned short>(std::atoi(argv[1])), std::atoi(argv[3]));
-    for (std::thread& thread : threads)
-        thread.join();
+    const auto port = static_cast<unsigned short>(std::stoi(argv[1]));
+    std::vector<std::jthread> threads(static_cast<std::size_t>(std::stoi(argv[2])));
+    for (std::jthread& thread : threads)
+        thread = std::jthread(serveHttp, port, std::stoi(argv[3]));
 }

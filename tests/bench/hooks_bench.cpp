@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <future>
 #include <limits>
 
 #include <simdjson.h>
-#include <time.h>
 
 #include <howdah/host.hpp>
 

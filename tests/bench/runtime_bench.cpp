@@ -2,10 +2,9 @@
 // The shard's CPU time means something on a busy machine too; the wall time only on an idle one.
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <future>
 #include <limits>
-
-#include <time.h>
 
 #include "kernel/runtime/event.hpp"
 #include "kernel/runtime/runtime.hpp"

@@ -96,7 +96,7 @@ void measureJson(const char* label, const Workload& work, int repeats) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const int repeats = argc > 1 ? std::max(1, std::atoi(argv[1])) : 15;
+    const int repeats = argc > 1 ? std::max(1, std::stoi(argv[1])) : 15;
     const Workload mixed = mixedRows();
     measureJson("json, mixed", mixed, repeats);
     measure("csv, mixed", mixed, repeats,

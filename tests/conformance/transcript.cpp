@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <howdah/result.hpp>
+
 namespace howdah::conformance {
 namespace {
 
@@ -71,8 +73,9 @@ private:
         if (auto found = answer->headers.find("Mcp-Session-Id"); found != answer->headers.end())
             session_ = found->second;
         client_.send(R"({"jsonrpc":"2.0","method":"notifications/initialized"})", envelopeHeaders(Json::object()));
-        if (client_.http() && (!(answer = client_.receive()) || answer->status != 202)) return "initialized: no 202";
-        return {};
+        if (!client_.http()) return {};
+        answer = client_.receive();
+        return answer && answer->status == 202 ? "" : "initialized: no 202";
     }
 
     Headers envelopeHeaders(const Json& message) const {
@@ -196,7 +199,7 @@ Transcript Transcript::read(const std::string& path) {
         else if (text == "@bare")
             transcript.bare = true;
         else
-            throw std::runtime_error(path + ":" + std::to_string(line) + ": not understood: " + text);
+            throw std::runtime_error(concat(path, ":", line, ": not understood: ", text));
     }
     return transcript;
 }

@@ -210,8 +210,8 @@ void services(Run& run) {
 struct Size {
     std::size_t bytes = 0;
     void plain(const auto&... values) { bytes += (sizeof values + ...); }
-    void optional(const auto* const& value) { bytes += sizeof value; }
-    void array(const auto* const& values, const std::uint64_t& count) { bytes += sizeof values + sizeof count; }
+    void optional(const auto* const&) { bytes += sizeof(void*); }
+    void array(const auto* const&, const std::uint64_t& count) { bytes += sizeof(void*) + sizeof count; }
 };
 
 template <typename... Structs>

@@ -194,60 +194,67 @@ private:
     std::optional<Event> event_;
     BatchBuilder builder_;
 
-    // The services: each call goes on to the one acquired.
-    static constexpr howdah_sql_v1 kSql{
-        sizeof(howdah_sql_v1),
-        0,
-        [](void* self, howdah_ctx* ctx, const howdah_execution* execution, std::uint64_t* cursor) {
-            of(self).saw("execute", *execution);
-            return of(self).sql_.table->execute(of(self).sql_.self, ctx, execution, cursor);
-        },
-        [](void* self, howdah_ctx* ctx, std::uint64_t cursor, const howdah_column** columns, std::uint64_t* count) {
-            return of(self).sql_.table->columns(of(self).sql_.self, ctx, cursor, columns, count);
-        },
-        [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_batch* batch) {
-            return of(self).sql_.table->next(of(self).sql_.self, ctx, cursor, batch);
-        },
-        [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_trailer* trailer) {
-            return of(self).sql_.table->trailer(of(self).sql_.self, ctx, cursor, trailer);
-        },
-        [](void* self, howdah_ctx* ctx, std::uint64_t cursor) {
-            of(self).sql_.table->close(of(self).sql_.self, ctx, cursor);
-        }};
-    static constexpr howdah_source_v1 kSource{
-        sizeof(howdah_source_v1), 0, [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {
-            return of(self).source_.table->dsn(of(self).source_.self, ctx, database, out);
-        }};
-    static constexpr howdah_statement_v1 kStatement{
-        sizeof(howdah_statement_v1), 0,
-        [](void* self, howdah_ctx* ctx, howdah_str sql, std::uint32_t access, const howdah_facts** out) {
-            return of(self).statement_.table->facts(of(self).statement_.self, ctx, sql, access, out);
-        }};
-    static constexpr howdah_auth_v1 kAuth{
-        sizeof(howdah_auth_v1), 0,
-        [](void* self, howdah_ctx* ctx, const howdah_credential* credential, howdah_principal* out) {
-            of(self).saw("verify", *credential);
-            return of(self).auth_.table->verify(of(self).auth_.self, ctx, credential, out);
-        }};
-    static constexpr howdah_kv_v1 kKv{
-        sizeof(howdah_kv_v1),
-        0,
-        [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value) {
-            return of(self).kv_.table->get(of(self).kv_.self, ctx, key, value);
-        },
-        [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl) {
-            return of(self).kv_.table->set(of(self).kv_.self, ctx, key, value, ttl);
-        },
-        [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl) {
-            return of(self).kv_.table->set_if_absent(of(self).kv_.self, ctx, key, value, ttl);
-        },
-        [](void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl, std::int64_t* value) {
-            return of(self).kv_.table->add(of(self).kv_.self, ctx, key, delta, ttl, value);
-        },
-        [](void* self, howdah_ctx* ctx, howdah_str key) {
-            return of(self).kv_.table->remove(of(self).kv_.self, ctx, key);
-        }};
+    static const howdah_sql_v1 kSql;
+    static const howdah_source_v1 kSource;
+    static const howdah_statement_v1 kStatement;
+    static const howdah_auth_v1 kAuth;
+    static const howdah_kv_v1 kKv;
 };
+
+// The services: each call goes on to the one acquired.
+
+constexpr howdah_sql_v1 Mirror::kSql{
+    sizeof(howdah_sql_v1),
+    0,
+    [](void* self, howdah_ctx* ctx, const howdah_execution* execution, std::uint64_t* cursor) {
+        of(self).saw("execute", *execution);
+        return of(self).sql_.table->execute(of(self).sql_.self, ctx, execution, cursor);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t cursor, const howdah_column** columns, std::uint64_t* count) {
+        return of(self).sql_.table->columns(of(self).sql_.self, ctx, cursor, columns, count);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_batch* batch) {
+        return of(self).sql_.table->next(of(self).sql_.self, ctx, cursor, batch);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_trailer* trailer) {
+        return of(self).sql_.table->trailer(of(self).sql_.self, ctx, cursor, trailer);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t cursor) {
+        of(self).sql_.table->close(of(self).sql_.self, ctx, cursor);
+    }};
+constexpr howdah_source_v1 Mirror::kSource{
+    sizeof(howdah_source_v1), 0, [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {
+        return of(self).source_.table->dsn(of(self).source_.self, ctx, database, out);
+    }};
+constexpr howdah_statement_v1 Mirror::kStatement{
+    sizeof(howdah_statement_v1), 0,
+    [](void* self, howdah_ctx* ctx, howdah_str sql, std::uint32_t access, const howdah_facts** out) {
+        return of(self).statement_.table->facts(of(self).statement_.self, ctx, sql, access, out);
+    }};
+constexpr howdah_auth_v1 Mirror::kAuth{
+    sizeof(howdah_auth_v1), 0,
+    [](void* self, howdah_ctx* ctx, const howdah_credential* credential, howdah_principal* out) {
+        of(self).saw("verify", *credential);
+        return of(self).auth_.table->verify(of(self).auth_.self, ctx, credential, out);
+    }};
+constexpr howdah_kv_v1 Mirror::kKv{
+    sizeof(howdah_kv_v1),
+    0,
+    [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value) {
+        return of(self).kv_.table->get(of(self).kv_.self, ctx, key, value);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl) {
+        return of(self).kv_.table->set(of(self).kv_.self, ctx, key, value, ttl);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl) {
+        return of(self).kv_.table->set_if_absent(of(self).kv_.self, ctx, key, value, ttl);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl, std::int64_t* value) {
+        return of(self).kv_.table->add(of(self).kv_.self, ctx, key, delta, ttl, value);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str key) {
+        return of(self).kv_.table->remove(of(self).kv_.self, ctx, key);
+    }};
 
 }  // namespace
 }  // namespace howdah::loopback

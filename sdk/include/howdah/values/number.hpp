@@ -49,7 +49,8 @@ inline JsonNumber scanJsonNumber(std::string_view text) {
     long long exponent = static_cast<long long>(seen) - 1;
     if (at != end && *at == '.') {
         number.integer = false;
-        if (++at == end || !detail::isDigit(*at)) return {};
+        ++at;
+        if (at == end || !detail::isDigit(*at)) return {};
         for (; at != end && detail::isDigit(*at); ++at) {
             take(*at);
             if (seen == 0) --exponent;
@@ -57,7 +58,8 @@ inline JsonNumber scanJsonNumber(std::string_view text) {
     }
     if (at != end && (*at == 'e' || *at == 'E')) {
         number.integer = false;
-        bool negative = ++at != end && *at == '-';
+        ++at;
+        const bool negative = at != end && *at == '-';
         if (at != end && (*at == '-' || *at == '+')) ++at;
         if (at == end || !detail::isDigit(*at)) return {};
         long long power = 0;
