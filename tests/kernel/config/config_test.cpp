@@ -9,7 +9,7 @@ using namespace howdah;
 using namespace howdah::kernel;
 
 namespace {
-Environment environment(std::map<std::string, std::string> values) {
+Environment environment(const std::map<std::string, std::string>& values) {
     return [values](const std::string& name) -> std::optional<std::string> {
         auto found = values.find(name);
         return found == values.end() ? std::nullopt : std::optional(found->second);

@@ -58,9 +58,9 @@ TEST_CASE("reload: 200 generations under load lose no call, and every instance e
     std::map<std::string, int> started, stopped, destroyed;
     for (const std::string& line : host.folder.lines("log")) {
         std::string name = line.substr(line.find(' ') + 1);
-        if (line.find("start") == 0) ++started[name];
-        if (line.find("stop") == 0) ++stopped[name];
-        if (line.find("destroy") == 0) ++destroyed[name];
+        if (line.starts_with("start")) ++started[name];
+        if (line.starts_with("stop")) ++stopped[name];
+        if (line.starts_with("destroy")) ++destroyed[name];
     }
     CHECK(started.size() > 60);
     CHECK(stopped == started);

@@ -1,6 +1,7 @@
 // What docs/hooks.md says a chain does, as a few lines that know nothing of the implementation.
 #pragma once
 
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -54,17 +55,17 @@ inline Seen modelOf(const std::vector<Script>& chain, Ends ends) {
         if (ends == Ends::error || ends == Ends::error_in_stream) is_error = true;
         if (ends == Ends::stops_reading) end(true, "stopped");
     }
-    for (auto at = entered.rbegin(); at != entered.rend(); ++at) {
-        const Script& hook = chain[*at];
+    for (const std::size_t at : std::views::reverse(entered)) {
+        const Script& hook = chain[at];
         const bool was_error = is_error;
-        seen.calls += concat(was_error ? "e" : "a", *at, " ");
+        seen.calls += concat(was_error ? "e" : "a", at, " ");
         Backward verdict = hook.backward;
         if (verdict == Backward::reply && streamed) verdict = Backward::fault;  // rows that are out are out
         if (verdict == Backward::fault) {
-            if (failed(*at) && !was_error) end(true, concat("fault ", *at));
+            if (failed(at) && !was_error) end(true, concat("fault ", at));
         } else if (verdict != Backward::proceed && hook.mode == Mode::enforce) {
             const bool deny = verdict == Backward::deny;
-            end(deny, concat(deny ? "deny r" : "r", *at));
+            end(deny, concat(deny ? "deny r" : "r", at));
         }
     }
     const bool out_of_sight = ask_database && ends == Ends::stops_reading;  // nobody is left to be told

@@ -24,7 +24,7 @@ struct Probe final : Plugin {
 
     Result<void> start(Offer& offer) override {
         for (const std::string& sql : registered) {
-            if (auto done = offer.statement({sql.c_str(), HOWDAH_ACCESS_READ}); !done) return done;
+            if (auto done = offer.statement({sql, HOWDAH_ACCESS_READ}); !done) return done;
         }
         return {};
     }

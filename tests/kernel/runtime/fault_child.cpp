@@ -14,7 +14,7 @@ using namespace howdah::kernel;
 namespace {
 
 [[gnu::noinline]] int recurse(int level) {
-    volatile char frame[4096];
+    volatile char frame[4096] = {};
     frame[level % 4096] = 1;
     if (level < 0) return 0;
     return recurse(level + 1) + frame[0];

@@ -9,8 +9,6 @@
 
 #include <howdah/result.hpp>
 
-extern char** environ;
-
 namespace {
 
 struct Death {

@@ -98,7 +98,7 @@ TEST_CASE("watchdog: a fiber that does not wait is named once, one that waits is
     Watchdog::Config watchdog{.interval = 1ms, .stall_limit = 200ms};
     watchdog.on_stall = [&](const Watchdog::Stall& stall) {
         std::lock_guard lock(seen.mutex);
-        seen.labels.push_back(stall.label);
+        seen.labels.emplace_back(stall.label);
         CHECK(stall.running_for >= 200ms);
         ++seen.count;
     };

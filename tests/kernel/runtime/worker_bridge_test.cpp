@@ -10,7 +10,6 @@
 #include "support.hpp"
 
 using namespace howdah::kernel;
-using howdah::Code;
 
 namespace {
 

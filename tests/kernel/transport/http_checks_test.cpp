@@ -182,7 +182,7 @@ TEST_CASE("http: methods, paths and types that are not understood get the status
         client.send(row.request);
         if (row.request.starts_with("HEAD")) {
             CHECK(client.readUntil("\r\n").find("405") != std::string::npos);
-            CHECK(client.readToEnd().find("{") == std::string::npos);
+            CHECK(client.readToEnd().find('{') == std::string::npos);
             continue;
         }
         const Response response = client.read();

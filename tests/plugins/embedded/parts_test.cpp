@@ -1,7 +1,7 @@
+#include <cstdlib>
 #include <filesystem>
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include "plugins/embedded/config.hpp"
 #include "plugins/embedded/files.hpp"

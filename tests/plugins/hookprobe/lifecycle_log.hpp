@@ -10,7 +10,7 @@
 
 class LifecycleLog {
 public:
-    void open(const howdah::Json& section, std::string name) {
+    void open(const howdah::Json& section, std::string_view name) {
         path_ = section.value("log", std::string{});
         name_ = howdah::concat(name, "#", section.value("number", 0));
     }

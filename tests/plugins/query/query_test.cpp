@@ -14,7 +14,7 @@ constexpr std::uint32_t kText = 25;
 constexpr std::uint32_t kJsonb = 3802;
 
 struct Fixture {
-    explicit Fixture(FakeResult result = {}) {
+    explicit Fixture(const FakeResult& result = {}) {
         REQUIRE(host.load(&howdah_plugin_v1) == "");
         REQUIRE(host.start(R"({"rows_max":10,"rows_limit":50})") == "");
         host.database = [this, result](const howdah_query_request& request) -> Result<FakeResult> {
