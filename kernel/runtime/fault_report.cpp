@@ -59,7 +59,7 @@ void onFault(int signal, siginfo_t* info, void*) {
     line.add(" at ");
     line.addHex(address);
     if (stack) {
-        const char* label = stack->label.load(std::memory_order_relaxed);
+        const char* label = stack->label.load(std::memory_order_acquire);
         line.add(" in \"");
         line.add(label && *label ? label : "kernel");
         line.add("\"");

@@ -16,7 +16,7 @@ namespace howdah::kernel {
 struct StackInUse {
     std::uintptr_t guard_begin = 0;
     std::uintptr_t guard_end = 0;
-    std::atomic<const char*> label{""};  // static text: the plugin whose code runs here
+    std::atomic<const char*> label{""};  // never freed: the plugin whose code runs here. release, acquire
 };
 
 // Installs the handler for SIGSEGV and SIGBUS, once per process; later calls do nothing.

@@ -31,8 +31,8 @@ public:
     Shard& shard() const { return shard_; }
 
     // Static text naming whose code runs here, for the watchdog and the fault report.
-    const char* label() const { return in_use_.label.load(std::memory_order_relaxed); }
-    void setLabel(const char* label) { in_use_.label.store(label, std::memory_order_relaxed); }
+    const char* label() const { return in_use_.label.load(std::memory_order_acquire); }
+    void setLabel(const char* label) { in_use_.label.store(label, std::memory_order_release); }
 
     // The worker thread that waits for what this fiber does now, as WorkerBridge knows it; nullptr = none.
     void* lentWorker() const { return lent_worker_; }

@@ -82,9 +82,9 @@ void WorkerBridge::atHome(FunctionRef host_call) {
         job.turn.set();
         job.reply.wait(Reply::none, std::memory_order_acquire);
         if (job.reply.load(std::memory_order_acquire) == Reply::answered) return;
-        const char* own = job.stack->label.exchange(job.errand_label, std::memory_order_relaxed);
+        const char* own = job.stack->label.exchange(job.errand_label, std::memory_order_acq_rel);
         (*job.errand)();
-        job.stack->label.store(own, std::memory_order_relaxed);
+        job.stack->label.store(own, std::memory_order_release);
     }
 }
 

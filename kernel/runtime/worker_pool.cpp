@@ -128,13 +128,13 @@ void WorkerPool::State::work(Thread& self) {
         ++busy;
         lock.unlock();
 
-        in_use.label.store(job->label, std::memory_order_relaxed);
+        in_use.label.store(job->label, std::memory_order_release);
         Job::current() = job.get();
         job->stack = &in_use;
         job->task();
         job->task.reset();
         Job::current() = nullptr;
-        in_use.label.store("", std::memory_order_relaxed);
+        in_use.label.store("", std::memory_order_release);
 
         lock.lock();
         --busy;  // before the turn: a fiber that has seen its job end finds the slot free
