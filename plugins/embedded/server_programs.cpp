@@ -45,7 +45,8 @@ std::vector<std::string> candidates() {
     glob("/usr/pgsql-*/bin", GLOB_APPEND, nullptr, &found);
     std::vector<std::string> folders(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     globfree(&found);
-    std::string_view path = std::getenv("PATH") ? std::getenv("PATH") : "";
+    const char* search = std::getenv("PATH");
+    std::string_view path = search ? search : "";
     while (!path.empty()) {
         const std::size_t colon = std::min(path.find(':'), path.size());
         if (path.starts_with('/')) folders.emplace_back(path.substr(0, colon));

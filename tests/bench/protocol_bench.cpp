@@ -53,7 +53,7 @@ void measure(Protocol& protocol, const char* label, std::string body, const char
     }
     std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
     // A time for calls that were not answered would say nothing.
-    if (sink.answers != static_cast<std::size_t>(calls)) {
+    if (calls <= 0 || sink.answers != static_cast<std::size_t>(calls)) {
         std::fprintf(stderr, "%s: %zu of %d calls were answered\n", label, sink.answers, calls);
         std::exit(1);
     }

@@ -15,8 +15,8 @@ Environment environment(const std::map<std::string, std::string>& values) {
         return found == values.end() ? std::nullopt : std::optional(found->second);
     };
 }
-Config load(const std::string& text, std::map<std::string, std::string> values = {{"HOME", "/home/a"}}) {
-    auto config = Config::fromText(text, "howdah.yaml", "/etc/howdah", environment(std::move(values)));
+Config load(const std::string& text, const std::map<std::string, std::string>& values = {{"HOME", "/home/a"}}) {
+    auto config = Config::fromText(text, "howdah.yaml", "/etc/howdah", environment(values));
     REQUIRE_MESSAGE(config.has_value(), (config ? "" : config.error().message));
     return std::move(*config);
 }
@@ -111,8 +111,8 @@ TEST_CASE("config: a plugin's section reports its own violations with file, line
 }
 
 TEST_CASE("config: without a file the environment serves, first source first") {
-    auto source = [](std::map<std::string, std::string> values) {
-        return Config::fromEnvironment(environment(std::move(values)))->databases.at(0).origin;
+    auto source = [](const std::map<std::string, std::string>& values) {
+        return Config::fromEnvironment(environment(values))->databases.at(0).origin;
     };
     CHECK(source({{"DATABASE_URL", "a"}, {"POSTGRES_URL", "b"}}) == "DATABASE_URL");
     CHECK(source({{"DATABASE_URL", ""}, {"POSTGRES_URL", "b"}, {"POSTGRES_URL_NON_POOLING", "c"}}) ==

@@ -285,16 +285,16 @@ TEST_CASE("hooks: a request goes on with the generation it pinned while another 
         Probe& old_probe = old_chain.add("p", Stage::observe);
         Chain new_chain(bench);
         Probe& new_probe = new_chain.add("p", Stage::observe);
-        bench.generations_.publish(old_chain.pin());
+        bench.generations.publish(old_chain.pin());
         old_probe.before = [&](Query& query) {
-            bench.generations_.publish(new_chain.pin());
+            bench.generations.publish(new_chain.pin());
             CHECK(nested(query, "select 2") == "");
             return Probe::go();
         };
         CHECK(old_chain.run());
         CHECK(old_probe.calls == "ba");
         CHECK(new_probe.calls == "");
-        bench.generations_.clear();
+        bench.generations.clear();
     });
 }
 

@@ -67,7 +67,7 @@ inline Manifest manifestOf(const std::string& id, const std::string& more = {}) 
 // The kernel around a chain: services, a runtime of one shard, one database.
 class Bench {
 public:
-    Bench() : runtime_(startRuntime()), services_{generations_, *runtime_, kv_} {
+    Bench() : runtime_(startRuntime()), services_{generations, *runtime_, kv_} {
         services_.quarantine = [this](Instance&, const std::string&) { ++quarantined; };
     }
     HostServices& services() { return services_; }
@@ -85,7 +85,7 @@ public:
         return made;
     }
 
-    GenerationStore generations_;
+    GenerationStore generations;
     unsigned quarantined = 0;
 
 private:

@@ -50,7 +50,7 @@ public:
         auto generation = bench.generation();
         auto cancellation = Cancellation::create(bench.shard());
         for (unsigned i = 0; i < chain.size(); ++i) {
-            hooks[i] = {chain[i], i, &calls, cancellation.get(), &bench.generations_};
+            hooks[i] = {chain[i], i, &calls, cancellation.get(), &bench.generations};
             generation->before_query.push_back(hooks[i].slot(*instances_[i]));
         }
         generation->sql = executor_.service(*tool_);
