@@ -9,6 +9,8 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "kernel/base/base64.hpp"
+
 namespace howdah::kernel {
 namespace {
 
@@ -17,8 +19,6 @@ constexpr std::size_t kNonceBytes = 12;
 constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kExpiryBytes = 8;
 constexpr std::size_t kLeastBytes = kNonceBytes + kExpiryBytes + kTagBytes;
-
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 struct FreeCipher {
     void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
@@ -30,40 +30,6 @@ unsigned char* bytesOf(std::string& text) {
 }
 const unsigned char* bytesOf(std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::string toBase64Url(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() * 4 + 2) / 3);
-    std::uint32_t held = 0;
-    int bits = 0;
-    for (char byte : bytes) {
-        held = (held << 8) | static_cast<unsigned char>(byte);
-        for (bits += 8; bits >= 6; bits -= 6)
-            out += kAlphabet[(held >> (bits - 6)) & 63];
-    }
-    if (bits > 0) out += kAlphabet[(held << (6 - bits)) & 63];
-    return out;
-}
-
-// Empty for what is not base64url.
-std::string fromBase64Url(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() * 3 / 4);
-    std::uint32_t held = 0;
-    int bits = 0;
-    for (char c : text) {
-        const auto value = kAlphabet.find(c);
-        if (value == std::string_view::npos) return {};
-        held = (held << 6) | static_cast<std::uint32_t>(value);
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        out += static_cast<char>((held >> bits) & 255);
-    }
-    const std::uint32_t left_over = held & ((1u << bits) - 1);
-    if (bits >= 6 || left_over != 0) return {};  // one spelling only
-    return out;
 }
 
 std::int64_t millisecondsOf(Sealer::Clock::time_point time) {
@@ -110,7 +76,7 @@ Result<std::string> Sealer::seal(std::string_view text, std::string_view bound_t
 
 Result<std::string> Sealer::open(std::string_view sealed, std::string_view bound_to, Clock::time_point now) const {
     if (sealed.size() > 2 * kTextMax) return cannotOpen();
-    std::string bytes = fromBase64Url(sealed);
+    std::string bytes = fromBase64Url(sealed).value_or("");
     if (bytes.size() < kLeastBytes) return cannotOpen();
     const std::size_t count_encrypted = bytes.size() - kNonceBytes - kTagBytes;
     unsigned char* const nonce = bytesOf(bytes);

@@ -15,15 +15,22 @@
 #include <vector>
 
 #include <howdah/abi/auth.h>
+#include <howdah/abi/call.h>
 #include <howdah/abi/hooks.h>
 #include <howdah/abi/sql.h>
 #include <howdah/abi/statement.h>
-#include <howdah/abi/tools.h>
 
+#include "kernel/base/uri_template.hpp"
 #include "kernel/pipeline/facts.hpp"
 #include "kernel/schema/schema.hpp"
 
 namespace howdah::kernel {
+
+// An argument of a prompt; its value is text.
+struct PromptArgument {
+    std::string name;
+    bool required = false;
+};
 
 class Instance;  // kernel/host/instance.hpp: one loaded, configured, started plugin
 
@@ -48,16 +55,50 @@ struct HookSlot {
     bool transforms_rows = false;  // "rows": "transform": a batch it hands on takes the place of the one it got
 };
 
-struct Tool {
+// A plugin's function that answers a kind of call.
+struct Handler {
+    void* self = nullptr;
+    const howdah_handlers_v1* table = nullptr;
+    std::uint32_t bound = 0;  // 0 = none
+    Instance* instance = nullptr;
+    explicit operator bool() const { return bound != 0; }
+};
+
+// Each listing is the JSON of tools/list, prompts/list, ... (2026-07-28 form), ready to be spliced.
+struct Tool : Handler {
     std::string name;
-    std::string listing;  // the tool's JSON as in tools/list (2026-07-28 form), ready to be spliced
+    std::string listing;
     Schema arguments;
     bool listed = true;  // by the operator's profile and filters
     bool read_only = true;
-    void* self = nullptr;
-    const howdah_tools_v1* table = nullptr;
-    std::uint32_t bound = 0;
-    Instance* instance = nullptr;
+};
+
+struct Prompt : Handler {
+    std::string name;
+    std::string listing;
+    std::string description;
+    std::vector<PromptArgument> arguments;
+    Handler completion;
+};
+
+struct Resource : Handler {
+    std::string uri;
+    std::string listing;
+    std::string mime_type;
+};
+
+struct ResourceTemplate : Handler {
+    UriTemplate uri;
+    std::string listing;
+    std::string mime_type;
+    Handler completion;
+};
+
+// What a list method answers from: listings in the order of their keys, which cursors name.
+struct Listed {
+    std::string_view key;
+    std::string_view json;
+    friend bool operator==(const Listed&, const Listed&) = default;
 };
 
 template <typename Table>
@@ -83,13 +124,19 @@ struct Generation {
     std::vector<HookSlot> around_call;    // slots with beforeCall / afterCall
     std::vector<HookSlot> on_connect;
     std::vector<Tool> tools;  // sorted by name
+    std::vector<Prompt> prompts;
+    std::vector<Resource> resources;  // sorted by URI
+    std::vector<ResourceTemplate> resource_templates;
     std::unordered_map<std::string_view, const Tool*> tools_by_name;
+    std::vector<Listed> tools_list;
+    std::vector<Listed> prompts_list;
+    std::vector<Listed> resources_list;
+    std::vector<Listed> resource_templates_list;
     Service<howdah_sql_v1> sql;
     Service<howdah_statement_v1> statement;
     std::vector<Service<howdah_auth_v1>> auth;  // of every plugin that offers it: transports.http.auth says which one
     std::unordered_map<const void*, std::shared_ptr<const Facts>> facts;  // by Instance::Registered
     std::vector<std::shared_ptr<Instance>> instances;                     // in start order
-    std::string tools_json;  // the listed tools, comma-separated, sorted by name: the inside of tools/list
 };
 
 // Keeps a generation alive while a request uses it.

@@ -5,6 +5,7 @@
 
 #include "kernel/base/log.hpp"
 #include "kernel/host/library.hpp"
+#include "kernel/host/offerings.hpp"
 #include "kernel/host/plugin_manager.hpp"
 #include "kernel/pipeline/context.hpp"
 #include "kernel/pipeline/query_run.hpp"
@@ -56,10 +57,6 @@ void offer(Service<Table>& service, const char* id, const PluginStatus& plugin, 
     if (auto found = offered<Table>(id, plugin)) service = found;
 }
 
-bool named(const std::vector<std::string>& list, const std::string& name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
-}
-
 // Text of clients reaches no database that nobody guards, unless the operator has written so. Judged by what is in
 // force, so that a guard that is absent, in audit, in quarantine or dropped by a reload comes to the same.
 void closeUnguarded(const Config& config, Generation& generation) {
@@ -87,42 +84,6 @@ std::string closedReason(const std::vector<PluginStatus>& plugins) {
 }
 
 }  // namespace
-
-Result<void> PluginManager::addTools(const Config& config, const PluginStatus& plugin, Generation& generation) const {
-    Instance& instance = *plugin.instance;
-    const auto* table = instance.interface<howdah_tools_v1>(HOWDAH_TOOLS_1);
-    bool any_writable = std::any_of(generation.databases.begin(), generation.databases.end(),
-                                    [](const DatabaseInfo& info) { return info.writable; });
-    for (const ToolManifest& offered : instance.manifest().tools) {
-        if (named(config.tools.exclude, offered.name)) continue;
-        // A tool that writes is there only where the operator lets something be written.
-        if (!offered.read_only && instance.manifest().permits("db.write") && !any_writable) continue;
-        Tool tool;
-        tool.name = offered.name;
-        tool.listing = dumpJson(offered.listing);
-        tool.arguments = offered.arguments;
-        tool.listed = config.tools.profile == "all" || named(offered.profiles, config.tools.profile) ||
-                      named(config.tools.include, offered.name);
-        tool.read_only = offered.read_only;
-        tool.self = instance.self();
-        tool.table = table;
-        tool.bound = table ? table->bind(instance.self(), toAbi(offered.name)) : 0;
-        tool.instance = &instance;
-        if (tool.bound == 0) {
-            return Error::internal("plugin \"", plugin.entry.id, "\": plugin.json names the tool \"", offered.name,
-                                   "\", and start() bound nothing to it");
-        }
-        for (const Tool& other : generation.tools) {
-            if (other.name == tool.name) {
-                return Error::invalidArgument("both ", other.instance->id(), " and ", plugin.entry.id,
-                                              " offer the tool \"", tool.name,
-                                              "\"; take one of them out or exclude it");
-            }
-        }
-        generation.tools.push_back(std::move(tool));
-    }
-    return {};
-}
 
 // Texts the plugins registered are judged once, by the statement service, against what their manifests permit.
 Result<void> PluginManager::judgeStatements(Generation& generation) {
@@ -165,7 +126,7 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
         offer(generation->sql, HOWDAH_SQL_1, plugin, config);
         offer(generation->statement, HOWDAH_STATEMENT_1, plugin, config);
         if (auto auth = offered<howdah_auth_v1>(HOWDAH_AUTH_1, plugin)) generation->auth.push_back(auth);
-        if (auto added = addTools(config, plugin, *generation); !added) return std::move(added).error();
+        if (auto added = addOfferings(config, *plugin.instance, *generation); !added) return std::move(added).error();
     }
 
     auto by_stage = [](const HookSlot& a, const HookSlot& b) { return a.stage < b.stage; };
@@ -175,14 +136,7 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
             return Error::invalidArgument("more than ", QueryRun::kHooksMax, " plugins have the same hook");
         }
     }
-    std::sort(generation->tools.begin(), generation->tools.end(),
-              [](const Tool& a, const Tool& b) { return a.name < b.name; });
-    for (const Tool& tool : generation->tools) {
-        generation->tools_by_name.emplace(tool.name, &tool);
-        if (!tool.listed) continue;
-        if (!generation->tools_json.empty()) generation->tools_json += ',';
-        generation->tools_json += tool.listing;
-    }
+    listOfferings(*generation);
     closeUnguarded(config, *generation);
     if (auto judged = judgeStatements(*generation); !judged) return std::move(judged).error();
 

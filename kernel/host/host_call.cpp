@@ -2,15 +2,15 @@
 #include <howdah/host.hpp>
 
 #include "kernel/host/host_tables.hpp"
+#include "kernel/pipeline/call_run.hpp"
 #include "kernel/pipeline/context.hpp"
-#include "kernel/pipeline/tool_run.hpp"
 #include "kernel/runtime/worker_bridge.hpp"
 
 namespace howdah::kernel {
 namespace {
 
-ToolRun& runOf(howdah_call* call) {
-    return *static_cast<ToolRun*>(call);
+CallRun& runOf(howdah_call* call) {
+    return *static_cast<CallRun*>(call);
 }
 
 howdah_status callArgument(howdah_ctx*, howdah_call* call, howdah_str name, howdah_value* out) noexcept {
@@ -44,10 +44,15 @@ howdah_status callContent(howdah_ctx* ctx, howdah_call* call, howdah_str json) n
 howdah_status callProgress(howdah_ctx* ctx, howdah_call* call, double done, double total, howdah_str message) noexcept {
     return write(ctx, [&] { return runOf(call).answer().progress(done, total, fromAbi(message)); });
 }
+howdah_status callLog(howdah_ctx* ctx, howdah_call* call, std::uint32_t level, howdah_str logger,
+                      howdah_str data) noexcept {
+    return write(ctx, [&] { return runOf(call).answer().log(level, fromAbi(logger), fromAbi(data)); });
+}
 
 }  // namespace
 
 const howdah_call_v1 kHostCall{
-    sizeof(howdah_call_v1), 0, &callArgument, &callArguments, &callText, &callStructured, &callContent, &callProgress};
+    sizeof(howdah_call_v1), 0,       &callArgument, &callArguments, &callText, &callStructured, &callContent,
+    &callProgress,          &callLog};
 
 }  // namespace howdah::kernel

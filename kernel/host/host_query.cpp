@@ -6,9 +6,9 @@
 #include "kernel/host/host_services.hpp"
 #include "kernel/host/host_tables.hpp"
 #include "kernel/host/instance.hpp"
+#include "kernel/pipeline/calls.hpp"
 #include "kernel/pipeline/context.hpp"
 #include "kernel/pipeline/query_run.hpp"
-#include "kernel/pipeline/tool_call.hpp"
 #include "kernel/runtime/worker_bridge.hpp"
 
 namespace howdah::kernel {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <howdah/abi/auth.h>
+#include <howdah/abi/call.h>
 #include <howdah/abi/query.h>
 #include <howdah/abi/runtime.h>
 #include <howdah/abi/seal.h>
-#include <howdah/abi/tools.h>
 
 namespace howdah::kernel {
 

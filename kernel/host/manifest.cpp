@@ -15,6 +15,19 @@ constexpr std::string_view kSchema = R"json({
   "required": ["schema", "id", "version", "summary", "abi"],
   "additionalProperties": false,
   "$defs": {
+    "icons": {"type": "array", "maxItems": 16, "items": {
+      "type": "object", "required": ["src"], "additionalProperties": false,
+      "properties": {"src": {"type": "string", "pattern": "^(https:|data:)", "maxLength": 65536},
+                     "mimeType": {"type": "string", "maxLength": 128},
+                     "sizes": {"type": "array", "items": {"type": "string", "maxLength": 16}, "maxItems": 16},
+                     "theme": {"enum": ["light", "dark"]}}}},
+    "title": {"type": "string", "maxLength": 200},
+    "description": {"type": "string", "minLength": 1, "maxLength": 4096},
+    "annotations": {"type": "object", "additionalProperties": false,
+      "properties": {"audience": {"type": "array", "items": {"enum": ["user", "assistant"]}, "uniqueItems": true},
+                     "priority": {"type": "number", "minimum": 0, "maximum": 1},
+                     "lastModified": {"type": "string", "maxLength": 64}}},
+    "mime": {"type": "string", "minLength": 1, "maxLength": 128},
     "names": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 128}, "maxItems": 64, "uniqueItems": true},
     "run": {"enum": ["shard", "worker", "process"]}
   },
@@ -47,12 +60,47 @@ constexpr std::string_view kSchema = R"json({
       "type": "object", "required": ["name", "description", "inputSchema"], "additionalProperties": false,
       "properties": {
         "name": {"type": "string", "pattern": "^[a-zA-Z0-9_-]+$", "maxLength": 64},
-        "title": {"type": "string", "maxLength": 200},
-        "description": {"type": "string", "minLength": 1, "maxLength": 4096},
+        "title": {"$ref": "#/$defs/title"},
+        "description": {"$ref": "#/$defs/description"},
+        "icons": {"$ref": "#/$defs/icons"},
         "inputSchema": {"type": "object", "required": ["type"], "properties": {"type": {"const": "object"}}},
         "outputSchema": {"type": "object"},
         "annotations": {"type": "object"},
         "profiles": {"$ref": "#/$defs/names"}}}},
+    "prompts": {"type": "array", "maxItems": 256, "items": {
+      "type": "object", "required": ["name"], "additionalProperties": false,
+      "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 128},
+        "title": {"$ref": "#/$defs/title"},
+        "description": {"$ref": "#/$defs/description"},
+        "icons": {"$ref": "#/$defs/icons"},
+        "arguments": {"type": "array", "maxItems": 64, "items": {
+          "type": "object", "required": ["name"], "additionalProperties": false,
+          "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 128},
+                         "title": {"$ref": "#/$defs/title"},
+                         "description": {"$ref": "#/$defs/description"},
+                         "required": {"type": "boolean"}}}}}}},
+    "resources": {"type": "array", "maxItems": 1024, "items": {
+      "type": "object", "required": ["uri", "name"], "additionalProperties": false,
+      "properties": {
+        "uri": {"type": "string", "pattern": "^[a-zA-Z][a-zA-Z0-9+.-]*:[!-~]+$", "maxLength": 2048},
+        "name": {"type": "string", "minLength": 1, "maxLength": 200},
+        "title": {"$ref": "#/$defs/title"},
+        "description": {"$ref": "#/$defs/description"},
+        "icons": {"$ref": "#/$defs/icons"},
+        "annotations": {"$ref": "#/$defs/annotations"},
+        "size": {"type": "integer", "minimum": 0},
+        "mimeType": {"$ref": "#/$defs/mime"}}}},
+    "resourceTemplates": {"type": "array", "maxItems": 256, "items": {
+      "type": "object", "required": ["uriTemplate", "name"], "additionalProperties": false,
+      "properties": {
+        "uriTemplate": {"type": "string", "pattern": "^[a-zA-Z][a-zA-Z0-9+.-]*:[!-~]+$", "maxLength": 2048},
+        "name": {"type": "string", "minLength": 1, "maxLength": 200},
+        "title": {"$ref": "#/$defs/title"},
+        "description": {"$ref": "#/$defs/description"},
+        "icons": {"$ref": "#/$defs/icons"},
+        "annotations": {"$ref": "#/$defs/annotations"},
+        "mimeType": {"$ref": "#/$defs/mime"}}}},
     "config": {"type": "object"}
   }
 })json";
@@ -103,6 +151,20 @@ Result<ToolManifest> toolOf(const Json& json, std::string_view file) {
     }
     if (json.contains("annotations")) tool.read_only = json["annotations"].value("readOnlyHint", false);
     return tool;
+}
+
+PromptManifest promptOf(const Json& json) {
+    PromptManifest prompt;
+    prompt.name = json["name"].get<std::string>();
+    prompt.description = json.value("description", std::string{});
+    prompt.listing = json;
+    for (const Json& argument : json.value("arguments", Json::array()))
+        prompt.arguments.push_back({argument["name"].get<std::string>(), argument.value("required", false)});
+    return prompt;
+}
+
+ResourceManifest resourceOf(const Json& json, const char* uri) {
+    return {json[uri].get<std::string>(), json.value("mimeType", std::string{}), json};
 }
 
 // The minor a manifest names, whatever else is in it; 0 when there is none.
@@ -180,6 +242,15 @@ Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name
         auto tool = toolOf(tool_json, name);
         if (!tool) return std::move(tool).error();
         manifest.tools.push_back(std::move(*tool));
+    }
+    for (const Json& prompt : json.value("prompts", Json::array()))
+        manifest.prompts.push_back(promptOf(prompt));
+    for (const Json& resource : json.value("resources", Json::array()))
+        manifest.resources.push_back(resourceOf(resource, "uri"));
+    for (const Json& resource : json.value("resourceTemplates", Json::array())) {
+        manifest.resource_templates.push_back(resourceOf(resource, "uriTemplate"));
+        if (auto parsed = UriTemplate::parse(manifest.resource_templates.back().uri); !parsed)
+            return Error::invalidArgument(name, ": ", parsed.error().message);
     }
     manifest.config_schema = json.value("config", Json{{"type", "object"}, {"additionalProperties", false}});
     auto config = Schema::compile(manifest.config_schema);

@@ -34,6 +34,19 @@ struct ToolManifest {
     bool read_only = true;  // annotations.readOnlyHint
 };
 
+struct PromptManifest {
+    std::string name;
+    std::string description;
+    Json listing;  // as in prompts/list
+    std::vector<PromptArgument> arguments;
+};
+
+struct ResourceManifest {
+    std::string uri;  // or the template's text
+    std::string mime_type;
+    Json listing;  // as in resources/list or resources/templates/list
+};
+
 struct Manifest {
     std::string id;       // "cache", "acme/audit"
     std::string version;  // semantic version
@@ -52,6 +65,9 @@ struct Manifest {
     RowsUse rows = RowsUse::none;     // "rows"
 
     std::vector<ToolManifest> tools;
+    std::vector<PromptManifest> prompts;
+    std::vector<ResourceManifest> resources;
+    std::vector<ResourceManifest> resource_templates;
     Schema config;
     Json config_schema = Json::object();
 

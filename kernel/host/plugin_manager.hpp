@@ -77,7 +77,6 @@ private:
     std::filesystem::path imageStore() const;
     Result<void> bringUp(std::vector<PluginStatus>& next, std::size_t index, const Instance::Providers& providers);
     Result<GenerationPin> build(const Config& config, std::vector<PluginStatus>& plugins);
-    Result<void> addTools(const Config& config, const PluginStatus& plugin, Generation& generation) const;
     static Result<void> judgeStatements(Generation& generation);
     void publish(const GenerationPin& next);
     void retire(std::vector<std::shared_ptr<Instance>> instances);

@@ -5,6 +5,7 @@
 // Errors:  cancelled when the client is gone; the tool then returns promptly.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include <howdah/result.hpp>
@@ -23,6 +24,15 @@ public:
     // A progress notification; dropped when the client did not ask for progress.
     virtual Result<void> progress(double done, double total, std::string_view message) = 0;
     virtual bool wantsProgress() const = 0;
+    // A log message; dropped when the client did not ask for that level (0 debug .. 7 emergency). `data` is JSON.
+    virtual Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data) = 0;
+};
+
+// The answer of what gives a list of elements: a prompt its messages, a resource its contents.
+class ListAnswer : public Answer {
+public:
+    virtual void describe(std::string_view description) = 0;                // of the prompt
+    virtual void of(std::string_view uri, std::string_view mime_type) = 0;  // what text() belongs to
 };
 
 }  // namespace howdah::kernel

@@ -17,7 +17,7 @@
 namespace howdah::kernel {
 class Instance;
 class QueryRun;
-class ToolRun;
+class CallRun;
 
 // How long telling a hook what came of the request may wait for a worker, when the request itself is over.
 inline constexpr std::chrono::seconds kTellLimit{10};
@@ -30,7 +30,7 @@ struct howdah_ctx {
     howdah::kernel::Instance* instance;
     howdah::kernel::Request* request;
     howdah::kernel::QueryRun* query = nullptr;  // the query whose hook runs, null in tools and tasks
-    howdah::kernel::ToolRun* call = nullptr;    // the tool call this is inside of, null outside
+    howdah::kernel::CallRun* call = nullptr;    // the tool call this is inside of, null outside
     howdah::kernel::Deadline deadline;          // the request's, or sooner inside a hook of another query
     bool in_hook = false;
     bool used = false;                // a host call left something behind; a hook that made none costs no clean-up

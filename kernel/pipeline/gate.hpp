@@ -17,7 +17,7 @@ Result<bool> judgeGate(howdah_ctx& ctx, const HookSlot& slot, std::string_view e
 
 // Runs `hook(ctx)`, which gives a verdict, where the operator wants the plugin to run.
 template <typename Hook>
-Result<bool> passGate(Request& request, const HookSlot& slot, std::string_view event, ToolRun* call, Hook&& hook) {
+Result<bool> passGate(Request& request, const HookSlot& slot, std::string_view event, CallRun* call, Hook&& hook) {
     howdah_ctx ctx(slot.instance, request);
     ctx.call = call;
     ctx.in_hook = true;

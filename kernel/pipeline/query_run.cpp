@@ -4,7 +4,7 @@
 
 #include "kernel/base/nearest.hpp"
 #include "kernel/host/instance.hpp"
-#include "kernel/pipeline/tool_run.hpp"
+#include "kernel/pipeline/call_run.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -165,7 +165,7 @@ Result<void> QueryRun::admit(const howdah_query_request& query) {
     parameter_count = query.parameter_count;
     database = toAbi((*info)->name);
     plugin = toAbi(origin_.id());
-    tool = call_ ? call_->tool : howdah_str{"", 0};
+    tool = call_ && call_->kind == HOWDAH_CALL_TOOL ? call_->name : howdah_str{"", 0};
     request_id = request_.id;
     rows_max = query.rows_max;
     bytes_max = query.bytes_max;

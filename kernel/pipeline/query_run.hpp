@@ -130,7 +130,7 @@ private:
     Instance& origin_;
     const bool in_hook_;  // begun inside a hook
     QueryRun* outer_;
-    ToolRun* call_;
+    CallRun* call_;
     Arena arena_;
     howdah_ctx hook_ctx_;
 

@@ -4,6 +4,8 @@
 
 #include <howdah/json_text.hpp>
 
+#include "kernel/base/base64.hpp"
+
 namespace howdah::kernel {
 namespace {
 
@@ -44,36 +46,6 @@ Refusal unsupported(std::string_view requested) {
     appendJsonString(refusal.data, requested.substr(0, kShown));
     refusal.data += '}';
     return refusal;
-}
-
-int base64Value(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+') return 62;
-    if (c == '/') return 63;
-    return -1;
-}
-
-// Strict: padded, no other characters, unused bits zero, so that a value has exactly one spelling.
-std::optional<std::string> base64Decoded(std::string_view text) {
-    if (text.size() % 4 != 0) return std::nullopt;
-    std::size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
-    std::string out;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (char c : text.substr(0, text.size() - padding)) {
-        int value = base64Value(c);
-        if (value < 0) return std::nullopt;
-        bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xFFFFFF;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out += static_cast<char>(bits >> count & 0xFF);
-        }
-    }
-    if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
-    return out;
 }
 
 // Which member of params Mcp-Name repeats, "" for none.
@@ -181,7 +153,7 @@ std::optional<std::string> decodedHeader(std::string_view value) {
         return std::string(value);
     value.remove_prefix(kPrefix.size());
     value.remove_suffix(kSuffix.size());
-    return base64Decoded(value);
+    return fromBase64(value);
 }
 
 }  // namespace howdah::kernel

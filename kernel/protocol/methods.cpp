@@ -5,57 +5,19 @@
 
 #include <howdah/json_text.hpp>
 
-#include "kernel/pipeline/tool_call.hpp"
+#include "kernel/pipeline/calls.hpp"
+#include "kernel/protocol/handling.hpp"
 #include "kernel/protocol/protocol.hpp"
-#include "kernel/protocol/router.hpp"
 #include "kernel/protocol/tool_answer.hpp"
 
 namespace howdah::kernel {
 namespace {
 
-constexpr std::string_view kCapabilities = R"("capabilities":{"tools":{"listChanged":true}})";
+// The same for every set of plugins, as a session keeps what it was told: a reload may bring the first prompt.
+constexpr std::string_view kCapabilities =
+    R"("capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},)"
+    R"("completions":{},"logging":{}})";
 constexpr std::size_t kClientNameMax = 128;  // bytes of a client's name or version that are kept
-constexpr std::size_t kTokenMax = 1024;      // bytes of a progress token
-constexpr std::size_t kMessageMax = 512;     // bytes of a message that repeats what the client sent
-
-Refusal badParams(std::string message) {
-    return {.code = kInvalidParams, .http_status = 200, .message = std::move(message)};
-}
-
-// The hooks that greet a client. False when one turned it away; the refusal has been written then.
-bool greet(Exchange& exchange) {
-    Request request;
-    exchange.prepare(request);
-    auto greeted = connectClient(request);
-    if (!greeted) exchange.refuse(refusalOf(greeted.error()));
-    return static_cast<bool>(greeted);
-}
-
-// A stateless client is greeted on the first request that is seen of it, a legacy one on initialize.
-bool greetIfNew(Exchange& exchange) {
-    if (!exchange.modern()) return true;
-    const Principal& principal = exchange.principal;
-    constexpr char kBetween = '\x1f';
-    std::string key = concat(principal.subject, kBetween, principal.tenant, kBetween, exchange.client->name, kBetween,
-                             exchange.client->version);
-    if (exchange.recentClients().seen(key)) return true;
-    if (!greet(exchange)) return false;
-    exchange.recentClients().remember(key);
-    return true;
-}
-
-std::string progressToken(const Exchange& exchange) {
-    if (!exchange.message.meta) return {};
-    auto token = member(*exchange.message.meta, "progressToken");
-    return token ? idText(*token, kTokenMax).value_or("") : "";
-}
-
-// What a call without arguments gets. Parsed once; elements are read-only and may be shared.
-simdjson::dom::element emptyObject() {
-    static simdjson::dom::parser parser;
-    static const simdjson::dom::element empty = parser.parse(std::string_view("{}")).value_unsafe();
-    return empty;
-}
 
 // The SQL of a call, for the caret under an error: by convention the argument is called sql.
 std::string_view statementOf(simdjson::dom::element arguments) {
@@ -115,22 +77,8 @@ void ping(Exchange& exchange) {
 void discover(Exchange& exchange) {
     std::string instructions = ",\"instructions\":";
     appendJsonString(instructions, exchange.options().instructions);
-    std::string ttl = concat(R"(,"ttlMs":)", exchange.options().list_ttl.count(), R"(,"cacheScope":"public")");
+    std::string ttl = cacheHints(exchange.options().list_ttl, false);
     exchange.answer({R"("supportedVersions":)", supportedRevisionsJson(), ",", kCapabilities, instructions, ttl});
-}
-
-void toolsList(Exchange& exchange) {
-    // All tools fit on one page, so no cursor was ever handed out.
-    if (exchange.message.params && member(*exchange.message.params, "cursor"))
-        return exchange.refuse(badParams("unknown cursor, tools/list has one page only"));
-    if (!greetIfNew(exchange)) return;
-    GenerationPin generation = exchange.generations().pin();
-    std::string_view tools = generation ? std::string_view(generation->tools_json) : std::string_view();
-    if (!exchange.modern()) return exchange.answer({"\"tools\":[", tools, "]"});
-    // The list is the same for everybody, but where clients must authenticate it is nobody else's business.
-    std::string ttl = concat(R"(],"ttlMs":)", exchange.options().list_ttl.count(), R"(,"cacheScope":")",
-                             exchange.authenticated() ? "private\"" : "public\"");
-    exchange.answer({"\"tools\":[", tools, ttl});
 }
 
 void toolsCall(Exchange& exchange) {
@@ -139,16 +87,16 @@ void toolsCall(Exchange& exchange) {
     if (!tool) return exchange.refuse(badParams("tools/call needs params.name, a string"));
     auto arguments = member(*params, "arguments").value_or(emptyObject());
     if (!arguments.is_object()) return exchange.refuse(badParams("params.arguments must be an object"));
-    if (!greetIfNew(exchange)) return;
+    auto notices = noticesOf(exchange);
+    if (!notices || !greetIfNew(exchange)) return;
 
     Request request;
     exchange.prepare(request);
     ToolAnswer answer(exchange.sink, {.id = exchange.message.id,
                                       .revision = exchange.revision,
                                       .meta = exchange.resultMeta(),
-                                      .progress_token = progressToken(exchange),
                                       .structured_max = exchange.options().structured_max,
-                                      .progress_interval = exchange.options().progress_interval,
+                                      .notices = std::move(*notices),
                                       .outlives_client = exchange.http() && !exchange.modern()});
     auto called = callTool(request, *tool, arguments, answer);
     // A request the client took back gets no answer, unless part of it has gone out and must be brought to an end.
@@ -175,9 +123,14 @@ void listen(Exchange& exchange) {
     if (!wanted) return exchange.refuse(badParams("subscriptions/listen needs params.notifications, an object"));
     if (exchange.http() && !exchange.inbound.accepts_events)
         return exchange.refuse({.http_status = 406, .message = "subscriptions/listen answers as text/event-stream"});
-    bool tools = false;
-    if (auto flag = member(*wanted, "toolsListChanged"); flag && flag->get(tools))
-        return exchange.refuse(badParams("toolsListChanged must be true or false"));
+    Changes asked;
+    std::string agreed;  // what was asked for and is served
+    for (const ListKind& kind : kListKinds) {
+        auto flag = member(*wanted, kind.filter);
+        if (flag && flag->get(asked.*kind.changed))
+            return exchange.refuse(badParams(concat(kind.filter, " must be true or false")));
+        if (asked.*kind.changed) agreed += concat(agreed.empty() ? "\"" : ",\"", kind.filter, "\":true");
+    }
     if (!greetIfNew(exchange)) return;
     auto listener = exchange.subscriptions().open(exchange.options().subscriptions_max);
     if (!listener) {
@@ -189,14 +142,16 @@ void listen(Exchange& exchange) {
     std::string meta = subscriptionMeta(exchange);
     auto sent = exchange.sink.notify(
         concat(R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{)", meta,
-               R"(,"notifications":{)", tools ? R"("toolsListChanged":true)" : "", "}}}"));
+               R"(,"notifications":{)", agreed, "}}}"));
     while (sent) {
-        Listener::Wake wake = listener->wait(exchange.cancellation);
-        if (wake == Listener::Wake::cancelled) return;
-        if (wake == Listener::Wake::ended) break;
-        if (tools)
+        const auto woken = listener->wait(exchange.cancellation);
+        if (woken.by == Listener::Wake::cancelled) return;
+        if (woken.by == Listener::Wake::ended) break;
+        for (const ListKind& kind : kListKinds) {
+            if (!sent || !(asked.*kind.changed) || !(woken.changes.*kind.changed)) continue;
             sent = exchange.sink.notify(
-                concat(R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{)", meta, "}}"));
+                concat(R"({"jsonrpc":"2.0","method":")", kind.notification, R"(","params":{)", meta, "}}"));
+        }
     }
     if (!sent) return;
     // The last word. On stdio the stream has no end of its own to see, so the protocol wants it said as well.

@@ -10,6 +10,13 @@ void ping(Exchange& exchange);
 void discover(Exchange& exchange);
 void toolsList(Exchange& exchange);
 void toolsCall(Exchange& exchange);
+void promptsList(Exchange& exchange);
+void promptsGet(Exchange& exchange);
+void resourcesList(Exchange& exchange);
+void resourceTemplatesList(Exchange& exchange);
+void resourcesRead(Exchange& exchange);
+void complete(Exchange& exchange);
+void setLogLevel(Exchange& exchange);
 void listen(Exchange& exchange);
 
 void initialized(Exchange& exchange);

@@ -81,7 +81,7 @@ Protocol::Protocol(GenerationStore& generations, ProtocolOptions options)
       result_meta_(concat(R"({"io.modelcontextprotocol/serverInfo":)", server_info_, "}")),
       sessions_(options_.session) {
     generations_.onPublish([this](const Generation* old, const Generation& fresh) {
-        if (old && old->tools_json != fresh.tools_json) toolsChanged();
+        if (old) listsChanged(*old, fresh);
     });
 }
 
@@ -283,13 +283,23 @@ bool Protocol::cancelAll(CancelReason reason) {
     return any;
 }
 
-void Protocol::toolsChanged() {
-    const std::string json = R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})";
+void Protocol::listsChanged(const Generation& old, const Generation& fresh) {
+    Changes changes;
+    changes.tools = old.tools_list != fresh.tools_list;
+    changes.prompts = old.prompts_list != fresh.prompts_list;
+    changes.resources =
+        old.resources_list != fresh.resources_list || old.resource_templates_list != fresh.resource_templates_list;
+    for (const ListKind& kind : kListKinds)
+        if (changes.*kind.changed) tellAll(kind.notification);
+    if (changes.any()) subscriptions_.changed(changes);
+}
+
+void Protocol::tellAll(std::string_view method) {
+    const std::string json = concat(R"({"jsonrpc":"2.0","method":")", method, "\"}");
     for (const auto& connection : connections())
         connection->push(json);
     for (const auto& session : sessions_.all())
         session->push(json);
-    subscriptions_.toolsChanged();
 }
 
 }  // namespace howdah::kernel

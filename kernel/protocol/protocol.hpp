@@ -43,6 +43,8 @@ struct ProtocolOptions {
     std::chrono::milliseconds progress_interval{50};         // progress notifications closer together are dropped
     std::chrono::milliseconds list_ttl{60'000};              // how long a client may keep tools/list
     std::size_t structured_max = 4u << 20;                   // bytes of structuredContent held for one answer
+    std::size_t held_max = 4u << 20;                         // bytes of a prompt, a resource or a completion
+    std::size_t page_max = 500;                              // entries of tools/list and its like in one answer
     SessionLimits session;
     std::size_t subscriptions_max = 256;  // open subscriptions/listen streams
 };
@@ -81,7 +83,8 @@ private:
     }
     std::shared_ptr<Connection> connectionOf(const std::shared_ptr<PeerLink>& peer);
     std::vector<std::shared_ptr<Connection>> connections();
-    void toolsChanged();
+    void listsChanged(const Generation& old, const Generation& fresh);
+    void tellAll(std::string_view method);
 
     GenerationStore& generations_;
     const ProtocolOptions options_;

@@ -24,6 +24,13 @@ struct Method {
 constexpr Method kRequests[] = {
     {"tools/call", Eras::both, &toolsCall},
     {"tools/list", Eras::both, &toolsList},
+    {"prompts/get", Eras::both, &promptsGet},
+    {"prompts/list", Eras::both, &promptsList},
+    {"resources/read", Eras::both, &resourcesRead},
+    {"resources/list", Eras::both, &resourcesList},
+    {"resources/templates/list", Eras::both, &resourceTemplatesList},
+    {"completion/complete", Eras::both, &complete},
+    {"logging/setLevel", Eras::legacy, &setLogLevel},
     {"ping", Eras::legacy, &ping},
     {"initialize", Eras::legacy, &initialize},
     {"server/discover", Eras::modern, &discover},

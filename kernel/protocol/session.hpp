@@ -69,6 +69,7 @@ public:
     const Principal principal;
     InFlight in_flight;
     std::atomic<std::int64_t> last_used_ns{0};
+    std::atomic<std::uint32_t> log_level{1};  // info, until logging/setLevel
 
     bool belongsTo(const Principal& other) const {
         return principal.subject == other.subject && principal.tenant == other.tenant;

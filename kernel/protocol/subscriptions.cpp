@@ -1,28 +1,27 @@
 #include "kernel/protocol/subscriptions.hpp"
 
+#include <utility>
+
 namespace howdah::kernel {
 
-Listener::Wake Listener::wait(Cancellation* cancellation) {
+Listener::Woken Listener::wait(Cancellation* cancellation) {
     while (true) {
         std::shared_ptr<Event> event;
         {
             std::lock_guard lock(mutex_);
-            if (ended_) return Wake::ended;
-            if (changed_) {
-                changed_ = false;
-                return Wake::changed;
-            }
+            if (ended_) return {Wake::ended, {}};
+            if (changes_.any()) return {Wake::changed, std::exchange(changes_, {})};
             event = waiting_ = std::make_shared<Event>();
         }
-        if (event->wait(cancellation, Deadline::never()) != WaitStatus::ready) return Wake::cancelled;
+        if (event->wait(cancellation, Deadline::never()) != WaitStatus::ready) return {Wake::cancelled, {}};
     }
 }
 
-void Listener::signal(bool changed, bool ended) {
+void Listener::signal(const Changes& changes, bool ended) {
     std::shared_ptr<Event> event;
     {
         std::lock_guard lock(mutex_);
-        changed_ = changed_ || changed;
+        changes_.add(changes);
         ended_ = ended_ || ended;
         event = std::move(waiting_);
     }
@@ -43,7 +42,7 @@ void Subscriptions::endAll() {
         std::lock_guard lock(mutex_);
         ended_ = true;
     }
-    signalAll(false, true);
+    signalAll({}, true);
 }
 
 std::size_t Subscriptions::count() const {
@@ -54,14 +53,14 @@ std::size_t Subscriptions::count() const {
     return open;
 }
 
-void Subscriptions::signalAll(bool changed, bool ended) {
+void Subscriptions::signalAll(const Changes& changes, bool ended) {
     std::vector<std::weak_ptr<Listener>> listeners;
     {
         std::lock_guard lock(mutex_);
         listeners = listeners_;
     }
     for (const auto& weak : listeners)
-        if (auto listener = weak.lock()) listener->signal(changed, ended);
+        if (auto listener = weak.lock()) listener->signal(changes, ended);
 }
 
 }  // namespace howdah::kernel

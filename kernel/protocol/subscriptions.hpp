@@ -1,4 +1,4 @@
-// Open subscriptions/listen streams: each is a parked fiber that wakes when the tool list changed or the server ends
+// Open subscriptions/listen streams: each is a parked fiber that wakes when a list changed or the server ends
 // it.
 //
 // Threads: any; a Listener is waited for by the one fiber that opened it.
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "kernel/runtime/cancellation.hpp"
@@ -17,17 +18,47 @@
 
 namespace howdah::kernel {
 
+// Which lists differ from what clients were told last.
+struct Changes {
+    bool tools = false;
+    bool prompts = false;
+    bool resources = false;
+
+    bool any() const { return tools || prompts || resources; }
+    void add(const Changes& more) {
+        tools = tools || more.tools;
+        prompts = prompts || more.prompts;
+        resources = resources || more.resources;
+    }
+};
+
+// How a list is called on the wire.
+struct ListKind {
+    bool Changes::* changed;
+    std::string_view filter;  // in subscriptions/listen
+    std::string_view notification;
+};
+inline constexpr ListKind kListKinds[] = {
+    {&Changes::tools, "toolsListChanged", "notifications/tools/list_changed"},
+    {&Changes::prompts, "promptsListChanged", "notifications/prompts/list_changed"},
+    {&Changes::resources, "resourcesListChanged", "notifications/resources/list_changed"},
+};
+
 class Listener {
 public:
     enum class Wake : std::uint8_t { changed, ended, cancelled };
-    Wake wait(Cancellation* cancellation);
+    struct Woken {
+        Wake by;
+        Changes changes;
+    };
+    Woken wait(Cancellation* cancellation);
 
 private:
     friend class Subscriptions;
-    void signal(bool changed, bool ended);
+    void signal(const Changes& changes, bool ended);
 
     std::mutex mutex_;
-    bool changed_ = false;
+    Changes changes_;
     bool ended_ = false;
     std::shared_ptr<Event> waiting_;  // a fresh one for each wait: an Event is set once
 };
@@ -36,12 +67,12 @@ class Subscriptions {
 public:
     // nullptr when `limit` are open or the server ends.
     std::shared_ptr<Listener> open(std::size_t limit);
-    void toolsChanged() { signalAll(true, false); }
+    void changed(const Changes& changes) { signalAll(changes, false); }
     void endAll();
     std::size_t count() const;
 
 private:
-    void signalAll(bool changed, bool ended);
+    void signalAll(const Changes& changes, bool ended);
 
     mutable std::mutex mutex_;
     bool ended_ = false;

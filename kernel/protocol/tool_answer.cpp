@@ -1,7 +1,5 @@
 #include "kernel/protocol/tool_answer.hpp"
 
-#include <cmath>
-
 #include <howdah/json_text.hpp>
 
 namespace howdah::kernel {
@@ -42,28 +40,11 @@ Result<void> ToolAnswer::content(std::string_view json) {
 }
 
 Result<void> ToolAnswer::progress(double done, double total, std::string_view message) {
-    if (!wantsProgress() || client_gone_) return {};
-    // The protocol wants each value above the last and no flood: what does not fit is left out, the last one never is.
-    if (!std::isfinite(done) || done <= last_progress_) return {};
-    auto now = std::chrono::steady_clock::now();
-    bool last = total > 0 && done >= total;
-    if (!last && last_progress_at_ && now - *last_progress_at_ < settings_.progress_interval) return {};
-    last_progress_ = done;
-    last_progress_at_ = now;
-    std::string json = concat(R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)",
-                              settings_.progress_token, ",\"progress\":", done);
-    if (std::isfinite(total) && total > 0) json += concat(",\"total\":", total);
-    if (!message.empty() && settings_.revision >= Revision::v2025_03_26) {
-        json += ",\"message\":";
-        appendJsonString(json, message);
-    }
-    json += "}}";
-    auto sent = sink_.notify(json);
-    if (!sent && settings_.outlives_client) {
-        client_gone_ = true;
-        return {};
-    }
-    return sent;
+    return client_gone_ ? Result<void>() : unlessOutlived(notices_.progress(done, total, message));
+}
+
+Result<void> ToolAnswer::log(std::uint32_t level, std::string_view logger, std::string_view data) {
+    return client_gone_ ? Result<void>() : unlessOutlived(notices_.log(level, logger, data));
 }
 
 Result<void> ToolAnswer::finish() {
@@ -140,13 +121,15 @@ void ToolAnswer::close(bool is_error) {
 Result<void> ToolAnswer::flush() {
     if (!closed_ && buffer_.size() < kFlushAt) return {};
     sent_ = true;
-    Result<void> written = client_gone_ ? Result<void>() : sink_.write(buffer_);
+    Result<void> written = client_gone_ ? Result<void>() : unlessOutlived(sink_.write(buffer_));
     buffer_.clear();
-    if (!written && settings_.outlives_client) {
-        client_gone_ = true;
-        return {};
-    }
     return written;
+}
+
+Result<void> ToolAnswer::unlessOutlived(Result<void> sent) {
+    if (sent || !settings_.outlives_client) return sent;
+    client_gone_ = true;
+    return {};
 }
 
 }  // namespace howdah::kernel

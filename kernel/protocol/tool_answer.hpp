@@ -4,13 +4,10 @@
 // error. Text streams; structuredContent is held back until the end (a call that fails later replaces it).
 //
 // Threads: the request's fiber.
-// Source:  MCP 2026-07-28 "Tools: Tool Result, Structured Content", "Progress".
+// Source:  MCP 2026-07-28 "Tools: Tool Result, Structured Content".
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <limits>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +15,7 @@
 #include "kernel/protocol/era.hpp"
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/protocol/json_pieces.hpp"
+#include "kernel/protocol/notices.hpp"
 
 namespace howdah::kernel {
 
@@ -27,20 +25,21 @@ public:
         std::string_view id;             // JSON text
         Revision revision;               // decides the members of the result
         std::string_view meta;           // the result's _meta, "" for none
-        std::string progress_token;      // JSON text, "" when the client asked for none
         std::size_t structured_max = 0;  // bytes
-        std::chrono::milliseconds progress_interval{0};
+        Notices::Settings notices;
         // Legacy HTTP: a closed connection cancels nothing, so the tool goes on and its bytes go nowhere.
         bool outlives_client = false;
     };
 
-    ToolAnswer(ReplySink& sink, Settings settings) : sink_(sink), settings_(std::move(settings)) {}
+    ToolAnswer(ReplySink& sink, Settings settings)
+        : sink_(sink), settings_(std::move(settings)), notices_(sink, settings_.notices) {}
 
     Result<void> text(std::string_view bytes) override;
     Result<void> structured(std::string_view json) override;
     Result<void> content(std::string_view json) override;
     Result<void> progress(double done, double total, std::string_view message) override;
-    bool wantsProgress() const override { return !settings_.progress_token.empty(); }
+    bool wantsProgress() const override { return notices_.wantsProgress(); }
+    Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data) override;
 
     // Nothing of the answer has left for the transport: it can be dropped or become a protocol error.
     bool untouched() const { return !sent_; }
@@ -50,6 +49,7 @@ public:
     Result<void> finishWithError(const Error& error, std::string_view statement);
 
 private:
+    Result<void> unlessOutlived(Result<void> sent);
     void open();
     void beginBlock();
     void endText();
@@ -61,6 +61,7 @@ private:
 
     ReplySink& sink_;
     const Settings settings_;
+    Notices notices_;
     std::string buffer_;
     std::string error_;  // as JSON, of an answer that ends with one
     std::string structured_;
@@ -71,8 +72,6 @@ private:
     bool closed_ = false;
     bool sent_ = false;
     bool client_gone_ = false;
-    double last_progress_ = -std::numeric_limits<double>::infinity();
-    std::optional<std::chrono::steady_clock::time_point> last_progress_at_;
 };
 
 }  // namespace howdah::kernel

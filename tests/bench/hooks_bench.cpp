@@ -19,8 +19,8 @@
 #include "kernel/host/host_services.hpp"
 #include "kernel/host/instance.hpp"
 #include "kernel/host/library.hpp"
+#include "kernel/pipeline/calls.hpp"
 #include "kernel/pipeline/query_run.hpp"
-#include "kernel/pipeline/tool_call.hpp"
 #include "kernel/runtime/runtime.hpp"
 
 using namespace howdah;
@@ -88,6 +88,7 @@ class NoAnswer final : public Answer {
     Result<void> content(std::string_view) override { return {}; }
     Result<void> progress(double, double, std::string_view) override { return {}; }
     bool wantsProgress() const override { return false; }
+    Result<void> log(std::uint32_t, std::string_view, std::string_view) override { return {}; }
 };
 
 void run(HostServices& services, const std::filesystem::path& folder) {
@@ -120,7 +121,7 @@ void run(HostServices& services, const std::filesystem::path& folder) {
         tool.name = "noop";
         tool.arguments = manifest.tools.at(0).arguments;
         tool.self = instances[0]->self();
-        tool.table = instances[0]->interface<howdah_tools_v1>(HOWDAH_TOOLS_1);
+        tool.table = instances[0]->interface<howdah_handlers_v1>(HOWDAH_TOOLS_1);
         tool.bound = tool.table->bind(tool.self, toAbi(tool.name));
         tool.instance = instances[0].get();
         generation->tools.push_back(std::move(tool));

@@ -87,8 +87,10 @@ private:
             return headers;
         }
         if (message.contains("method") && message["method"].is_string()) headers["Mcp-Method"] = message["method"];
-        const auto name = Json::json_pointer("/params/name");
-        if (message.contains(name) && message[name].is_string()) headers["Mcp-Name"] = message[name];
+        for (const char* where : {"/params/name", "/params/uri"}) {
+            const auto name = Json::json_pointer(where);
+            if (message.contains(name) && message[name].is_string()) headers["Mcp-Name"] = message[name];
+        }
         return headers;
     }
 

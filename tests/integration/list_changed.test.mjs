@@ -99,7 +99,7 @@ test('client 2.4, 2026-07-28: a subscription says what it honours, ends when clo
     await first.close();
     assert.equal(await first.closed, 'local');
     const second = await client.listen({ toolsListChanged: true, promptsListChanged: true });
-    assert.deepEqual(second.honoredFilter, { toolsListChanged: true });
+    assert.deepEqual(second.honoredFilter, { toolsListChanged: true, promptsListChanged: true });
     assert.equal((await there.stop()).code, 0);
     assert.equal(await second.closed, 'graceful');
   } finally {

@@ -17,7 +17,7 @@ class Hello final : public howdah::Plugin {
         return {};
     }
 
-    howdah::Verdict beforeCall(howdah::ToolCall&) override {
+    howdah::Verdict beforeCall(howdah::Call&) override {
         ++calls_;  // calls come in on several shards at once
         return proceed();
     }

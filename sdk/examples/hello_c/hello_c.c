@@ -6,7 +6,7 @@
 
 #include <howdah/abi/hooks.h>
 #include <howdah/abi/plugin.h>
-#include <howdah/abi/tools.h>
+#include <howdah/abi/call.h>
 
 struct hello {
     howdah_plugin plugin;
@@ -40,7 +40,7 @@ static howdah_status greet(void* self, howdah_ctx* ctx, uint32_t bound, howdah_c
     return hello->call->text(ctx, call, (howdah_str){line, (uint64_t)size});
 }
 
-static const howdah_tools_v1 tools = {.struct_size = sizeof tools, .bind = bind, .call = greet};
+static const howdah_handlers_v1 tools = {.struct_size = sizeof tools, .bind = bind, .call = greet};
 
 /* --- the hook */
 static uint32_t before_call(void* self, howdah_ctx* ctx, howdah_call* call) {

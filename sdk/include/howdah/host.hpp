@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
+#include <howdah/abi/call.h>
 #include <howdah/abi/plugin.h>
 #include <howdah/abi/query.h>
 #include <howdah/abi/runtime.h>
 #include <howdah/abi/seal.h>
-#include <howdah/abi/tools.h>
 #include <howdah/result.hpp>
 
 namespace howdah {

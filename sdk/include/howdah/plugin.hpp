@@ -23,6 +23,7 @@
 
 #include <howdah/abi/hooks.h>
 #include <howdah/abi/plugin.h>
+#include <howdah/feature_calls.hpp>
 #include <howdah/host.hpp>
 #include <howdah/query.hpp>
 #include <howdah/tool_call.hpp>
@@ -64,15 +65,36 @@ private:
     std::unique_ptr<Payload> payload_;
 };
 
+// The code bound to what plugin.json names.
+template <typename CallType>
+using Handlers = std::vector<std::pair<std::string, std::function<Result<void>(CallType&)>>>;
+struct Bound {
+    Handlers<ToolCall> tools;
+    Handlers<PromptCall> prompts;
+    Handlers<ResourceCall> resources;
+    Handlers<CompletionCall> completions;
+};
+
 // What start() fills in.
 class Offer {
 public:
-    using Handler = std::function<Result<void>(ToolCall&)>;
-
     explicit Offer(Context context) : context_(context) {}
 
     // Binds a tool of plugin.json to its handler.
-    void bind(std::string name, Handler handler) { handlers_.emplace_back(std::move(name), std::move(handler)); }
+    void bind(std::string tool, std::function<Result<void>(ToolCall&)> handler) {
+        bound_.tools.emplace_back(std::move(tool), std::move(handler));
+    }
+    void bindPrompt(std::string prompt, std::function<Result<void>(PromptCall&)> handler) {
+        bound_.prompts.emplace_back(std::move(prompt), std::move(handler));
+    }
+    // `uri` as in plugin.json: of a resource, or the uriTemplate of several.
+    void bindResource(std::string uri, std::function<Result<void>(ResourceCall&)> handler) {
+        bound_.resources.emplace_back(std::move(uri), std::move(handler));
+    }
+    // Suggestions for the arguments of a prompt, or for the variables of a uriTemplate.
+    void bindCompletion(std::string what, std::function<Result<void>(CompletionCall&)> handler) {
+        bound_.completions.emplace_back(std::move(what), std::move(handler));
+    }
 
     // Declares a constant text, judged once against the permissions of plugin.json.
     Result<void> statement(const Statement& statement) {
@@ -99,11 +121,11 @@ public:
     }
 
     const Context& context() const { return context_; }
-    std::vector<std::pair<std::string, Handler>>&& takeHandlers() { return std::move(handlers_); }
+    Bound&& takeBound() { return std::move(bound_); }
 
 private:
     Context context_;
-    std::vector<std::pair<std::string, Handler>> handlers_;
+    Bound bound_;
 };
 
 class Plugin {
@@ -123,8 +145,8 @@ public:
     virtual Verdict afterQuery(Query& /*query*/, const howdah_result& /*result*/) { return proceed(); }
     virtual Verdict onError(Query& /*query*/, const Error& /*error*/) { return proceed(); }
     virtual Verdict onConnect(Context& /*context*/, const howdah_connect_event& /*event*/) { return proceed(); }
-    virtual Verdict beforeCall(ToolCall& /*call*/) { return proceed(); }
-    virtual void afterCall(ToolCall& /*call*/, const Error* /*error*/) {}
+    virtual Verdict beforeCall(Call& /*call*/) { return proceed(); }
+    virtual void afterCall(Call& /*call*/, const Error* /*error*/) {}
     virtual Verdict onRows(Query& /*query*/, const howdah_batch& /*in*/, howdah_batch& /*out*/) { return proceed(); }
 
     // --- work outside requests (howdah.jobs/1)
@@ -155,7 +177,7 @@ protected:
 private:
     friend struct PluginTables;
     std::unique_ptr<Host> host_;
-    std::vector<std::pair<std::string, Offer::Handler>> handlers_;
+    Bound bound_;
     howdah_plugin table_{};
 };
 

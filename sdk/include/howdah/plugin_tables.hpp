@@ -64,7 +64,7 @@ struct PluginTables {
             Plugin& plugin = of(self);
             Offer offer(Context(*plugin.host_, ctx));
             auto done = plugin.start(offer);
-            plugin.handlers_ = offer.takeHandlers();
+            plugin.bound_ = offer.takeBound();
             return done;
         });
     }
@@ -81,7 +81,10 @@ struct PluginTables {
     static const void* getInterface(void* self, const char* id) noexcept {
         std::string_view name{id};
         if (name == HOWDAH_HOOKS_1) return &kHooks;
-        if (name == HOWDAH_TOOLS_1) return &kTools;
+        if (name == HOWDAH_TOOLS_1) return &Answering<&Bound::tools, ToolCall>::kTable;
+        if (name == HOWDAH_PROMPTS_1) return &Answering<&Bound::prompts, PromptCall>::kTable;
+        if (name == HOWDAH_RESOURCES_1) return &Answering<&Bound::resources, ResourceCall>::kTable;
+        if (name == HOWDAH_COMPLETIONS_1) return &Answering<&Bound::completions, CompletionCall>::kTable;
         if (name == HOWDAH_JOBS_1) return &kJobs;
         if (name == HOWDAH_REPORT_1) return &kReport;
         return of(self).interface(name);
@@ -146,14 +149,14 @@ struct PluginTables {
     }
     static std::uint32_t beforeCall(void* self, howdah_ctx* ctx, howdah_call* raw) noexcept {
         return hook(self, ctx, nullptr, [&](Plugin& plugin) {
-            ToolCall call(*plugin.host_, ctx, raw);
+            Call call(*plugin.host_, ctx, raw);
             return plugin.beforeCall(call);
         });
     }
     static void afterCall(void* self, howdah_ctx* ctx, howdah_call* raw, const howdah_error* error) noexcept {
         Error thrown;
         try {
-            ToolCall call(*of(self).host_, ctx, raw);
+            Call call(*of(self).host_, ctx, raw);
             if (error) {
                 Error copy = fromAbi(*error);
                 of(self).afterCall(call, &copy);
@@ -174,20 +177,24 @@ struct PluginTables {
         });
     }
 
-    // --- tools
-    static std::uint32_t bind(void* self, howdah_str tool) noexcept {
-        const auto& handlers = of(self).handlers_;
-        for (std::size_t i = 0; i < handlers.size(); ++i) {
-            if (handlers[i].first == fromAbi(tool)) return static_cast<std::uint32_t>(i + 1);
+    // --- tools, prompts, resources, completions
+    template <auto kHandlers, typename CallType>
+    struct Answering {
+        static std::uint32_t bind(void* self, howdah_str name) noexcept {
+            const auto& handlers = of(self).bound_.*kHandlers;
+            for (std::size_t i = 0; i < handlers.size(); ++i) {
+                if (handlers[i].first == fromAbi(name)) return static_cast<std::uint32_t>(i + 1);
+            }
+            return 0;
         }
-        return 0;
-    }
-    static howdah_status call(void* self, howdah_ctx* ctx, std::uint32_t bound, howdah_call* raw) noexcept {
-        return guarded(of(self), ctx, [&] {
-            ToolCall call(*of(self).host_, ctx, raw);
-            return of(self).handlers_.at(bound - 1).second(call);
-        });
-    }
+        static howdah_status call(void* self, howdah_ctx* ctx, std::uint32_t bound, howdah_call* raw) noexcept {
+            return guarded(of(self), ctx, [&] {
+                CallType call(*of(self).host_, ctx, raw);
+                return (of(self).bound_.*kHandlers).at(bound - 1).second(call);
+            });
+        }
+        static constexpr howdah_handlers_v1 kTable{sizeof(howdah_handlers_v1), 0, &bind, &call};
+    };
 
     // --- jobs and report
     static void task(void* self, howdah_ctx* ctx, std::uint64_t token) noexcept {
@@ -230,7 +237,6 @@ struct PluginTables {
 
     static constexpr howdah_hooks_v1 kHooks{
         sizeof(howdah_hooks_v1), 0, &beforeQuery, &afterQuery, &onError, &onConnect, &beforeCall, &afterCall, &onRows};
-    static constexpr howdah_tools_v1 kTools{sizeof(howdah_tools_v1), 0, &bind, &call};
     static constexpr howdah_jobs_v1 kJobs{sizeof(howdah_jobs_v1), 0, &task, &work, &drop};
     static constexpr howdah_report_v1 kReport{sizeof(howdah_report_v1), 0, &report};
 };

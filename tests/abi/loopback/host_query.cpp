@@ -254,8 +254,19 @@ struct CallTable {
                   done, total, message);
         return settle(answer, way.results());
     }
+    static howdah_status log(howdah_ctx* ctx, howdah_call* near, std::uint32_t level, howdah_str logger,
+                             howdah_str data) {
+        Outward way(ctx);
+        howdah_call* far = farCall(way.near(), near);
+        Bytes answer = carry(
+            [&](Writer& out, std::uint32_t given_level, howdah_str given_logger, howdah_str given) {
+                put(out, callOf(way.link()).log(way.ctx(), far, given_level, given_logger, given));
+            },
+            level, logger, data);
+        return settle(answer, way.results());
+    }
     static constexpr howdah_call_v1 kTable{
-        sizeof(howdah_call_v1), 0, &argument, &arguments, &text, &structured, &content, &progress};
+        sizeof(howdah_call_v1), 0, &argument, &arguments, &text, &structured, &content, &progress, &log};
 
 private:
     static howdah_status write(decltype(howdah_call_v1::text) howdah_call_v1::* function, howdah_ctx* ctx,

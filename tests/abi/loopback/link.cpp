@@ -133,27 +133,36 @@ struct Hooks {
         sizeof(howdah_hooks_v1), 0, &beforeQuery, &afterQuery, &onError, &onConnect, &beforeCall, &afterCall, &onRows};
 };
 
-std::uint32_t bind(void* self, howdah_str tool) {
-    Link& link = Link::of(self);
-    const Bytes answer = carry(
-        [&](Writer& out, howdah_str given) {
-            put(out, link.offered<howdah_tools_v1>(HOWDAH_TOOLS_1).bind(link.plugin().self, given));
-        },
-        tool);
-    return Reader(answer).number<std::uint32_t>();
-}
-howdah_status callTool(void* self, howdah_ctx* ctx, std::uint32_t bound, howdah_call* call) {
-    Link& link = Link::of(self);
-    Inward way(link, ctx);
-    Bytes answer = carry(
-        [&](Writer& out, std::uint32_t number, howdah_call& copy) {
-            way.near().near_call = &copy;
-            way.near().far_call = call;
-            put(out, link.offered<howdah_tools_v1>(HOWDAH_TOOLS_1).call(link.plugin().self, way.ctx(), number, &copy));
-        },
-        bound, *call);
-    return settle(answer, way.results());
-}
+// The handlers under one id.
+template <const char* kId>
+struct Handlers {
+    static std::uint32_t bind(void* self, howdah_str name) {
+        Link& link = Link::of(self);
+        const Bytes answer = carry(
+            [&](Writer& out, howdah_str given) {
+                put(out, link.offered<howdah_handlers_v1>(kId).bind(link.plugin().self, given));
+            },
+            name);
+        return Reader(answer).number<std::uint32_t>();
+    }
+    static howdah_status call(void* self, howdah_ctx* ctx, std::uint32_t bound, howdah_call* call) {
+        Link& link = Link::of(self);
+        Inward way(link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, std::uint32_t number, howdah_call& copy) {
+                way.near().near_call = &copy;
+                way.near().far_call = call;
+                put(out, link.offered<howdah_handlers_v1>(kId).call(link.plugin().self, way.ctx(), number, &copy));
+            },
+            bound, *call);
+        return settle(answer, way.results());
+    }
+    static constexpr howdah_handlers_v1 kTable{sizeof(howdah_handlers_v1), 0, &bind, &call};
+};
+constexpr char kToolsId[] = HOWDAH_TOOLS_1;
+constexpr char kPromptsId[] = HOWDAH_PROMPTS_1;
+constexpr char kResourcesId[] = HOWDAH_RESOURCES_1;
+constexpr char kCompletionsId[] = HOWDAH_COMPLETIONS_1;
 
 void task(void* self, howdah_ctx* ctx, std::uint64_t token) {
     Link& link = Link::of(self);
@@ -190,7 +199,6 @@ howdah_status report(void* self, howdah_ctx* ctx, howdah_str* json) {
     return settle(answer, way.results(), *json);
 }
 
-constexpr howdah_tools_v1 kTools{sizeof(howdah_tools_v1), 0, &bind, &callTool};
 constexpr howdah_jobs_v1 kJobs{sizeof(howdah_jobs_v1), 0, &task, &work, &drop};
 constexpr howdah_report_v1 kReport{sizeof(howdah_report_v1), 0, &report};
 
@@ -225,7 +233,10 @@ const void* Link::pluginInterface(void* self, const char* id) {
     if (!plugin.get_interface(plugin.self, id)) return nullptr;
     std::string_view name(id);
     if (name == HOWDAH_HOOKS_1) return &Hooks::kTable;
-    if (name == HOWDAH_TOOLS_1) return &kTools;
+    if (name == HOWDAH_TOOLS_1) return &Handlers<kToolsId>::kTable;
+    if (name == HOWDAH_PROMPTS_1) return &Handlers<kPromptsId>::kTable;
+    if (name == HOWDAH_RESOURCES_1) return &Handlers<kResourcesId>::kTable;
+    if (name == HOWDAH_COMPLETIONS_1) return &Handlers<kCompletionsId>::kTable;
     if (name == HOWDAH_JOBS_1) return &kJobs;
     if (name == HOWDAH_REPORT_1) return &kReport;
     return inwardTable(id);

@@ -96,12 +96,13 @@ howdah_query queryOf(std::string_view sql) {
 }
 // The scripted host gives the client's version as the argument "do".
 howdah_call callOf(std::string_view what, const char* tool) {
-    return {sizeof(howdah_call), HOWDAH_CALL_STRUCTURED, toAbi(tool), toAbi("mirror"),     9,
-            &kPrincipal,         toAbi("client"),        toAbi(what), toAbi("2025-11-25"), toAbi("stdio")};
+    return {
+        sizeof(howdah_call), HOWDAH_CALL_STRUCTURED, toAbi(tool),    toAbi("mirror"),  9, &kPrincipal, toAbi("client"),
+        toAbi(what),         toAbi("2025-11-25"),    toAbi("stdio"), HOWDAH_CALL_TOOL, 0};
 }
 
 void callTool(Run& run, const char* tool, std::string_view what) {
-    auto* tools = run.host.plugin<howdah_tools_v1>(HOWDAH_TOOLS_1);
+    auto* tools = run.host.plugin<howdah_handlers_v1>(HOWDAH_TOOLS_1);
     auto* hooks = run.host.plugin<howdah_hooks_v1>(HOWDAH_HOOKS_1);
     Request request(run.host, run.link);
     howdah_call call = callOf(what, tool);

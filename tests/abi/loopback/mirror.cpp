@@ -73,11 +73,11 @@ public:
         tell(context.goOn());
         return event.kind == HOWDAH_CONNECT_DATABASE ? deny("no_more", "closed") : proceed();
     }
-    Verdict beforeCall(ToolCall& call) override {
+    Verdict beforeCall(Call& call) override {
         saw("beforeCall", *call.raw());
         return proceed();
     }
-    void afterCall(ToolCall& call, const Error* error) override {
+    void afterCall(Call& call, const Error* error) override {
         saw("afterCall", *call.raw(), static_cast<std::uint32_t>(error != nullptr));
         if (error) saw("its error", toAbi(*error));
     }
@@ -164,7 +164,7 @@ private:
         saw("refused", toAbi(refused.error()));
         tell(call.progress(1, 3, "one of three"));
         tell(call.writeText("text \xC3\xA4"));
-        tell(call.writeContent(R"({"type":"image"})"));
+        tell(call.writeContent({{"type", "image"}}));
         return call.writeStructured("{}");
     }
 

@@ -114,6 +114,9 @@ const howdah_call_v1 kCall{sizeof(howdah_call_v1),
                            [](howdah_ctx*, howdah_call*, howdah_str json) { return noted("call.content", json); },
                            [](howdah_ctx*, howdah_call*, double done, double total, howdah_str text) {
                                return noted("call.progress", done, total, text);
+                           },
+                           [](howdah_ctx*, howdah_call*, std::uint32_t level, howdah_str logger, howdah_str data) {
+                               return noted("call.log", level, logger, data);
                            }};
 
 const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::int32_t level, howdah_str line) {

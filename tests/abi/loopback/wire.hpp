@@ -75,9 +75,9 @@ void members(auto& visit, Like<howdah_execution> auto& it) {
     visit.plain(it.rows_skip);
 }
 void members(auto& visit, Like<howdah_call> auto& it) {
-    visit.plain(it.struct_size, it.flags, it.tool, it.plugin, it.request_id);
+    visit.plain(it.struct_size, it.flags, it.name, it.plugin, it.request_id);
     visit.optional(it.principal);
-    visit.plain(it.client_name, it.client_version, it.protocol, it.transport);
+    visit.plain(it.client_name, it.client_version, it.protocol, it.transport, it.kind, it.reserved);
 }
 void members(auto& visit, Like<howdah_connect_event> auto& it) {
     visit.plain(it.struct_size, it.kind);

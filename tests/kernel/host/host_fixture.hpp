@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "kernel/host/plugin_manager.hpp"
-#include "kernel/pipeline/tool_call.hpp"
+#include "kernel/pipeline/calls.hpp"
 #include "kernel/runtime/support.hpp"
 
 namespace howdah::kernel {
@@ -56,6 +56,7 @@ public:
     Result<void> content(std::string_view) override { return {}; }
     Result<void> progress(double, double, std::string_view) override { return {}; }
     bool wantsProgress() const override { return false; }
+    Result<void> log(std::uint32_t, std::string_view, std::string_view) override { return {}; }
 
     std::string written;
 };

@@ -5,7 +5,7 @@
 
 #include <howdah/json_text.hpp>
 
-#include "kernel/pipeline/tool_call.hpp"
+#include "kernel/pipeline/calls.hpp"
 #include "kernel/runtime/event.hpp"
 
 namespace howdah::kernel {
@@ -15,7 +15,7 @@ class QueryRun {};
 
 namespace {
 
-using Handler = Result<void> (*)(Request&, simdjson::dom::element, Answer&);
+using ToolFunction = Result<void> (*)(Request&, simdjson::dom::element, Answer&);
 
 std::atomic<int> greetings{0};
 std::atomic<bool> denying{false};
@@ -88,7 +88,7 @@ Result<void> halfWay(Request&, simdjson::dom::element, Answer& answer) {
     return Error::unavailable("the connection broke");
 }
 
-const std::map<std::string, Handler, std::less<>> kHandlers = {
+const std::map<std::string, ToolFunction, std::less<>> kHandlers = {
     {"echo", echo},        {"rows", rows},       {"only_structured", onlyStructured},
     {"pretty", pretty},    {"limited", echo},    {"sql_error", sqlError},
     {"denied", denied},    {"missing", missing}, {"bad_value", badValue},
@@ -109,6 +109,39 @@ Result<void> callTool(Request& request, std::string_view name, simdjson::dom::el
     return kHandlers.find(name)->second(request, arguments, answer);
 }
 
+// The prompt says its topic back, logs, and fails for the topic "fail".
+Result<void> getPrompt(Request&, std::string_view name, simdjson::dom::object arguments, ListAnswer& answer) {
+    if (name != "about") return Error::notFound("unknown prompt \"", name, "\"");
+    std::string_view topic;
+    if (arguments.at_key("topic").get(topic) != simdjson::SUCCESS)
+        return Error::invalidArgument("prompt \"about\" needs the argument \"topic\"");
+    answer.describe("Asks about a topic");
+    for (std::uint32_t level : {0U, 1U, 3U})
+        if (auto told = answer.log(level, "about", R"({"step":"one"})"); !told) return told;
+    if (auto told = answer.text("Tell me about "); !told) return told;
+    if (auto told = answer.text(topic); !told) return told;
+    if (topic == "fail") return Error::unavailable("the connection broke");
+    return answer.content(R"({"role":"assistant","content":{"type":"text","text":"Gladly"}})");
+}
+
+Result<void> readResource(Request&, std::string_view uri, ListAnswer& answer) {
+    if (uri == "note:///large") {
+        answer.of(uri, "text/plain");
+        return answer.text(std::string(5U << 20, 'x'));
+    }
+    if (uri != "note:///1" && uri != "note:///empty") return Error::notFound("no resource has the URI \"", uri, "\"");
+    answer.of(uri, "text/plain");
+    return uri == "note:///1" ? answer.text("buy \"milk\"") : Result<void>();
+}
+
+Result<void> complete(Request&, const CompletionTarget& target, simdjson::dom::object params, Answer& answer) {
+    if (target.name == "nothing") return {};
+    if (target.name != "about") return Error::notFound("unknown prompt \"", target.name, "\"");
+    std::string_view typed;
+    if (params.at_pointer("/argument/value").get(typed) != simdjson::SUCCESS) return Error::internal("no value");
+    return answer.structured(concat(R"({"values":[")", typed, R"(thon"],"total":1,"hasMore":false})"));
+}
+
 Result<void> connectClient(Request&) {
     ++greetings;
     if (denying) return Error::refused("not today");
@@ -117,11 +150,12 @@ Result<void> connectClient(Request&) {
 
 namespace test {
 
-GenerationPin fakeGeneration(bool extra) {
+GenerationPin fakeGeneration(bool extra, bool extra_prompt) {
     auto generation = std::make_shared<Generation>();
     for (const auto& [name, handler] : kHandlers) {
         if (name == "zebra" && !extra) continue;
-        Tool tool{.name = name};
+        Tool tool;
+        tool.name = name;
         tool.listing = concat(R"({"name":")", name, R"(","description":"a test","inputSchema":{"type":"object"}})");
         if (name == "limited") {
             tool.arguments = *Schema::compile(Json::parse(
@@ -131,9 +165,14 @@ GenerationPin fakeGeneration(bool extra) {
     }
     for (const Tool& tool : generation->tools) {
         generation->tools_by_name.emplace(tool.name, &tool);
-        if (!generation->tools_json.empty()) generation->tools_json += ',';
-        generation->tools_json += tool.listing;
+        generation->tools_list.push_back({tool.name, tool.listing});
     }
+    generation->prompts_list = {{"about", R"({"name":"about","arguments":[{"name":"topic","required":true}]})"}};
+    if (extra_prompt) generation->prompts_list.push_back({"more", R"({"name":"more"})"});
+    generation->resources_list = {{"note:///1", R"({"uri":"note:///1","name":"the first"})"},
+                                  {"note:///2", R"({"uri":"note:///2","name":"the second"})"},
+                                  {"note:///3", R"({"uri":"note:///3","name":"the third"})"}};
+    generation->resource_templates_list = {{"note:///{id}", R"({"uriTemplate":"note:///{id}","name":"notes"})"}};
     return generation;
 }
 

@@ -9,8 +9,9 @@
 namespace howdah::kernel::test {
 
 // Tools: echo, rows, only_structured, pretty, limited, sql_error, denied, missing, bad_value, slow, steps, large,
-// half_way. `extra` adds one more, so that the list differs.
-GenerationPin fakeGeneration(bool extra = false);
+// half_way. `extra` adds one more, so that the list differs; `extra_prompt` a prompt. Prompt: about. Resources:
+// note:///1 to 3.
+GenerationPin fakeGeneration(bool extra = false, bool extra_prompt = false);
 
 // What connectClient() does and saw.
 struct Greetings {

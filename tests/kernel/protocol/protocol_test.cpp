@@ -182,6 +182,25 @@ TEST_CASE("list_changed: a pipe that never said hello hears nothing") {
     CHECK(pipe.ask(modernCall("2", "echo")).json.find("\"id\":2") != std::string::npos);
 }
 
+TEST_CASE("pages: each names the next, and none is lost when an entry comes or goes between them") {
+    Server server({.page_max = 2});
+    FakePeer peer(server, true);
+    std::vector<std::string> uris;
+    std::string cursor;
+    do {
+        const std::string request = R"({"jsonrpc":"2.0","id":1,"method":"resources/list","params":{)" +
+                                    (cursor.empty() ? "" : R"("cursor":")" + cursor + "\",") + std::string(kMeta) +
+                                    "}}}";
+        const Json result = Json::parse(peer.ask(request, modernHeaders("resources/list")).json)["result"];
+        CHECK(result["resources"].size() <= 2);
+        for (const Json& resource : result["resources"])
+            uris.push_back(resource["uri"].get<std::string>());
+        cursor = result.value("nextCursor", std::string{});
+        server.generations.publish(fakeGeneration(uris.size() == 2, false));
+    } while (!cursor.empty());
+    CHECK(uris == std::vector<std::string>{"note:///1", "note:///2", "note:///3"});
+}
+
 TEST_CASE("event stream: needs a session, and no more than the limit are open") {
     Server server({.session = {.streams_max = 1}});
     FakePeer peer(server, true);
@@ -203,7 +222,7 @@ TEST_CASE("subscriptions: acknowledged first with what is honoured, then told of
     peer.send(listenRequest("\"sub\"", R"({"toolsListChanged":true,"promptsListChanged":true})"), {});
     Json acknowledged = Json::parse(peer.receive()->json);
     CHECK(acknowledged["method"] == "notifications/subscriptions/acknowledged");
-    CHECK(acknowledged["params"]["notifications"] == Json{{"toolsListChanged", true}});
+    CHECK(acknowledged["params"]["notifications"] == Json{{"toolsListChanged", true}, {"promptsListChanged", true}});
     CHECK(acknowledged["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == "sub");
     for (bool extra : {true, false}) {
         server.generations.publish(fakeGeneration(extra));
@@ -211,6 +230,8 @@ TEST_CASE("subscriptions: acknowledged first with what is honoured, then told of
         CHECK(changed["method"] == "notifications/tools/list_changed");
         CHECK(changed["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == "sub");
     }
+    server.generations.publish(fakeGeneration(false, true));
+    CHECK(Json::parse(peer.receive()->json)["method"] == "notifications/prompts/list_changed");
     peer.send(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"sub"}})", {});
     CHECK(peer.ask(modernCall("2", "echo")).json.find("\"id\":2") != std::string::npos);
     peer.settle();

@@ -7,6 +7,7 @@
 
 namespace {
 
+using howdah::Call;
 using howdah::Error;
 using howdah::Json;
 using howdah::Query;
@@ -27,11 +28,11 @@ public:
         return {};
     }
 
-    Verdict beforeCall(ToolCall& call) override {
+    Verdict beforeCall(Call& call) override {
         noteCall(call, "beforeCall");
         return denied(call.text("sql"), "deny the call");
     }
-    void afterCall(ToolCall& call, const Error* error) override {
+    void afterCall(Call& call, const Error* error) override {
         noteCall(call, error ? "afterCall, failed" : "afterCall");
     }
     Verdict beforeQuery(Query& query) override {
@@ -53,8 +54,8 @@ private:
         return deny("asked_for", std::string{wish});
     }
 
-    void noteCall(ToolCall& call, const char* hook) {
-        if (call.tool() != "hook_chains") note(call.raw()->request_id, hook, call.text("sql"));
+    void noteCall(Call& call, const char* hook) {
+        if (call.name() != "hook_chains") note(call.raw()->request_id, hook, call.text("sql"));
     }
 
     void note(std::uint64_t request, const char* hook, std::string_view sql) {

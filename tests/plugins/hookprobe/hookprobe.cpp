@@ -14,6 +14,7 @@
 
 namespace {
 
+using howdah::Call;
 using howdah::Context;
 using howdah::Error;
 using howdah::Json;
@@ -42,12 +43,12 @@ public:
     void stop() override { log_.line("stop"); }
     ~HookProbe() override { log_.line("destroy"); }
 
-    Verdict beforeCall(ToolCall&) override {
+    Verdict beforeCall(Call&) override {
         std::lock_guard lock(mutex_);
         calls_ = "C";
         return proceed();
     }
-    void afterCall(ToolCall&, const Error*) override { note("c"); }
+    void afterCall(Call&, const Error*) override { note("c"); }
     Verdict beforeQuery(Query& query) override {
         note("b");
         if (before_ == "budget") {

@@ -58,13 +58,14 @@ public:
     std::uint32_t flags = HOWDAH_CALL_STRUCTURED;
 
     FakeAnswer call(std::string_view tool, const Json& with) {
-        auto* tools = plugin<howdah_tools_v1>(HOWDAH_TOOLS_1);
+        auto* tools = plugin<howdah_handlers_v1>(HOWDAH_TOOLS_1);
         FakeCall request(*this);
         Running running;
         running.arguments = with;
         running.struct_size = sizeof(howdah_call);
         running.flags = flags;
-        running.tool = toAbi(tool);
+        running.kind = HOWDAH_CALL_TOOL;
+        running.name = toAbi(tool);
         auto bound = tools->bind(self(), toAbi(tool));
         running.answer.status = tools->call(self(), request.ctx(), bound, &running);
         running.answer.error = request.error();

@@ -2,8 +2,8 @@
 #ifndef HOWDAH_ABI_HOOKS_H
 #define HOWDAH_ABI_HOOKS_H
 
+#include "call.h"
 #include "query.h"
-#include "tools.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -21,6 +21,20 @@ namespace howdah::kernel {
 // closes with isError. Error code not_found means the tool does not exist; nothing has been written then.
 Result<void> callTool(Request& request, std::string_view name, simdjson::dom::element arguments, Answer& answer);
 
+// The same for the other kinds. An error is a protocol error: not_found when what the client names does not exist,
+// invalid_argument when its arguments do not fit.
+// Arguments are an object of strings.
+Result<void> getPrompt(Request& request, std::string_view name, simdjson::dom::object arguments, ListAnswer& answer);
+Result<void> readResource(Request& request, std::string_view uri, ListAnswer& answer);
+
+struct CompletionTarget {
+    enum class Kind : std::uint8_t { prompt, resource } kind;
+    std::string_view name;  // of the prompt; the URI or the text of the template
+    std::string_view argument;
+};
+// `params` holds "argument" and may hold "context". Without a handler nothing is written: nothing is suggested.
+Result<void> complete(Request& request, const CompletionTarget& target, simdjson::dom::object params, Answer& answer);
+
 // The onConnect hooks (kind client) for a principal's first request or session. refused when a hook denies.
 Result<void> connectClient(Request& request);
 

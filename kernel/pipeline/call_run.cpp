@@ -1,4 +1,4 @@
-#include "kernel/pipeline/tool_run.hpp"
+#include "kernel/pipeline/call_run.hpp"
 
 #include <howdah/host.hpp>
 
@@ -8,11 +8,13 @@
 
 namespace howdah::kernel {
 
-ToolRun::ToolRun(Request& request, const Tool& tool_found, simdjson::dom::element arguments, Answer& answer)
-    : howdah_call{}, request_(request), target_(tool_found), arguments_(arguments), answer_(answer) {
+CallRun::CallRun(Request& request, const Handler& handler, std::uint32_t call_kind, std::string_view called,
+                 simdjson::dom::object arguments, Answer& answer)
+    : howdah_call{}, request_(request), handler_(handler), arguments_(arguments), answer_(answer) {
     struct_size = sizeof(howdah_call);
-    tool = toAbi(target_.name);
-    plugin = toAbi(target_.instance->id());
+    kind = call_kind;
+    name = toAbi(called);
+    plugin = toAbi(handler_.instance->id());
     request_id = request.id;
     principal = request.principalView();
     transport = toAbi(request.transport);
@@ -24,7 +26,7 @@ ToolRun::ToolRun(Request& request, const Tool& tool_found, simdjson::dom::elemen
     protocol = toAbi(request.client->protocol);
 }
 
-Result<void> ToolRun::run() {
+Result<void> CallRun::run() {
     if (request_.generation->around_call.empty()) [[likely]]
         return handle();
     Result<void> outcome = before();
@@ -33,24 +35,24 @@ Result<void> ToolRun::run() {
     return outcome;
 }
 
-Result<void> ToolRun::handle() {
-    howdah_ctx ctx(target_.instance, request_);
+Result<void> CallRun::handle() {
+    howdah_ctx ctx(handler_.instance, request_);
     ctx.call = this;
     howdah_status status = HOWDAH_OK;
-    auto handler = [&] { status = target_.table->call(target_.self, &ctx, target_.bound, this); };
+    auto handler = [&] { status = handler_.table->call(handler_.self, &ctx, handler_.bound, this); };
     const std::size_t open = request_.queries.size();
-    if (auto entered = target_.instance->enter(handler, request_.cancellation, request_.deadline); !entered)
+    if (auto entered = handler_.instance->enter(handler, request_.cancellation, request_.deadline); !entered)
         return entered;
     request_.closeQueries(open);  // they name this call, and their hooks come before afterCall
     if (status >= 0) return {};
     if (ctx.error.message.empty()) {
-        target_.instance->countFault();
-        return Error::internal("tool \"", target_.name, "\" failed without saying why");
+        handler_.instance->countFault();
+        return Error::internal("plugin \"", handler_.instance->id(), "\" failed without saying why");
     }
     return std::move(ctx.error);
 }
 
-Result<void> ToolRun::before() {
+Result<void> CallRun::before() {
     const auto& chain = request_.generation->around_call;
     for (std::size_t i = 0; i < chain.size(); ++i) {
         const HookSlot& slot = chain[i];
@@ -66,7 +68,7 @@ Result<void> ToolRun::before() {
     return {};
 }
 
-void ToolRun::after(const Error* error) {
+void CallRun::after(const Error* error) {
     const auto& chain = request_.generation->around_call;
     howdah_error view{};
     if (error) view = toAbi(*error);
@@ -88,9 +90,9 @@ void ToolRun::after(const Error* error) {
     }
 }
 
-howdah_status ToolRun::argument(std::string_view name, howdah_value& out) const {
+howdah_status CallRun::argument(std::string_view wanted, howdah_value& out) const {
     simdjson::dom::element found;
-    if (arguments_.at_key(name).get(found) != simdjson::SUCCESS) return HOWDAH_ERROR_NOT_FOUND;
+    if (arguments_.at_key(wanted).get(found) != simdjson::SUCCESS) return HOWDAH_ERROR_NOT_FOUND;
     out = howdah_value{};
     switch (found.type()) {
         case simdjson::dom::element_type::NULL_VALUE: out.type = HOWDAH_VALUE_NULL; return HOWDAH_OK;
@@ -121,7 +123,7 @@ howdah_status ToolRun::argument(std::string_view name, howdah_value& out) const 
     return HOWDAH_OK;
 }
 
-Result<howdah_str> ToolRun::argumentsJson() const {
+Result<howdah_str> CallRun::argumentsJson() const {
     std::string_view json = request_.arena.copy(simdjson::minify(arguments_));
     if (!json.data()) return Error::unavailable("the request holds more memory than one request may");
     return toAbi(json);

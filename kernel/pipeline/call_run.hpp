@@ -1,4 +1,5 @@
-// ToolRun: one tool call, as its handler and the hooks around it see it (the howdah_call is its base class).
+// CallRun: one call of a tool, prompt, resource or completion, as its handler and the hooks around it see it (the
+// howdah_call is its base class).
 //
 // Threads: the request's fiber, or the worker that stands in for it.
 // Owns:    nothing but which hooks were entered; arguments and answer are borrowed from the protocol.
@@ -9,7 +10,7 @@
 
 #include <simdjson.h>
 
-#include <howdah/abi/tools.h>
+#include <howdah/abi/call.h>
 #include <howdah/result.hpp>
 
 #include "kernel/pipeline/answer.hpp"
@@ -17,18 +18,20 @@
 
 namespace howdah::kernel {
 
-class ToolRun final : public howdah_call {
+class CallRun final : public howdah_call {
 public:
     static constexpr std::size_t kHooksMax = 128;
 
-    ToolRun(Request& request, const Tool& tool, simdjson::dom::element arguments, Answer& answer);
+    // `kind` is HOWDAH_CALL_TOOL ...; `called` is what the client named: a tool, a prompt, a URI.
+    CallRun(Request& request, const Handler& handler, std::uint32_t call_kind, std::string_view called,
+            simdjson::dom::object arguments, Answer& answer);
 
     // Hooks around, handler between.
     Result<void> run();
 
     // --- what the handler uses (howdah_call_v1)
     // HOWDAH_OK, or HOWDAH_ERROR_NOT_FOUND when absent; long texts and JSON live in the request's arena.
-    howdah_status argument(std::string_view name, howdah_value& out) const;
+    howdah_status argument(std::string_view wanted, howdah_value& out) const;
     Result<howdah_str> argumentsJson() const;
     Answer& answer() const { return answer_; }
 
@@ -38,8 +41,8 @@ private:
     Result<void> handle();
 
     Request& request_;
-    const Tool& target_;
-    simdjson::dom::element arguments_;
+    const Handler& handler_;
+    simdjson::dom::object arguments_;
     Answer& answer_;
     std::bitset<kHooksMax> entered_;
 };

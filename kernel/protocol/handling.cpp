@@ -1,0 +1,73 @@
+#include "kernel/protocol/handling.hpp"
+
+#include "kernel/pipeline/calls.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+constexpr std::size_t kTokenMax = 1024;  // bytes of a progress token
+constexpr std::string_view kLogLevelKey = "io.modelcontextprotocol/logLevel";
+
+std::string progressToken(const Exchange& exchange) {
+    if (!exchange.message.meta) return {};
+    auto token = member(*exchange.message.meta, "progressToken");
+    return token ? idText(*token, kTokenMax).value_or("") : "";
+}
+
+}  // namespace
+
+Refusal badParams(std::string message) {
+    return {.code = kInvalidParams, .http_status = 200, .message = std::move(message)};
+}
+
+bool greet(Exchange& exchange) {
+    Request request;
+    exchange.prepare(request);
+    auto greeted = connectClient(request);
+    if (!greeted) exchange.refuse(refusalOf(greeted.error()));
+    return static_cast<bool>(greeted);
+}
+
+bool greetIfNew(Exchange& exchange) {
+    if (!exchange.modern()) return true;
+    const Principal& principal = exchange.principal;
+    constexpr char kBetween = '\x1f';
+    std::string key = concat(principal.subject, kBetween, principal.tenant, kBetween, exchange.client->name, kBetween,
+                             exchange.client->version);
+    if (exchange.recentClients().seen(key)) return true;
+    if (!greet(exchange)) return false;
+    exchange.recentClients().remember(key);
+    return true;
+}
+
+simdjson::dom::element emptyObject() {
+    static simdjson::dom::parser parser;
+    static const simdjson::dom::element empty = parser.parse(std::string_view("{}")).value_unsafe();
+    return empty;
+}
+
+std::optional<Notices::Settings> noticesOf(Exchange& exchange) {
+    Notices::Settings settings{.revision = exchange.revision,
+                               .progress_token = progressToken(exchange),
+                               .progress_interval = exchange.options().progress_interval,
+                               .log_level = std::nullopt};
+    if (!exchange.modern()) {
+        if (exchange.session) settings.log_level = exchange.session->log_level.load(std::memory_order_relaxed);
+        return settings;
+    }
+    auto wanted = exchange.message.meta ? member(*exchange.message.meta, kLogLevelKey) : std::nullopt;
+    if (!wanted) return settings;
+    std::string_view name;
+    if (wanted->get(name) == simdjson::SUCCESS) settings.log_level = logLevelNamed(name);
+    if (settings.log_level) return settings;
+    exchange.refuse(badParams(concat("_meta \"", kLogLevelKey,
+                                     "\" must be debug, info, notice, warning, error, critical, "
+                                     "alert or emergency")));
+    return std::nullopt;
+}
+
+std::string cacheHints(std::chrono::milliseconds ttl, bool only_this_client) {
+    return concat(R"(,"ttlMs":)", ttl.count(), R"(,"cacheScope":")", only_this_client ? "private" : "public", '"');
+}
+
+}  // namespace howdah::kernel

@@ -1,0 +1,34 @@
+// What the handlers of several methods share.
+//
+// Threads: the fiber that serves the message.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "kernel/protocol/errors.hpp"
+#include "kernel/protocol/notices.hpp"
+#include "kernel/protocol/router.hpp"
+
+namespace howdah::kernel {
+
+inline constexpr std::size_t kMessageMax = 512;  // bytes of a message that repeats what the client sent
+
+Refusal badParams(std::string message);
+
+// The hooks that greet a client. False when one turned it away; the refusal has been written then.
+bool greet(Exchange& exchange);
+// A stateless client is greeted on the first request that is seen of it, a legacy one on initialize.
+bool greetIfNew(Exchange& exchange);
+
+// What a call without arguments gets. Parsed once; elements are read-only and may be shared.
+simdjson::dom::element emptyObject();
+
+// What the request asked to be told on the way. Empty after it refused a log level that is none.
+std::optional<Notices::Settings> noticesOf(Exchange& exchange);
+
+// ,"ttlMs":...,"cacheScope":... (2026-07-28 "Caching")
+std::string cacheHints(std::chrono::milliseconds ttl, bool only_this_client);
+
+}  // namespace howdah::kernel

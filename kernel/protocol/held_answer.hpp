@@ -1,0 +1,60 @@
+// The answer of prompts/get, resources/read and completion/complete: held until it is whole, so that an error on the
+// way can still take its place.
+//
+// Threads: the request's fiber.
+// Errors:  unavailable when it grows beyond its limit.
+// Source:  MCP 2026-07-28 "Prompts", "Resources", "Completion".
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "kernel/pipeline/answer.hpp"
+#include "kernel/protocol/json_pieces.hpp"
+#include "kernel/protocol/notices.hpp"
+
+namespace howdah::kernel {
+
+class HeldAnswer final : public ListAnswer {
+public:
+    HeldAnswer(ReplySink& sink, Notices::Settings notices, std::size_t bytes_max)
+        : notices_(sink, std::move(notices)), bytes_max_(bytes_max) {}
+
+    void describe(std::string_view description) override { description_ = description; }
+    void of(std::string_view uri, std::string_view mime_type) override;
+
+    // Of a resource once of() was called, else a message of the user.
+    Result<void> text(std::string_view bytes) override;
+    Result<void> content(std::string_view json) override;
+    Result<void> structured(std::string_view json) override;
+    Result<void> progress(double done, double total, std::string_view message) override {
+        return notices_.progress(done, total, message);
+    }
+    bool wantsProgress() const override { return notices_.wantsProgress(); }
+    Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data) override {
+        return notices_.log(level, logger, data);
+    }
+
+    const std::string& description() const { return description_; }
+    // The elements, comma-separated. A resource whose handler wrote nothing is an empty text, not an absent one.
+    std::string_view elements();
+    std::string_view structured() const { return structured_; }
+
+private:
+    void beginElement();
+    void endText();
+    Result<void> withinLimit() const;
+
+    Notices notices_;
+    const std::size_t bytes_max_;
+    std::string description_;
+    std::string uri_;   // as JSON; "" = a prompt
+    std::string mime_;  // as JSON
+    std::string elements_;
+    std::string structured_;
+    PieceEscaper escaper_;
+    bool in_text_ = false;
+};
+
+}  // namespace howdah::kernel
