@@ -48,11 +48,30 @@ howdah_status callLog(howdah_ctx* ctx, howdah_call* call, std::uint32_t level, h
                       howdah_str data) noexcept {
     return write(ctx, [&] { return runOf(call).answer().log(level, fromAbi(logger), fromAbi(data)); });
 }
+howdah_status callAsk(howdah_ctx* ctx, howdah_call* call, howdah_str questions, howdah_str* answers) noexcept {
+    if (ctx->in_hook) return ctx->fail(Error::refused("hooks ask no questions"));
+    howdah_status status = HOWDAH_OK;
+    WorkerBridge::atHome([&] {
+        auto found = runOf(call).answer().ask(*ctx->request, fromAbi(questions));
+        ctx->deadline = ctx->request->deadline;  // a person's time is not the request's
+        if (!found) {
+            status = ctx->fail(std::move(found).error());
+            return;
+        }
+        const std::string_view kept = ctx->request->arena.copy(*found);
+        if (kept.data()) {
+            *answers = toAbi(kept);
+        } else {
+            status = ctx->fail(Error::unavailable("the request holds more memory than one request may"));
+        }
+    });
+    return status;
+}
 
 }  // namespace
 
 const howdah_call_v1 kHostCall{
-    sizeof(howdah_call_v1), 0,       &callArgument, &callArguments, &callText, &callStructured, &callContent,
-    &callProgress,          &callLog};
+    sizeof(howdah_call_v1), 0,        &callArgument, &callArguments, &callText, &callStructured, &callContent,
+    &callProgress,          &callLog, &callAsk};
 
 }  // namespace howdah::kernel

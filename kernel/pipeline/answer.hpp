@@ -6,11 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <howdah/result.hpp>
 
 namespace howdah::kernel {
+
+class Request;
 
 class Answer {
 public:
@@ -26,6 +29,12 @@ public:
     virtual bool wantsProgress() const = 0;
     // A log message; dropped when the client did not ask for that level (0 debug .. 7 emergency). `data` is JSON.
     virtual Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data) = 0;
+    // Questions to the client, as howdah_call_v1.ask describes them; refused where none can be asked.
+    virtual Result<std::string> ask(Request& request, std::string_view questions) {
+        (void)request;
+        (void)questions;
+        return Error::refused("no question can be asked here");
+    }
 };
 
 // The answer of what gives a list of elements: a prompt its messages, a resource its contents.

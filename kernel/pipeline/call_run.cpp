@@ -21,6 +21,7 @@ CallRun::CallRun(Request& request, const Handler& handler, std::uint32_t call_ki
     if (answer.wantsProgress()) flags |= HOWDAH_CALL_PROGRESS;
     if (!request.client) return;
     if (request.client->structured) flags |= HOWDAH_CALL_STRUCTURED;
+    flags |= request.client->askable;
     client_name = toAbi(request.client->name);
     client_version = toAbi(request.client->version);
     protocol = toAbi(request.client->protocol);

@@ -47,6 +47,7 @@ Result<void> QueryRun::execute() {
     execution.timeout_ms = timeout_ms;
     execution.principal = principal;
 
+    if (access == HOWDAH_ACCESS_WRITE) request_.has_written = true;
     Result<void> outcome;
     auto call = [&] {
         if (executor.table->execute(executor.self, &hook_ctx_, &execution, &cursor_) < 0) {

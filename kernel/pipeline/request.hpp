@@ -31,8 +31,9 @@ struct Principal {
 struct Client {
     std::string name;
     std::string version;
-    std::string protocol;    // MCP revision in force for this request, e.g. "2026-07-28"
-    bool structured = true;  // this revision knows structuredContent (2025-06-18 and later)
+    std::string protocol;       // MCP revision in force for this request, e.g. "2026-07-28"
+    bool structured = true;     // this revision knows structuredContent (2025-06-18 and later)
+    std::uint32_t askable = 0;  // HOWDAH_CALL_CAN_*: questions it has declared that it can answer
 };
 
 class Request {
@@ -50,6 +51,7 @@ public:
     Deadline deadline;
     Cancellation* cancellation = nullptr;
     Arena arena;
+    bool has_written = false;  // a statement that may write was sent
 
     // The principal as plugins see it.
     const howdah_principal* principalView();

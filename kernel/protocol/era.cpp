@@ -5,6 +5,7 @@
 #include <howdah/json_text.hpp>
 
 #include "kernel/base/base64.hpp"
+#include "kernel/protocol/questions.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -130,8 +131,9 @@ std::optional<Refusal> checkModern(const Message& message, const Inbound& inboun
     }
     auto revision = revisionNamed(*version);
     if (!revision || !isModern(*revision)) return unsupported(*version);
-    if (!objectMember(*message.meta, kCapabilitiesKey))
-        return badMeta(concat("_meta \"", kCapabilitiesKey, "\" is missing or not an object"));
+    auto capabilities = objectMember(*message.meta, kCapabilitiesKey);
+    if (!capabilities) return badMeta(concat("_meta \"", kCapabilitiesKey, "\" is missing or not an object"));
+    client.askable = askableOf(*capabilities);
     client.protocol = name(*revision);
     client.structured = true;
     if (auto refusal = readClient(message, client)) return refusal;

@@ -18,6 +18,7 @@ inline constexpr int kInvalidParams = -32602;
 inline constexpr int kInternalError = -32603;
 inline constexpr int kResourceNotFound = -32002;            // 2025-11-25 and before
 inline constexpr int kHeaderMismatch = -32020;              // 2026-07-28
+inline constexpr int kMissingClientCapability = -32021;     // 2026-07-28
 inline constexpr int kUnsupportedProtocolVersion = -32022;  // 2026-07-28
 
 // A request turned down before anything was done for it.

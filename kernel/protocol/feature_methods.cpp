@@ -17,13 +17,19 @@ namespace {
 template <typename Call, typename Members, typename RefusalOf>
 void serveHeld(Exchange& exchange, Call&& call, Members&& members, RefusalOf&& refusal_of) {
     auto notices = noticesOf(exchange);
-    if (!notices || !greetIfNew(exchange)) return;
+    if (!notices) return;
+    Questions questions(exchange);
+    const bool asks = exchange.message.method != "completion/complete";
+    if (auto refusal = asks ? questions.open() : std::nullopt) return exchange.refuse(*refusal);
+    if (!greetIfNew(exchange)) return;
     Request request;
     exchange.prepare(request);
-    HeldAnswer answer(exchange.sink, std::move(*notices), exchange.options().held_max);
+    HeldAnswer answer(exchange.sink, std::move(*notices), asks ? &questions : nullptr, exchange.options().held_max);
     auto done = call(request, answer);
     if (request.cancellation && request.cancellation->reason() == CancelReason::requested) return;
+    if (questions.inputRequired()) return answerInputRequired(exchange, questions);
     if (done) return exchange.answer({members(answer)});
+    if (auto refusal = questions.missingCapability()) return exchange.refuse(*refusal);
     Refusal refusal = refusal_of(done.error());
     refusal.message.resize(std::min(refusal.message.size(), kMessageMax));
     exchange.refuse(refusal);

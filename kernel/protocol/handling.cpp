@@ -66,6 +66,12 @@ std::optional<Notices::Settings> noticesOf(Exchange& exchange) {
     return std::nullopt;
 }
 
+void answerInputRequired(Exchange& exchange, const Questions& questions) {
+    auto members = questions.members();
+    if (!members) return exchange.refuse(refusalOf(members.error()));
+    exchange.answer({*members}, "input_required");
+}
+
 std::string cacheHints(std::chrono::milliseconds ttl, bool only_this_client) {
     return concat(R"(,"ttlMs":)", ttl.count(), R"(,"cacheScope":")", only_this_client ? "private" : "public", '"');
 }

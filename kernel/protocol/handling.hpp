@@ -9,6 +9,7 @@
 
 #include "kernel/protocol/errors.hpp"
 #include "kernel/protocol/notices.hpp"
+#include "kernel/protocol/questions.hpp"
 #include "kernel/protocol/router.hpp"
 
 namespace howdah::kernel {
@@ -27,6 +28,9 @@ simdjson::dom::element emptyObject();
 
 // What the request asked to be told on the way. Empty after it refused a log level that is none.
 std::optional<Notices::Settings> noticesOf(Exchange& exchange);
+
+// The end of a call whose handler asked what the client has not answered yet (2026-07-28).
+void answerInputRequired(Exchange& exchange, const Questions& questions);
 
 // ,"ttlMs":...,"cacheScope":... (2026-07-28 "Caching")
 std::string cacheHints(std::chrono::milliseconds ttl, bool only_this_client);

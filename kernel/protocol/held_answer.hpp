@@ -13,13 +13,15 @@
 #include "kernel/pipeline/answer.hpp"
 #include "kernel/protocol/json_pieces.hpp"
 #include "kernel/protocol/notices.hpp"
+#include "kernel/protocol/questions.hpp"
 
 namespace howdah::kernel {
 
 class HeldAnswer final : public ListAnswer {
 public:
-    HeldAnswer(ReplySink& sink, Notices::Settings notices, std::size_t bytes_max)
-        : notices_(sink, std::move(notices)), bytes_max_(bytes_max) {}
+    // `questions` null: none can be asked.
+    HeldAnswer(ReplySink& sink, Notices::Settings notices, Questions* questions, std::size_t bytes_max)
+        : notices_(sink, std::move(notices)), questions_(questions), bytes_max_(bytes_max) {}
 
     void describe(std::string_view description) override { description_ = description; }
     void of(std::string_view uri, std::string_view mime_type) override;
@@ -36,6 +38,10 @@ public:
         return notices_.log(level, logger, data);
     }
 
+    Result<std::string> ask(Request& request, std::string_view questions) override {
+        return questions_ ? questions_->ask(request, questions) : Answer::ask(request, questions);
+    }
+
     const std::string& description() const { return description_; }
     // The elements, comma-separated. A resource whose handler wrote nothing is an empty text, not an absent one.
     std::string_view elements();
@@ -47,6 +53,7 @@ private:
     Result<void> withinLimit() const;
 
     Notices notices_;
+    Questions* const questions_;
     const std::size_t bytes_max_;
     std::string description_;
     std::string uri_;   // as JSON; "" = a prompt

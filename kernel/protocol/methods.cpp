@@ -47,6 +47,7 @@ void initialize(Exchange& exchange) {
     if (!revision || isModern(*revision)) revision = kLatestLegacy;
     client.protocol = name(*revision);
     client.structured = hasStructuredContent(*revision);
+    if (auto capabilities = objectMember(*params, "capabilities")) client.askable = askableOf(*capabilities);
     exchange.revision = *revision;
     exchange.client = &client;
     if (!greet(exchange)) return;
@@ -88,7 +89,10 @@ void toolsCall(Exchange& exchange) {
     auto arguments = member(*params, "arguments").value_or(emptyObject());
     if (!arguments.is_object()) return exchange.refuse(badParams("params.arguments must be an object"));
     auto notices = noticesOf(exchange);
-    if (!notices || !greetIfNew(exchange)) return;
+    if (!notices) return;
+    Questions questions(exchange);
+    if (auto refusal = questions.open()) return exchange.refuse(*refusal);
+    if (!greetIfNew(exchange)) return;
 
     Request request;
     exchange.prepare(request);
@@ -97,15 +101,18 @@ void toolsCall(Exchange& exchange) {
                                       .meta = exchange.resultMeta(),
                                       .structured_max = exchange.options().structured_max,
                                       .notices = std::move(*notices),
+                                      .questions = &questions,
                                       .outlives_client = exchange.http() && !exchange.modern()});
     auto called = callTool(request, *tool, arguments, answer);
     // A request the client took back gets no answer, unless part of it has gone out and must be brought to an end.
     bool taken_back = request.cancellation && request.cancellation->reason() == CancelReason::requested;
     if (taken_back && answer.untouched()) return;
+    if (questions.inputRequired()) return answerInputRequired(exchange, questions);
     if (called) {
         (void)answer.finish();
         return;
     }
+    if (auto refusal = questions.missingCapability(); refusal && answer.untouched()) return exchange.refuse(*refusal);
     const Error& error = called.error();
     const auto& tools = request.generation->tools_by_name;
     auto known = tools.find(*tool);

@@ -147,9 +147,16 @@ void Protocol::handleOne(const Inbound& inbound, ReplySink& sink, Connection* co
     switch (message.kind) {
         case Message::Kind::request: serve(exchange); break;
         case Message::Kind::notification: routeNotification(exchange); break;
-        case Message::Kind::response: break;  // we ask clients nothing, so it answers nothing
+        case Message::Kind::response: takeResponse(exchange, json); break;
     }
     (void)sink.finish();
+}
+
+// What a client answers to a question. One that nobody waits for any more is dropped: it may have crossed a cancel.
+void Protocol::takeResponse(const Exchange& exchange, simdjson::dom::element json) {
+    if (!exchange.session) return;
+    (void)exchange.session->questions.deliver(exchange.message.id,
+                                              Json::parse(std::string(simdjson::minify(json)), nullptr, false));
 }
 
 // Settles revision, client and, in the legacy era, the session.

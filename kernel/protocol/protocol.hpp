@@ -19,6 +19,7 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/base/sealer.hpp"
 #include "kernel/host/generation.hpp"
 #include "kernel/pipeline/request.hpp"
 #include "kernel/protocol/era.hpp"
@@ -77,6 +78,7 @@ private:
                    bool in_batch);
     std::optional<Refusal> enterEra(struct Exchange& exchange, Client& client);
     void serve(struct Exchange& exchange);
+    static void takeResponse(const struct Exchange& exchange, simdjson::dom::element json);
     std::optional<Refusal> findSession(const Inbound& inbound, std::shared_ptr<Session>& session);
     const Principal& principalOf(const Inbound& inbound) const {
         return inbound.principal ? *inbound.principal : local_;
@@ -94,6 +96,8 @@ private:
     SessionStore sessions_;
     Subscriptions subscriptions_;
     RecentClients recent_;
+    const Sealer sealer_;
+    std::atomic<std::uint64_t> questions_asked_{0};
     std::atomic<std::size_t> in_flight_{0};
     std::mutex connections_mutex_;
     std::vector<std::shared_ptr<Connection>> connections_;  // stdio: one, seldom more

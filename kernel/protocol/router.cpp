@@ -78,7 +78,7 @@ void Exchange::prepare(Request& request) const {
 }
 
 // A failed write means the client has gone; there is nobody left to tell, and the transport knows already.
-void Exchange::answer(std::initializer_list<std::string_view> members) {
+void Exchange::answer(std::initializer_list<std::string_view> members, std::string_view result_type) {
     std::size_t size = 128 + message.id.size() + resultMeta().size();
     for (std::string_view part : members)
         size += part.size();
@@ -89,7 +89,9 @@ void Exchange::answer(std::initializer_list<std::string_view> members) {
     json += ",\"result\":{";
     std::string_view comma;
     if (modern()) {
-        json += R"("resultType":"complete","_meta":)";
+        json += R"("resultType":")";
+        json += result_type;
+        json += R"(","_meta":)";
         json += resultMeta();
         comma = ",";
     }

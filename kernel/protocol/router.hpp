@@ -38,6 +38,9 @@ struct Exchange {
     SessionStore& sessions() const { return protocol.sessions_; }
     Subscriptions& subscriptions() const { return protocol.subscriptions_; }
     RecentClients& recentClients() const { return protocol.recent_; }
+    const Sealer& sealer() const { return protocol.sealer_; }
+    // As JSON text.
+    std::string nextQuestionId() const { return concat("\"howdah-", ++protocol.questions_asked_, '"'); }
     bool authenticated() const { return inbound.principal != nullptr; }
     std::string_view serverInfo() const { return protocol.server_info_; }
     std::string_view resultMeta() const { return modern() ? protocol.result_meta_ : std::string_view(); }
@@ -45,7 +48,7 @@ struct Exchange {
     // A Request of this exchange, ready for the pipeline.
     void prepare(Request& request) const;
     // The whole answer: {"jsonrpc","id","result":{<members>}}, with what the era adds to every result.
-    void answer(std::initializer_list<std::string_view> members);
+    void answer(std::initializer_list<std::string_view> members, std::string_view result_type = "complete");
     void refuse(const Refusal& refusal);
 };
 

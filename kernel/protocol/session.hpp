@@ -20,6 +20,7 @@
 #include "kernel/pipeline/request.hpp"
 #include "kernel/protocol/era.hpp"
 #include "kernel/protocol/exchange.hpp"
+#include "kernel/protocol/questions.hpp"
 #include "kernel/runtime/cancellation.hpp"
 
 namespace howdah::kernel {
@@ -68,6 +69,7 @@ public:
     const Client client;
     const Principal principal;
     InFlight in_flight;
+    PendingQuestions questions;
     std::atomic<std::int64_t> last_used_ns{0};
     std::atomic<std::uint32_t> log_level{1};  // info, until logging/setLevel
 

@@ -47,6 +47,11 @@ Result<void> ToolAnswer::log(std::uint32_t level, std::string_view logger, std::
     return client_gone_ ? Result<void>() : unlessOutlived(notices_.log(level, logger, data));
 }
 
+Result<std::string> ToolAnswer::ask(Request& request, std::string_view questions) {
+    if (any_block_ || !structured_.empty()) return Error::internal("a question after the answer has begun; ask first");
+    return settings_.questions->ask(request, questions);
+}
+
 Result<void> ToolAnswer::finish() {
     if (!any_block_ && !structured_.empty()) {
         std::string only = std::move(structured_);

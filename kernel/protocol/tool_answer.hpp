@@ -16,6 +16,7 @@
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/protocol/json_pieces.hpp"
 #include "kernel/protocol/notices.hpp"
+#include "kernel/protocol/questions.hpp"
 
 namespace howdah::kernel {
 
@@ -27,6 +28,7 @@ public:
         std::string_view meta;           // the result's _meta, "" for none
         std::size_t structured_max = 0;  // bytes
         Notices::Settings notices;
+        Questions* questions = nullptr;
         // Legacy HTTP: a closed connection cancels nothing, so the tool goes on and its bytes go nowhere.
         bool outlives_client = false;
     };
@@ -40,6 +42,7 @@ public:
     Result<void> progress(double done, double total, std::string_view message) override;
     bool wantsProgress() const override { return notices_.wantsProgress(); }
     Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data) override;
+    Result<std::string> ask(Request& request, std::string_view questions) override;
 
     // Nothing of the answer has left for the transport: it can be dropped or become a protocol error.
     bool untouched() const { return !sent_; }

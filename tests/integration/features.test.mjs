@@ -38,7 +38,7 @@ for (const entry of clients) {
 
     test('lists prompts and gets them', async () => {
       const { prompts } = await client.listPrompts();
-      assert.deepEqual(prompts.map((prompt) => prompt.name), ['test_prompt_with_arguments', 'test_prompt_with_embedded_resource',
+      assert.deepEqual(prompts.map((prompt) => prompt.name), ['test_input_required_result_prompt', 'test_prompt_with_arguments', 'test_prompt_with_embedded_resource',
         'test_prompt_with_image', 'test_simple_prompt']);
       const simple = await client.getPrompt({ name: 'test_simple_prompt' });
       assert.deepEqual(simple.messages, [{ role: 'user', content: { type: 'text', text: 'This is a simple prompt for testing.' } }]);

@@ -92,6 +92,26 @@ public:
             table().log(context_.raw(), raw_, static_cast<std::uint32_t>(level), toAbi(logger), toAbi(json)));
     }
 
+    // --- questions to the client, before anything is written or answered (not in completions)
+    bool canElicit() const { return (raw_->flags & HOWDAH_CALL_CAN_ELICIT) != 0; }
+    bool canElicitUrl() const { return (raw_->flags & HOWDAH_CALL_CAN_ELICIT_URL) != 0; }
+    bool canSample() const { return (raw_->flags & HOWDAH_CALL_CAN_SAMPLE) != 0; }
+    bool canListRoots() const { return (raw_->flags & HOWDAH_CALL_CAN_LIST_ROOTS) != 0; }
+    // {"key":{"method","params"}} gives {"key":result}; questions.hpp makes the values. Return an error at once:
+    // cancelled may mean that the client is asked first, and this handler then runs again from its first line.
+    Result<Json> askAll(const Json& questions) {
+        const std::string json = jsonText(questions);
+        howdah_str answers{};
+        if (table().ask(context_.raw(), raw_, toAbi(json), &answers) < 0) return context_.lastError();
+        return Json::parse(fromAbi(answers));
+    }
+    Result<Json> ask(std::string_view key, const Json& question) {
+        const std::string name(key);
+        auto answers = askAll(Json{{name, question}});
+        if (!answers) return std::move(answers).error();
+        return std::move((*answers)[name]);
+    }
+
     const Context& context() const { return context_; }
     howdah_call* raw() const { return raw_; }
 

@@ -265,8 +265,20 @@ struct CallTable {
             level, logger, data);
         return settle(answer, way.results());
     }
+    static howdah_status ask(howdah_ctx* ctx, howdah_call* near, howdah_str questions, howdah_str* answers) {
+        Outward way(ctx);
+        howdah_call* far = farCall(way.near(), near);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given) {
+                howdah_str made{};
+                put(out, callOf(way.link()).ask(way.ctx(), far, given, &made));
+                put(out, made);
+            },
+            questions);
+        return settle(answer, way.results(), *answers);
+    }
     static constexpr howdah_call_v1 kTable{
-        sizeof(howdah_call_v1), 0, &argument, &arguments, &text, &structured, &content, &progress, &log};
+        sizeof(howdah_call_v1), 0, &argument, &arguments, &text, &structured, &content, &progress, &log, &ask};
 
 private:
     static howdah_status write(decltype(howdah_call_v1::text) howdah_call_v1::* function, howdah_ctx* ctx,

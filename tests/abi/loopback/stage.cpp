@@ -117,6 +117,10 @@ const howdah_call_v1 kCall{sizeof(howdah_call_v1),
                            },
                            [](howdah_ctx*, howdah_call*, std::uint32_t level, howdah_str logger, howdah_str data) {
                                return noted("call.log", level, logger, data);
+                           },
+                           [](howdah_ctx*, howdah_call*, howdah_str questions, howdah_str* answers) {
+                               *answers = toAbi(R"({"key":{"action":"accept"}})");
+                               return noted("call.ask", questions);
                            }};
 
 const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::int32_t level, howdah_str line) {

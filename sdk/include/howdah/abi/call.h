@@ -23,6 +23,12 @@ extern "C" {
 #define HOWDAH_CALL_STRUCTURED 1u /* the client's revision knows structuredContent */
 #define HOWDAH_CALL_PROGRESS 2u   /* the client asked for progress */
 
+/* Questions this client can answer (ask). */
+#define HOWDAH_CALL_CAN_ELICIT 4u      /* elicitation/create, mode form */
+#define HOWDAH_CALL_CAN_ELICIT_URL 8u  /* elicitation/create, mode url */
+#define HOWDAH_CALL_CAN_SAMPLE 16u     /* sampling/createMessage */
+#define HOWDAH_CALL_CAN_LIST_ROOTS 32u /* roots/list */
+
 #define HOWDAH_CALL_TOOL 1u
 #define HOWDAH_CALL_PROMPT 2u
 #define HOWDAH_CALL_RESOURCE 3u
@@ -30,7 +36,7 @@ extern "C" {
 /* Borrowed until the handler (or hook) returns. */
 typedef struct howdah_call {
     uint32_t struct_size;
-    uint32_t flags;  /* HOWDAH_CALL_STRUCTURED, HOWDAH_CALL_PROGRESS */
+    uint32_t flags;  /* HOWDAH_CALL_STRUCTURED, _PROGRESS, _CAN_... */
     howdah_str name; /* of the tool or prompt, the URI asked for, or what is completed: as bound */
     howdah_str plugin;
     uint64_t request_id; /* the kernel's, unique in this process */
@@ -80,6 +86,13 @@ typedef struct howdah_call_v1 {
     /* A log message for the client (notifications/message), if it asked for that level (0 debug .. 7 emergency) or a
      * lower one; data is JSON. Never pass passwords, connection strings or row values. */
     howdah_status (*log)(howdah_ctx* ctx, howdah_call* call, uint32_t level, howdah_str logger, howdah_str data);
+    /* Asks the client, before anything is written or answered. `questions` is {"key":{"method","params"}}, each a
+     * request of MCP (elicitation/create, sampling/createMessage, roots/list), keys unique in the handler; `answers`
+     * becomes
+     * {"key":result}. HOWDAH_ERROR_CANCELLED may mean that the client is asked by the answer to this call (2026-07-28):
+     * the handler returns, and runs again from its first line when the answers are there. HOWDAH_ERROR_REFUSED: the
+     * client has not declared that it can answer. Not in completions. */
+    howdah_status (*ask)(howdah_ctx* ctx, howdah_call* call, howdah_str questions, howdah_str* answers);
 } howdah_call_v1;
 
 #ifdef __cplusplus

@@ -1,0 +1,177 @@
+// Questions to the client on the way of a call: the same plugin code asks a legacy client by requests of its own and one
+// of 2026-07-28 by ending the call as input_required.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+
+import { clients, connected } from './sdk_clients.mjs';
+import { config, inFolder, initialize, meta, post, program, startServer, startStdio, textOf } from './support.mjs';
+
+const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
+const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} };
+const kSchemas = { 'elicitation/create': ElicitRequestSchema, 'sampling/createMessage': CreateMessageRequestSchema, 'roots/list': ListRootsRequestSchema };
+
+function answering(client, answers) {
+  for (const [method, answer] of Object.entries(answers)) {
+    client.setRequestHandler(client.listen ? method : kSchemas[method], ({ params }) => answer(params));
+  }
+}
+
+for (const entry of clients) {
+  describe(entry.name, () => {
+    let client;
+    let server;
+    let place;
+    const asked = [];
+    before(async () => {
+      if (entry.stdio) {
+        place = inFolder();
+        const file = join(place.folder, 'howdah.yaml');
+        writeFileSync(file, config({ ...options, http: false, folder: place.folder }));
+        client = await connected(entry, { file }, { capabilities });
+      } else {
+        server = await startServer(options);
+        client = await connected(entry, { url: server.url }, { capabilities });
+      }
+      answering(client, {
+        'elicitation/create': (params) => {
+          asked.push(params.message);
+          const [field] = Object.keys(params.requestedSchema.properties);
+          return { action: 'accept', content: { [field]: { ok: true, color: 'blue' }[field] ?? 'Ada' } };
+        },
+        'sampling/createMessage': () => ({ role: 'assistant', model: 'test', content: { type: 'text', text: 'Paris' } }),
+        'roots/list': () => ({ roots: [{ uri: 'file:///work' }] }),
+      });
+    });
+    after(async () => {
+      await client.close();
+      await server?.stop();
+      place?.remove();
+    });
+
+    const call = async (name) => {
+      const result = await client.callTool({ name, arguments: {} });
+      assert.ok(!result.isError, textOf(result));
+      return textOf(result);
+    };
+    test('the user, the model and the roots are asked', async () => {
+      assert.equal(await call('test_input_required_result_elicitation'), 'Hello, Ada!');
+      assert.equal(await call('test_input_required_result_sampling'), 'Paris');
+      assert.match(await call('test_input_required_result_list_roots'), /file:\/\/\/work/);
+    });
+    test('several questions at once, and one after the other', async () => {
+      assert.equal(await call('test_input_required_result_multiple_inputs'), 'Paris Ada');
+      asked.length = 0;
+      assert.equal(await call('test_input_required_result_multi_round'), 'Ada likes blue');
+      assert.deepEqual(asked, ['Step 1: What is your name?', 'Step 2: What is your favorite color?']);
+    });
+    test('a prompt asks too', async () => {
+      const { messages } = await client.getPrompt({ name: 'test_input_required_result_prompt' });
+      assert.equal(messages[0].content.text, 'Use this context: Ada');
+    });
+  });
+}
+
+describe('2026-07-28: the state in between', () => {
+  let server;
+  const tool = 'test_input_required_result_multi_round';
+  const can = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: {} } };
+  const call = async (params, name = tool, extra = can) => (await post(server.url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {}, _meta: meta(extra), ...params } },
+    { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': name })).json;
+  const named = { step1: { action: 'accept', content: { name: 'Ada' } } };
+  before(async () => { server = await startServer(options); });
+  after(() => server.stop());
+
+  test('a question that was answered is not asked again', async () => {
+    const first = (await call({})).result;
+    assert.equal(first.resultType, 'input_required');
+    assert.deepEqual(Object.keys(first.inputRequests), ['step1']);
+    const second = (await call({ requestState: first.requestState, inputResponses: named })).result;
+    assert.deepEqual(Object.keys(second.inputRequests), ['step2']);
+    const last = (await call({ requestState: second.requestState, inputResponses: { step2: { action: 'accept', content: { color: 'blue' } }, more: {} } })).result;
+    assert.equal(last.resultType, 'complete');
+    assert.equal(textOf(last), 'Ada likes blue');
+  });
+  test('an answer that is missing is asked for again', async () => {
+    const first = (await call({})).result;
+    const again = (await call({ requestState: first.requestState, inputResponses: { other: {} } })).result;
+    assert.deepEqual(Object.keys(again.inputRequests), ['step1']);
+  });
+  test('a state that was altered, or brought to another tool, is refused', async () => {
+    const { requestState } = (await call({})).result;
+    const altered = `${requestState.slice(0, -1)}${requestState.endsWith('A') ? 'B' : 'A'}`;
+    for (const state of [altered, '', 'x'.repeat(5000)]) {
+      const { error } = await call({ requestState: state, inputResponses: named });
+      assert.equal(error.code, -32602);
+    }
+    const { error } = await call({ requestState, inputResponses: named }, 'test_input_required_result_elicitation');
+    assert.match(error.message, /belongs to another request/);
+    assert.equal((await call({ requestState: 7 })).error.code, -32602);
+    assert.equal((await call({ inputResponses: [] })).error.code, -32602);
+  });
+  test('a client that cannot answer is told which capability is missing', async () => {
+    const { error } = await call({}, tool, {});
+    assert.equal(error.code, -32021);
+    assert.deepEqual(error.data, { requiredCapabilities: { elicitation: { form: {} } } });
+    assert.match(textOf((await call({}, 'test_input_required_result_capabilities', {})).result), /can be asked nothing/);
+  });
+});
+
+describe('a legacy client', () => {
+  const start = async () => {
+    const pipe = startStdio(options);
+    await pipe.request(1, 'initialize', { ...initialize('2025-11-25'), capabilities });
+    pipe.send({ method: 'notifications/initialized' });
+    return pipe;
+  };
+  const ask = (pipe, id) => {
+    pipe.send({ id, method: 'tools/call', params: { name: 'test_input_required_result_elicitation', arguments: {} } });
+    return pipe.next((message) => message.method === 'elicitation/create');
+  };
+
+  test('that answers with an error fails the call, and only that', async () => {
+    const pipe = await start();
+    const question = await ask(pipe, 2);
+    pipe.send({ id: question.id, error: { code: -1, message: 'the user is away' } });
+    const { result } = await pipe.next((message) => message.id === 2);
+    assert.ok(result.isError);
+    assert.match(textOf(result), /the user is away/);
+    pipe.send({ id: 'howdah-999', result: {} });  // an answer to nothing
+    assert.deepEqual((await pipe.request(3, 'ping')).result, {});
+    await pipe.stop();
+  });
+  test('that takes the call back is not waited for', async () => {
+    const pipe = await start();
+    const question = await ask(pipe, 2);
+    pipe.send({ method: 'notifications/cancelled', params: { requestId: 2 } });
+    pipe.send({ id: question.id, result: { action: 'accept', content: { name: 'late' } } });
+    assert.deepEqual((await pipe.request(3, 'ping')).result, {});
+    assert.ok(!pipe.messages.some((message) => message.id === 2));
+    await pipe.stop();
+  });
+  test('is asked while as many requests are in flight as it may have', async () => {
+    const pipe = await start();
+    const questions = new Map();
+    pipe.each((message) => {
+      if (message.method === 'elicitation/create') questions.set(message.id, message);
+      pipe.messages.push(message);
+    });
+    for (let id = 100; id < 164; ++id) pipe.send({ id, method: 'tools/call', params: { name: 'test_input_required_result_elicitation', arguments: {} } });
+    await pipe.next(() => questions.size === 64);
+    for (const id of questions.keys()) pipe.send({ id, result: { action: 'accept', content: { name: 'Ada' } } });
+    for (let id = 100; id < 164; ++id) assert.equal(textOf((await pipe.next((message) => message.id === id)).result), 'Hello, Ada!');
+    await pipe.stop();
+  });
+  test('without the capability is not asked', async () => {
+    const pipe = startStdio(options);
+    await pipe.request(1, 'initialize', initialize('2025-11-25'));
+    pipe.send({ method: 'notifications/initialized' });
+    const { result } = await pipe.request(2, 'tools/call', { name: 'test_input_required_result_elicitation', arguments: {} });
+    assert.ok(result.isError);
+    assert.match(textOf(result), /has not declared that capability/);
+    await pipe.stop();
+  });
+});
