@@ -1,6 +1,14 @@
 #include "kernel/host/generation.hpp"
 
+#include <algorithm>
+
 namespace howdah::kernel {
+
+bool Generation::hasResource(std::string_view uri) const {
+    return std::ranges::binary_search(resources, uri, {}, &Resource::uri) ||
+           std::ranges::any_of(resource_templates,
+                               [uri](const ResourceTemplate& one) { return one.uri.match(uri).has_value(); });
+}
 
 GenerationPin GenerationStore::exchange(GenerationPin next) {
     std::lock_guard lock(current_mutex_);

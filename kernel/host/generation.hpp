@@ -116,6 +116,8 @@ struct DatabaseInfo {
 };
 
 struct Generation {
+    bool hasResource(std::string_view uri) const;  // itself or by a template
+
     std::uint64_t number = 0;
     std::string closed;                   // not empty: why every client query is refused
     bool guarded = false;                 // a hook of stage guard judges text of clients, and not in audit

@@ -70,6 +70,14 @@ void logWrite(const howdah_host* host, std::int32_t level, howdah_str line) noex
 
 constexpr howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, &logWrite};
 
+// --- howdah.notify/1
+
+void resourceUpdated(const howdah_host* host, howdah_str uri) noexcept {
+    instanceOf(host).services().resource_updated(fromAbi(uri));
+}
+
+constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated};
+
 // --- howdah.services/1
 
 // The kernel's own howdah.kv/1 is there for everybody who asks and has no provider among the plugins.
@@ -147,6 +155,7 @@ const void* hostInterface(const howdah_host*, const char* id) {
     if (name == HOWDAH_REACTOR_1) return &kHostReactor;
     if (name == HOWDAH_OFFLOAD_1) return &kHostOffload;
     if (name == HOWDAH_SEAL_1) return &kHostSeal;
+    if (name == HOWDAH_NOTIFY_1) return &kNotify;
     return nullptr;
 }
 

@@ -31,6 +31,8 @@ struct HostServices {
     const Sealer sealer{};  // its key outlives reloads
     // A plugin's hooks are to leave the next generation. Any thread; returns at once.
     std::function<void(Instance&, const std::string& reason)> quarantine = [](Instance&, const std::string&) {};
+    // Clients that subscribed to that resource are to be told. Any thread; returns at once.
+    std::function<void(std::string_view uri)> resource_updated = [](std::string_view) {};
     // The state of the server as JSON, for howdah_kernel_v1.describe.
     std::function<std::string()> describe = [] { return std::string{"{}"}; };
 };

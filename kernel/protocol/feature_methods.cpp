@@ -35,6 +35,16 @@ void serveHeld(Exchange& exchange, Call&& call, Members&& members, RefusalOf&& r
     exchange.refuse(refusal);
 }
 
+Refusal noResource(const Exchange& exchange, std::string_view uri, std::string message) {
+    Refusal refusal{.code = exchange.modern() ? kInvalidParams : kResourceNotFound,
+                    .http_status = 200,
+                    .message = std::move(message),
+                    .data = "{\"uri\":"};
+    appendJsonString(refusal.data, uri.substr(0, kMessageMax));
+    refusal.data += '}';
+    return refusal;
+}
+
 }  // namespace
 
 void promptsGet(Exchange& exchange) {
@@ -70,14 +80,31 @@ void resourcesRead(Exchange& exchange) {
             return json;
         },
         [&](const Error& error) {
-            Refusal refusal = refusalOf(error);
-            if (error.code != Code::not_found) return refusal;
-            if (!exchange.modern()) refusal.code = kResourceNotFound;
-            refusal.data = "{\"uri\":";
-            appendJsonString(refusal.data, uri->substr(0, kMessageMax));
-            refusal.data += '}';
-            return refusal;
+            return error.code == Code::not_found ? noResource(exchange, *uri, error.message) : refusalOf(error);
         });
+}
+
+void resourcesSubscribe(Exchange& exchange) {
+    const auto& params = exchange.message.params;
+    auto uri = params ? textMember(*params, "uri") : std::nullopt;
+    if (!uri || !exchange.session) return exchange.refuse(badParams("resources/subscribe needs params.uri, a string"));
+    GenerationPin generation = exchange.generations().pin();
+    if (!generation || !generation->hasResource(*uri))
+        return exchange.refuse(noResource(exchange, *uri, concat("no resource has the URI \"", *uri, "\"")));
+    if (!exchange.session->watched.add(*uri)) {
+        return exchange.refuse(
+            badParams(concat("a session subscribes to at most ", ResourceWatch::kUrisMax, " resources")));
+    }
+    exchange.answer({});
+}
+
+void resourcesUnsubscribe(Exchange& exchange) {
+    const auto& params = exchange.message.params;
+    auto uri = params ? textMember(*params, "uri") : std::nullopt;
+    if (!uri || !exchange.session)
+        return exchange.refuse(badParams("resources/unsubscribe needs params.uri, a string"));
+    exchange.session->watched.remove(*uri);
+    exchange.answer({});
 }
 
 void complete(Exchange& exchange) {

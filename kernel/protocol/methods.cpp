@@ -15,7 +15,7 @@ namespace {
 
 // The same for every set of plugins, as a session keeps what it was told: a reload may bring the first prompt.
 constexpr std::string_view kCapabilities =
-    R"("capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},)"
+    R"("capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},)"
     R"("completions":{},"logging":{}})";
 constexpr std::size_t kClientNameMax = 128;  // bytes of a client's name or version that are kept
 
@@ -26,6 +26,20 @@ std::string_view statementOf(simdjson::dom::element arguments) {
 
 std::string subscriptionMeta(const Exchange& exchange) {
     return concat(R"("_meta":{"io.modelcontextprotocol/subscriptionId":)", exchange.message.id, "}");
+}
+
+// Those of the URIs that are there, as JSON, comma-separated; the watch then holds them.
+std::string watchedOf(const Exchange& exchange, const std::optional<simdjson::dom::array>& uris, ResourceWatch& watch) {
+    std::string json;
+    GenerationPin generation = exchange.generations().pin();
+    if (!generation || !uris) return json;
+    for (simdjson::dom::element element : *uris) {
+        std::string_view uri;
+        if (element.get(uri) || !generation->hasResource(uri) || !watch.add(uri)) continue;
+        if (!json.empty()) json += ',';
+        appendJsonString(json, uri);
+    }
+    return json;
 }
 
 }  // namespace
@@ -138,6 +152,11 @@ void listen(Exchange& exchange) {
             return exchange.refuse(badParams(concat(kind.filter, " must be true or false")));
         if (asked.*kind.changed) agreed += concat(agreed.empty() ? "\"" : ",\"", kind.filter, "\":true");
     }
+    std::optional<simdjson::dom::array> uris;
+    if (auto list = member(*wanted, "resourceSubscriptions")) {
+        if (list->get(uris.emplace()))
+            return exchange.refuse(badParams("resourceSubscriptions must be an array of URIs"));
+    }
     if (!greetIfNew(exchange)) return;
     auto listener = exchange.subscriptions().open(exchange.options().subscriptions_max);
     if (!listener) {
@@ -146,6 +165,8 @@ void listen(Exchange& exchange) {
                                 .message = concat("no more than ", exchange.options().subscriptions_max,
                                                   " subscriptions can be open, or the server is shutting down")});
     }
+    if (auto watched = watchedOf(exchange, uris, listener->watched); !watched.empty())
+        agreed += concat(agreed.empty() ? "" : ",", R"("resourceSubscriptions":[)", watched, "]");
     std::string meta = subscriptionMeta(exchange);
     auto sent = exchange.sink.notify(
         concat(R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{)", meta,
@@ -158,6 +179,13 @@ void listen(Exchange& exchange) {
             if (!sent || !(asked.*kind.changed) || !(woken.changes.*kind.changed)) continue;
             sent = exchange.sink.notify(
                 concat(R"({"jsonrpc":"2.0","method":")", kind.notification, R"(","params":{)", meta, "}}"));
+        }
+        for (const std::string& uri : woken.changes.updated) {
+            if (!sent) break;
+            std::string json =
+                concat(R"({"jsonrpc":"2.0","method":"notifications/resources/updated","params":{)", meta, ",\"uri\":");
+            appendJsonString(json, uri);
+            sent = exchange.sink.notify(json + "}}");
         }
     }
     if (!sent) return;

@@ -15,6 +15,8 @@ void promptsGet(Exchange& exchange);
 void resourcesList(Exchange& exchange);
 void resourceTemplatesList(Exchange& exchange);
 void resourcesRead(Exchange& exchange);
+void resourcesSubscribe(Exchange& exchange);
+void resourcesUnsubscribe(Exchange& exchange);
 void complete(Exchange& exchange);
 void setLogLevel(Exchange& exchange);
 void listen(Exchange& exchange);

@@ -301,6 +301,19 @@ void Protocol::listsChanged(const Generation& old, const Generation& fresh) {
     if (changes.any()) subscriptions_.changed(changes);
 }
 
+void Protocol::resourceUpdated(std::string_view uri) {
+    std::string json = R"({"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":)";
+    appendJsonString(json, uri);
+    json += "}}";
+    for (const auto& connection : connections()) {
+        auto session = connection->session();
+        if (session && session->watched.contains(uri)) connection->push(json);
+    }
+    for (const auto& session : sessions_.all())
+        if (session->watched.contains(uri)) session->push(json);
+    subscriptions_.resourceUpdated(uri);
+}
+
 void Protocol::tellAll(std::string_view method) {
     const std::string json = concat(R"({"jsonrpc":"2.0","method":")", method, "\"}");
     for (const auto& connection : connections())

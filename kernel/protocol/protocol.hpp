@@ -62,6 +62,8 @@ public:
 
     // [any] The server shuts down: open subscriptions get their last word. Requests go on.
     void drain() { subscriptions_.endAll(); }
+    // [any] Whoever subscribed to that resource is told.
+    void resourceUpdated(std::string_view uri);
     // [any] The drain has taken too long: what stdio peers and sessions still have in flight ends as cancelled.
     // False if there was nothing.
     bool cancelAll(CancelReason reason);

@@ -29,6 +29,8 @@ constexpr Method kRequests[] = {
     {"resources/read", Eras::both, &resourcesRead},
     {"resources/list", Eras::both, &resourcesList},
     {"resources/templates/list", Eras::both, &resourceTemplatesList},
+    {"resources/subscribe", Eras::legacy, &resourcesSubscribe},
+    {"resources/unsubscribe", Eras::legacy, &resourcesUnsubscribe},
     {"completion/complete", Eras::both, &complete},
     {"logging/setLevel", Eras::legacy, &setLogLevel},
     {"ping", Eras::legacy, &ping},

@@ -21,6 +21,7 @@
 #include "kernel/protocol/era.hpp"
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/protocol/questions.hpp"
+#include "kernel/protocol/resource_watch.hpp"
 #include "kernel/runtime/cancellation.hpp"
 
 namespace howdah::kernel {
@@ -70,6 +71,7 @@ public:
     const Principal principal;
     InFlight in_flight;
     PendingQuestions questions;
+    ResourceWatch watched;  // resources/subscribe
     std::atomic<std::int64_t> last_used_ns{0};
     std::atomic<std::uint32_t> log_level{1};  // info, until logging/setLevel
 

@@ -53,14 +53,24 @@ std::size_t Subscriptions::count() const {
     return open;
 }
 
+void Subscriptions::resourceUpdated(std::string_view uri) {
+    Changes changes;
+    changes.updated.emplace(uri);
+    for (const auto& listener : listeners())
+        if (listener->watched.contains(uri)) listener->signal(changes, false);
+}
+
 void Subscriptions::signalAll(const Changes& changes, bool ended) {
-    std::vector<std::weak_ptr<Listener>> listeners;
-    {
-        std::lock_guard lock(mutex_);
-        listeners = listeners_;
-    }
-    for (const auto& weak : listeners)
-        if (auto listener = weak.lock()) listener->signal(changes, ended);
+    for (const auto& listener : listeners())
+        listener->signal(changes, ended);
+}
+
+std::vector<std::shared_ptr<Listener>> Subscriptions::listeners() const {
+    std::vector<std::shared_ptr<Listener>> open;
+    std::lock_guard lock(mutex_);
+    for (const auto& weak : listeners_)
+        if (auto listener = weak.lock()) open.push_back(std::move(listener));
+    return open;
 }
 
 }  // namespace howdah::kernel

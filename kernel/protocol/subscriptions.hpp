@@ -10,9 +10,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "kernel/protocol/resource_watch.hpp"
 #include "kernel/runtime/cancellation.hpp"
 #include "kernel/runtime/event.hpp"
 
@@ -23,12 +26,14 @@ struct Changes {
     bool tools = false;
     bool prompts = false;
     bool resources = false;
+    std::set<std::string, std::less<>> updated;  // single resources
 
-    bool any() const { return tools || prompts || resources; }
+    bool any() const { return tools || prompts || resources || !updated.empty(); }
     void add(const Changes& more) {
         tools = tools || more.tools;
         prompts = prompts || more.prompts;
         resources = resources || more.resources;
+        updated.insert(more.updated.begin(), more.updated.end());
     }
 };
 
@@ -52,6 +57,7 @@ public:
         Changes changes;
     };
     Woken wait(Cancellation* cancellation);
+    ResourceWatch watched;
 
 private:
     friend class Subscriptions;
@@ -68,11 +74,13 @@ public:
     // nullptr when `limit` are open or the server ends.
     std::shared_ptr<Listener> open(std::size_t limit);
     void changed(const Changes& changes) { signalAll(changes, false); }
+    void resourceUpdated(std::string_view uri);
     void endAll();
     std::size_t count() const;
 
 private:
     void signalAll(const Changes& changes, bool ended);
+    std::vector<std::shared_ptr<Listener>> listeners() const;
 
     mutable std::mutex mutex_;
     bool ended_ = false;

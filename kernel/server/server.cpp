@@ -155,6 +155,10 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     server->plugins_ = std::make_unique<PluginManager>(services, *server->control_fiber_, pluginPaths(server->config_));
     server->protocol_ = std::make_unique<Protocol>(server->generations_, protocolOptions(server->config_));
 
+    services.resource_updated = [protocol = server->protocol_.get()](std::string_view uri) {
+        protocol->resourceUpdated(uri);
+    };
+
     if (auto prepared = server->plugins_->prepareState(); !prepared) return std::move(prepared).error();
     Result<void> applied;
     server->control_fiber_->call([&] {

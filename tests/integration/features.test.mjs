@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { LoggingMessageNotificationSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connected } from './sdk_clients.mjs';
 import { config, inFolder, meta, post, program, startServer, textOf } from './support.mjs';
@@ -19,6 +19,8 @@ for (const entry of clients) {
     let client;
     let server;
     let place;
+    let opened;
+    const streamOpen = new Promise((resolve) => { opened = resolve; });  // the event stream of a legacy session
     before(async () => {
       if (entry.stdio) {
         place = inFolder();
@@ -27,7 +29,12 @@ for (const entry of clients) {
         client = await connected(entry, { file });
       } else {
         server = await startServer(options);
-        client = await connected(entry, { url: server.url });
+        const watched = async (url, init) => {
+          const answer = await fetch(url, init);
+          if (init?.method === 'GET') opened();
+          return answer;
+        };
+        client = await connected(entry, { url: server.url, fetch: watched });
       }
     });
     after(async () => {
@@ -56,7 +63,7 @@ for (const entry of clients) {
         /unknown argument "arg3"/);
     });
     test('lists resources and templates, and reads text, bytes and what a template stands for', async () => {
-      assert.deepEqual((await client.listResources()).resources.map((resource) => resource.uri), ['test://static-binary', 'test://static-text']);
+      assert.deepEqual((await client.listResources()).resources.map((resource) => resource.uri), ['test://static-binary', 'test://static-text', 'test://watched-resource']);
       assert.deepEqual((await client.listResourceTemplates()).resourceTemplates.map((one) => one.uriTemplate), ['test://template/{id}/data']);
       const text = await client.readResource({ uri: 'test://static-text' });
       assert.deepEqual(text.contents, [{ uri: 'test://static-text', mimeType: 'text/plain', text: 'This is the content of the static text resource.' }]);
@@ -67,6 +74,34 @@ for (const entry of clients) {
       // Client 2.4 makes one error of both eras' codes.
       await assert.rejects(client.readResource({ uri: 'test://template/1/2/data' }),
         (error) => error.code === (client.listen ? -32602 : -32002) && error.data.uri === 'test://template/1/2/data');
+    });
+    test('hears of the resource it subscribed to, and of no other', async () => {
+      const heard = [];
+      let told;
+      const news = new Promise((resolve) => { told = resolve; });
+      client.setNotificationHandler(client.listen ? 'notifications/resources/updated' : ResourceUpdatedNotificationSchema, ({ params }) => {
+        heard.push(params.uri);
+        told();
+      });
+      const uri = 'test://watched-resource';
+      const update = (which) => client.callTool({ name: 'test_update_resource', arguments: { uri: which } });
+      if (entry.revision === '2026-07-28') {
+        const listening = await client.listen({ resourceSubscriptions: [uri, 'test://nothing'] });
+        assert.deepEqual(listening.honoredFilter, { resourceSubscriptions: [uri] });
+      } else {
+        if (!entry.stdio) await streamOpen;
+        await client.subscribeResource({ uri });
+        await assert.rejects(client.subscribeResource({ uri: 'test://nothing' }), /no resource has the URI/);
+      }
+      await update('test://static-text');
+      await update(uri);
+      await news;
+      assert.deepEqual(heard, [uri]);
+      if (entry.revision === '2026-07-28') return;
+      await client.unsubscribeResource({ uri });
+      await update(uri);
+      await client.listPrompts();
+      assert.deepEqual(heard, [uri]);
     });
     test('completes arguments', async () => {
       const ref = { type: 'ref/prompt', name: 'test_prompt_with_arguments' };

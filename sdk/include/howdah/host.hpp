@@ -66,7 +66,8 @@ public:
           call_(table<howdah_call_v1>(HOWDAH_CALL_1)),
           reactor_(table<howdah_reactor_v1>(HOWDAH_REACTOR_1)),
           offload_(table<howdah_offload_v1>(HOWDAH_OFFLOAD_1)),
-          seal_(table<howdah_seal_v1>(HOWDAH_SEAL_1)) {}
+          seal_(table<howdah_seal_v1>(HOWDAH_SEAL_1)),
+          notify_(table<howdah_notify_v1>(HOWDAH_NOTIFY_1)) {}
 
     const howdah_host* raw() const { return raw_; }
     const howdah_context_v1& context() const { return *context_; }
@@ -84,6 +85,9 @@ public:
         std::string line = concat(parts...);
         log_->write(raw_, static_cast<std::int32_t>(level), toAbi(line));
     }
+
+    // [any] Clients that subscribed to that resource are told that it changed.
+    void resourceUpdated(std::string_view uri) const { notify_->resource_updated(raw_, toAbi(uri)); }
 
     std::uint64_t nowNs() const { return context_->now_ns(raw_); }
 
@@ -104,6 +108,7 @@ private:
     const howdah_reactor_v1* reactor_;
     const howdah_offload_v1* offload_;
     const howdah_seal_v1* seal_;
+    const howdah_notify_v1* notify_;
 };
 
 class Context {

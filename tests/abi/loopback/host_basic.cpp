@@ -149,7 +149,15 @@ private:
     static const howdah_seal_v1& real(const Link& link) { return link.host<howdah_seal_v1>(HOWDAH_SEAL_1); }
 };
 
+void resourceUpdated(const howdah_host* host, howdah_str uri) {
+    Link& link = Link::of(host);
+    carry([&](Writer&,
+              howdah_str given) { link.host<howdah_notify_v1>(HOWDAH_NOTIFY_1).resource_updated(link.far(), given); },
+          uri);
+}
+
 constexpr howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, &writeLog};
+constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated};
 constexpr howdah_services_v1 kServices{sizeof(howdah_services_v1), 0, &acquire};
 
 }  // namespace
@@ -160,6 +168,7 @@ const void* basicTable(const std::string& id) {
     if (id == HOWDAH_SERVICES_1) return &kServices;
     if (id == HOWDAH_KERNEL_1) return &KernelTable::kTable;
     if (id == HOWDAH_SEAL_1) return &SealTable::kTable;
+    if (id == HOWDAH_NOTIFY_1) return &kNotify;
     return nullptr;
 }
 

@@ -14,7 +14,7 @@
 #ifndef HOWDAH_ABI_CALL_H
 #define HOWDAH_ABI_CALL_H
 
-#include "base.h"
+#include "plugin.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -94,6 +94,15 @@ typedef struct howdah_call_v1 {
      * client has not declared that it can answer. Not in completions. */
     howdah_status (*ask)(howdah_ctx* ctx, howdah_call* call, howdah_str questions, howdah_str* answers);
 } howdah_call_v1;
+
+#define HOWDAH_NOTIFY_1 "howdah.notify/1"
+/* Offered by the kernel. */
+typedef struct howdah_notify_v1 {
+    uint32_t struct_size;
+    uint32_t reserved;
+    /* [any] The resource with that URI is no longer what it was: clients that subscribed to it are told. */
+    void (*resource_updated)(const howdah_host* host, howdah_str uri);
+} howdah_notify_v1;
 
 #ifdef __cplusplus
 }

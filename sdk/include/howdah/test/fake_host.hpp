@@ -37,6 +37,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <howdah/abi/call.h>
 #include <howdah/abi/plugin.h>
 #include <howdah/abi/runtime.h>
 #include <howdah/host.hpp>
@@ -120,6 +121,10 @@ public:
         return static_cast<const Table*>(plugin_->get_interface(plugin_->self, id));
     }
     const howdah_host* raw() const { return &raw_; }
+    std::vector<std::string> updatedResources() {
+        std::lock_guard lock(mutex_);
+        return updated_;
+    }
     std::vector<std::string> logLines() {
         std::lock_guard lock(mutex_);
         return log_;
@@ -187,6 +192,12 @@ public:
     }
 
 private:
+    // --- howdah.notify/1
+    static void resourceUpdated(const howdah_host* host, howdah_str uri) {
+        std::lock_guard lock(of(host).mutex_);
+        of(host).updated_.emplace_back(fromAbi(uri));
+    }
+
     // --- howdah.context/1
     static howdah_status fail(howdah_ctx* ctx, const howdah_error* error) { return failWith(ctx, fromAbi(*error)); }
     static void lastError(howdah_ctx* ctx, howdah_error* out) { *out = toAbi(ctx->error); }
@@ -368,6 +379,7 @@ private:
                                                     &socketAdopt,    &socketWait, &socketRelease, &eventCreate,
                                                     &eventWait,      &eventSet,   &eventDestroy,  &spawn};
         static constexpr howdah_seal_v1 kSeal{sizeof kSeal, 0, &seal, &unseal};
+        static constexpr howdah_notify_v1 kNotify{sizeof kNotify, 0, &resourceUpdated};
         static constexpr howdah_offload_v1 kOffload{sizeof kOffload, 0, &run, &startWork};
         std::string_view name{id};
         auto own = of(host).interfaces.find(name);
@@ -379,6 +391,7 @@ private:
         if (name == HOWDAH_REACTOR_1) return &kReactor;
         if (name == HOWDAH_OFFLOAD_1) return &kOffload;
         if (name == HOWDAH_SEAL_1) return &kSeal;
+        if (name == HOWDAH_NOTIFY_1) return &kNotify;
         return nullptr;
     }
 
@@ -388,6 +401,7 @@ private:
     std::mutex mutex_;
     std::condition_variable task_ended_;
     std::vector<std::string> log_;
+    std::vector<std::string> updated_;
     std::vector<std::shared_ptr<howdah_ctx>> tasks_;
     std::vector<std::thread> threads_;
     std::uint32_t workers_ = 0;
