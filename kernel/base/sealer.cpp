@@ -50,6 +50,13 @@ Sealer::~Sealer() {
     OPENSSL_cleanse(key_.data(), key_.size());
 }
 
+std::string Sealer::bindingOf(std::initializer_list<std::string_view> parts) {
+    std::string out;
+    for (std::string_view part : parts)
+        out += concat(part.size(), ':', part);
+    return out;
+}
+
 Result<std::string> Sealer::seal(std::string_view text, std::string_view bound_to, Clock::time_point expires) const {
     if (text.size() > kTextMax) return Error::invalidArgument("a sealed text has at most ", kTextMax, " bytes");
     std::string plain(kExpiryBytes, '\0');

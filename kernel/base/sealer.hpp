@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,9 @@ public:
     ~Sealer();
     Sealer(const Sealer&) = delete;
     Sealer& operator=(const Sealer&) = delete;
+
+    // What a sealed text is bound to, from parts that cannot run into each other.
+    static std::string bindingOf(std::initializer_list<std::string_view> parts);
 
     Result<std::string> seal(std::string_view text, std::string_view bound_to, Clock::time_point expires) const;
     Result<std::string> open(std::string_view sealed, std::string_view bound_to, Clock::time_point now) const;

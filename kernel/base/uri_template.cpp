@@ -1,6 +1,7 @@
 #include "kernel/base/uri_template.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace howdah::kernel {
 namespace {
@@ -16,13 +17,6 @@ bool isPlain(char c) {
     return isAlphaNumeric(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == '%';
 }
 
-int hexValue(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 // Empty for a broken escape and for a NUL, which no name of anything holds.
 std::optional<std::string> percentDecoded(std::string_view text) {
     std::string out;
@@ -32,11 +26,11 @@ std::optional<std::string> percentDecoded(std::string_view text) {
             out += text[i];
             continue;
         }
-        if (text.size() - i < 3) return std::nullopt;
-        const int high = hexValue(text[i + 1]);
-        const int low = hexValue(text[i + 2]);
-        if (high < 0 || low < 0 || (high == 0 && low == 0)) return std::nullopt;
-        out += static_cast<char>(high * 16 + low);
+        unsigned char byte = 0;
+        const char* digits = text.data() + i + 1;
+        if (text.size() - i < 3 || std::from_chars(digits, digits + 2, byte, 16).ptr != digits + 2 || byte == 0)
+            return std::nullopt;
+        out += static_cast<char>(byte);
         i += 2;
     }
     return out;

@@ -12,14 +12,9 @@
 namespace howdah::kernel {
 namespace {
 
-// Each part with its length, so that they cannot run into each other.
 std::string boundTo(const howdah_ctx& ctx, std::string_view purpose) {
     const Principal& principal = *ctx.request->principal;
-    std::string out;
-    for (std::string_view part : {std::string_view(ctx.instance->id()), purpose, std::string_view(principal.subject),
-                                  std::string_view(principal.tenant)})
-        out += concat(part.size(), ':', part);
-    return out;
+    return Sealer::bindingOf({ctx.instance->id(), purpose, principal.subject, principal.tenant});
 }
 
 howdah_status give(howdah_ctx* ctx, Result<std::string> made, howdah_str* out) {

@@ -120,6 +120,7 @@ Result<void> QueryRun::admit(const howdah_query_request& query) {
         return Error::unavailable("queries are refused: ", generation_->closed)
             .withHint("the operator sees more with `howdah plugin list`");
     }
+    if (request_.client_asked) return Error::cancelled(kClientIsAsked);
     auto info = findDatabase(fromAbi(query.database));
     if (!info) return std::move(info).error();
 

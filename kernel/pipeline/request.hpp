@@ -36,6 +36,9 @@ struct Client {
     std::uint32_t askable = 0;  // HOWDAH_CALL_CAN_*: questions it has declared that it can answer
 };
 
+// What every host call of a request says from the moment its answer is to be a question.
+inline constexpr std::string_view kClientIsAsked = "the client is asked first; the call begins again with its answer";
+
 class Request {
 public:
     Request();
@@ -51,7 +54,8 @@ public:
     Deadline deadline;
     Cancellation* cancellation = nullptr;
     Arena arena;
-    bool has_written = false;  // a statement that may write was sent
+    bool has_written = false;   // a statement that may write was sent
+    bool client_asked = false;  // the call ends and comes again with the answer: nothing more is done for it now
 
     // The principal as plugins see it.
     const howdah_principal* principalView();

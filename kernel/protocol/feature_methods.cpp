@@ -13,36 +13,28 @@
 namespace howdah::kernel {
 namespace {
 
-// Runs one call and answers: with what `members` makes of it, or with what `refusal_of` makes of its error.
-template <typename Call, typename Members, typename RefusalOf>
-void serveHeld(Exchange& exchange, Call&& call, Members&& members, RefusalOf&& refusal_of) {
+enum class MayAsk : std::uint8_t { yes, no };
+
+// Runs one call and ends it: `reply` writes the answer, `refusal_of` makes what it is told of its error.
+template <typename Call, typename Reply, typename RefusalOf>
+void serveHeld(Exchange& exchange, MayAsk may_ask, Call&& call, Reply&& reply, RefusalOf&& refusal_of) {
     auto notices = noticesOf(exchange);
     if (!notices) return;
     Questions questions(exchange);
-    const bool asks = exchange.message.method != "completion/complete";
-    if (auto refusal = asks ? questions.open() : std::nullopt) return exchange.refuse(*refusal);
+    Questions* const asking = may_ask == MayAsk::yes ? &questions : nullptr;
+    if (auto refusal = asking ? questions.open() : std::nullopt) return exchange.refuse(*refusal);
     if (!greetIfNew(exchange)) return;
     Request request;
     exchange.prepare(request);
-    HeldAnswer answer(exchange.sink, std::move(*notices), asks ? &questions : nullptr, exchange.options().held_max);
+    HeldAnswer answer(exchange.sink, std::move(*notices), asking, exchange.options().held_max);
     auto done = call(request, answer);
     if (request.cancellation && request.cancellation->reason() == CancelReason::requested) return;
     if (questions.inputRequired()) return answerInputRequired(exchange, questions);
-    if (done) return exchange.answer({members(answer)});
+    if (done) return reply(answer);
     if (auto refusal = questions.missingCapability()) return exchange.refuse(*refusal);
     Refusal refusal = refusal_of(done.error());
     refusal.message.resize(std::min(refusal.message.size(), kMessageMax));
     exchange.refuse(refusal);
-}
-
-Refusal noResource(const Exchange& exchange, std::string_view uri, std::string message) {
-    Refusal refusal{.code = exchange.modern() ? kInvalidParams : kResourceNotFound,
-                    .http_status = 200,
-                    .message = std::move(message),
-                    .data = "{\"uri\":"};
-    appendJsonString(refusal.data, uri.substr(0, kMessageMax));
-    refusal.data += '}';
-    return refusal;
 }
 
 }  // namespace
@@ -55,15 +47,16 @@ void promptsGet(Exchange& exchange) {
     simdjson::dom::object given;
     if (arguments.get(given)) return exchange.refuse(badParams("params.arguments must be an object"));
     serveHeld(
-        exchange, [&](Request& request, HeldAnswer& answer) { return getPrompt(request, *prompt, given, answer); },
-        [](HeldAnswer& answer) {
-            std::string json;
+        exchange, MayAsk::yes,
+        [&](Request& request, HeldAnswer& answer) { return getPrompt(request, *prompt, given, answer); },
+        [&](HeldAnswer& answer) {
+            std::string description;
             if (!answer.description().empty()) {
-                json += "\"description\":";
-                appendJsonString(json, answer.description());
-                json += ',';
+                description += "\"description\":";
+                appendJsonString(description, answer.description());
+                description += ',';
             }
-            return json + concat("\"messages\":[", answer.elements(), "]");
+            exchange.answer({description, "\"messages\":[", answer.elements(), "]"});
         },
         refusalOf);
 }
@@ -73,38 +66,15 @@ void resourcesRead(Exchange& exchange) {
     auto uri = params ? textMember(*params, "uri") : std::nullopt;
     if (!uri) return exchange.refuse(badParams("resources/read needs params.uri, a string"));
     serveHeld(
-        exchange, [&](Request& request, HeldAnswer& answer) { return readResource(request, *uri, answer); },
+        exchange, MayAsk::yes,
+        [&](Request& request, HeldAnswer& answer) { return readResource(request, *uri, answer); },
         [&](HeldAnswer& answer) {
-            std::string json = concat("\"contents\":[", answer.elements(), "]");
-            if (exchange.modern()) json += cacheHints(std::chrono::milliseconds(0), true);
-            return json;
+            const std::string hints = exchange.modern() ? cacheHints(std::chrono::milliseconds(0), true) : "";
+            exchange.answer({"\"contents\":[", answer.elements(), "]", hints});
         },
         [&](const Error& error) {
             return error.code == Code::not_found ? noResource(exchange, *uri, error.message) : refusalOf(error);
         });
-}
-
-void resourcesSubscribe(Exchange& exchange) {
-    const auto& params = exchange.message.params;
-    auto uri = params ? textMember(*params, "uri") : std::nullopt;
-    if (!uri || !exchange.session) return exchange.refuse(badParams("resources/subscribe needs params.uri, a string"));
-    GenerationPin generation = exchange.generations().pin();
-    if (!generation || !generation->hasResource(*uri))
-        return exchange.refuse(noResource(exchange, *uri, concat("no resource has the URI \"", *uri, "\"")));
-    if (!exchange.session->watched.add(*uri)) {
-        return exchange.refuse(
-            badParams(concat("a session subscribes to at most ", ResourceWatch::kUrisMax, " resources")));
-    }
-    exchange.answer({});
-}
-
-void resourcesUnsubscribe(Exchange& exchange) {
-    const auto& params = exchange.message.params;
-    auto uri = params ? textMember(*params, "uri") : std::nullopt;
-    if (!uri || !exchange.session)
-        return exchange.refuse(badParams("resources/unsubscribe needs params.uri, a string"));
-    exchange.session->watched.remove(*uri);
-    exchange.answer({});
 }
 
 void complete(Exchange& exchange) {
@@ -126,25 +96,13 @@ void complete(Exchange& exchange) {
     const CompletionTarget target{is_prompt ? CompletionTarget::Kind::prompt : CompletionTarget::Kind::resource, *key,
                                   *name};
     serveHeld(
-        exchange, [&](Request& request, HeldAnswer& answer) { return complete(request, target, *params, answer); },
-        [](HeldAnswer& answer) {
+        exchange, MayAsk::no,
+        [&](Request& request, HeldAnswer& answer) { return complete(request, target, *params, answer); },
+        [&](HeldAnswer& answer) {
             const std::string_view found = answer.structured();
-            return concat("\"completion\":", found.empty() ? R"({"values":[],"total":0,"hasMore":false})" : found);
+            exchange.answer({"\"completion\":", found.empty() ? R"({"values":[],"total":0,"hasMore":false})" : found});
         },
         refusalOf);
-}
-
-// The least level of log messages for a session; 2026-07-28 asks per request instead.
-void setLogLevel(Exchange& exchange) {
-    const auto& params = exchange.message.params;
-    auto name = params ? textMember(*params, "level") : std::nullopt;
-    auto level = name ? logLevelNamed(*name) : std::nullopt;
-    if (!level) {
-        return exchange.refuse(badParams(
-            "logging/setLevel needs params.level: debug, info, notice, warning, error, critical, alert or emergency"));
-    }
-    if (exchange.session) exchange.session->log_level.store(*level, std::memory_order_relaxed);
-    exchange.answer({});
 }
 
 }  // namespace howdah::kernel

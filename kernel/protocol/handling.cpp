@@ -1,5 +1,7 @@
 #include "kernel/protocol/handling.hpp"
 
+#include <howdah/json_text.hpp>
+
 #include "kernel/pipeline/calls.hpp"
 
 namespace howdah::kernel {
@@ -18,6 +20,16 @@ std::string progressToken(const Exchange& exchange) {
 
 Refusal badParams(std::string message) {
     return {.code = kInvalidParams, .http_status = 200, .message = std::move(message)};
+}
+
+Refusal noResource(const Exchange& exchange, std::string_view uri, std::string message) {
+    Refusal refusal{.code = exchange.modern() ? kInvalidParams : kResourceNotFound,
+                    .http_status = 200,
+                    .message = std::move(message),
+                    .data = "{\"uri\":"};
+    appendJsonString(refusal.data, uri.substr(0, kMessageMax));
+    refusal.data += '}';
+    return refusal;
 }
 
 bool greet(Exchange& exchange) {

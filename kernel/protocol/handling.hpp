@@ -18,6 +18,9 @@ inline constexpr std::size_t kMessageMax = 512;  // bytes of a message that repe
 
 Refusal badParams(std::string message);
 
+// The resource is not there: the code of the revision, and the URI as data.
+Refusal noResource(const Exchange& exchange, std::string_view uri, std::string message);
+
 // The hooks that greet a client. False when one turned it away; the refusal has been written then.
 bool greet(Exchange& exchange);
 // A stateless client is greeted on the first request that is seen of it, a legacy one on initialize.

@@ -39,7 +39,9 @@ public:
     }
 
     Result<std::string> ask(Request& request, std::string_view questions) override {
-        return questions_ ? questions_->ask(request, questions) : Answer::ask(request, questions);
+        if (!questions_) return Answer::ask(request, questions);
+        if (!elements_.empty()) return Error::internal("a question after the answer has begun; ask first");
+        return questions_->ask(request, questions);
     }
 
     const std::string& description() const { return description_; }

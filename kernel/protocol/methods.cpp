@@ -15,7 +15,8 @@ namespace {
 
 // The same for every set of plugins, as a session keeps what it was told: a reload may bring the first prompt.
 constexpr std::string_view kCapabilities =
-    R"("capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},)"
+    R"("capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},)"
+    R"("resources":{"listChanged":true,"subscribe":true},)"
     R"("completions":{},"logging":{}})";
 constexpr std::size_t kClientNameMax = 128;  // bytes of a client's name or version that are kept
 

@@ -74,8 +74,9 @@ void refuseWith(ReplySink& sink, std::string_view id, const Refusal& refusal) {
 
 }  // namespace
 
-Protocol::Protocol(GenerationStore& generations, ProtocolOptions options)
+Protocol::Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolOptions options)
     : generations_(generations),
+      sealer_(sealer),
       options_(std::move(options)),
       server_info_(serverInfo(options_)),
       result_meta_(concat(R"({"io.modelcontextprotocol/serverInfo":)", server_info_, "}")),

@@ -52,7 +52,7 @@ struct ProtocolOptions {
 
 class Protocol final : public MessageHandler {
 public:
-    explicit Protocol(GenerationStore& generations, ProtocolOptions options = {});
+    Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolOptions options = {});
     Protocol(const Protocol&) = delete;
     Protocol& operator=(const Protocol&) = delete;
 
@@ -91,6 +91,7 @@ private:
     void tellAll(std::string_view method);
 
     GenerationStore& generations_;
+    const Sealer& sealer_;
     const ProtocolOptions options_;
     const Principal local_;
     const std::string server_info_;  // {"name":...,"version":...}
@@ -98,7 +99,6 @@ private:
     SessionStore sessions_;
     Subscriptions subscriptions_;
     RecentClients recent_;
-    const Sealer sealer_;
     std::atomic<std::uint64_t> questions_asked_{0};
     std::atomic<std::size_t> in_flight_{0};
     std::mutex connections_mutex_;

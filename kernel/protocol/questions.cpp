@@ -11,12 +11,21 @@ constexpr std::size_t kQuestionsMax = 32;       // of one call
 constexpr std::chrono::minutes kStateLife{30};  // a person may be asked
 constexpr std::chrono::milliseconds kAnswerLimit{300'000};
 
-Json responseOf(const Json& response, std::string_view key, std::optional<Error>& failed) {
+// A text of somebody else's JSON; "" where there is none.
+std::string textOf(const Json& object, const char* key) {
+    if (!object.is_object() || !object.contains(key) || !object[key].is_string()) return {};
+    return object[key].get<std::string>();
+}
+
+Result<Json> resultOf(const Json& response, std::string_view key) {
     if (response.contains("result")) return response["result"];
-    const Json error = response.value("error", Json::object());
-    const std::string message = error.is_object() ? error.value("message", std::string{"no message"}) : "no message";
-    failed = Error::unavailable("the client answered the question \"", key, "\" with an error: ", message);
-    return nullptr;
+    const std::string message = textOf(response.value("error", Json()), "message");
+    return Error::unavailable("the client answered the question \"", key,
+                              "\" with an error: ", message.empty() ? "it gave no reason" : message);
+}
+
+Refusal wrong(std::string message) {
+    return {.code = kInvalidParams, .http_status = 200, .message = std::move(message)};
 }
 
 }  // namespace
@@ -28,9 +37,9 @@ std::shared_ptr<PendingQuestions::Question> PendingQuestions::add(const std::str
     return question;
 }
 
-void PendingQuestions::forget(const std::string& id) {
+bool PendingQuestions::forget(const std::string& id) {
     std::lock_guard lock(mutex_);
-    open_.erase(id);
+    return open_.erase(id) != 0;
 }
 
 bool PendingQuestions::deliver(std::string_view id, Json response) {
@@ -62,48 +71,41 @@ std::uint32_t askableOf(simdjson::dom::object capabilities) {
 
 // The request the state belongs to, whoever brings it back: who asks, the method, and all it asks for.
 std::string Questions::boundTo() const {
-    const auto& params = *exchange_.message.params;
-    std::string bound =
-        concat(exchange_.principal.subject, '\x1f', exchange_.principal.tenant, '\x1f', exchange_.message.method);
-    for (const char* key : {"name", "uri", "arguments"}) {
-        bound += '\x1f';
-        if (auto value = member(params, key)) bound += simdjson::minify(*value);
-    }
-    return bound;
+    const auto part = [this](const char* key) {
+        auto value = member(*exchange_.message.params, key);
+        return value ? std::string(simdjson::minify(*value)) : std::string();
+    };
+    return Sealer::bindingOf({"requestState", exchange_.principal.subject, exchange_.principal.tenant,
+                              exchange_.message.method, part("name"), part("uri"), part("arguments")});
 }
 
 std::optional<Refusal> Questions::open() {
     if (!exchange_.modern() || !exchange_.message.params) return std::nullopt;
     const auto& params = *exchange_.message.params;
-    const auto wrong = [](std::string message) {
-        return Refusal{.code = kInvalidParams, .http_status = 200, .message = std::move(message)};
-    };
     if (auto state = member(params, "requestState")) {
         std::string_view sealed;
         if (state->get(sealed)) return wrong("params.requestState must be a string");
         auto text = exchange_.sealer().open(sealed, boundTo(), Sealer::Clock::now());
-        if (!text)
+        if (!text) {
             return wrong(
-                "params.requestState is not of this server, has expired, or belongs to another request; start again "
-                "without it");
+                "params.requestState is not of this server, has expired, or belongs to another request; start "
+                "again without it");
+        }
         answers_ = Json::parse(*text, nullptr, false);
     }
     if (auto responses = member(params, "inputResponses")) {
         if (!responses->is_object()) return wrong("params.inputResponses must be an object");
-        const Json brought = Json::parse(std::string(simdjson::minify(*responses)), nullptr, false);
-        for (const auto& [key, response] : brought.items())
-            if (response.is_object()) answers_[key] = response;
+        brought_ = Json::parse(std::string(simdjson::minify(*responses)), nullptr, false);
     }
     return std::nullopt;
 }
 
 std::optional<Error> Questions::unanswerable(const Json& question) {
-    const std::string method = question.value("method", std::string{});
+    const std::string method = textOf(question, "method");
     std::uint32_t needed = 0;
     Json capability;
     if (method == "elicitation/create") {
-        const Json params = question.value("params", Json::object());
-        const bool url = params.value("mode", std::string{"form"}) == "url";
+        const bool url = textOf(question.value("params", Json()), "mode") == "url";
         needed = url ? HOWDAH_CALL_CAN_ELICIT_URL : HOWDAH_CALL_CAN_ELICIT;
         capability = {{"elicitation", {{url ? "url" : "form", Json::object()}}}};
     } else if (method == "sampling/createMessage") {
@@ -134,29 +136,28 @@ Result<std::string> Questions::ask(Request& request, std::string_view questions)
     const Json asked = Json::parse(questions, nullptr, false);
     if (!asked.is_object() || asked.empty() || asked.size() > kQuestionsMax)
         return Error::internal("questions are an object of 1 to ", kQuestionsMax, " entries");
-    Json found = Json::object();
-    Json missing = Json::object();
+    Json missing;
     for (const auto& [key, question] : asked.items()) {
-        if (answers_.contains(key)) {
-            found[key] = answers_[key];
-            continue;
-        }
+        if (brought_.contains(key) && brought_[key].is_object()) answers_[key] = brought_[key];
+        if (answers_.contains(key)) continue;
         if (auto refused = unanswerable(question)) return std::move(*refused);
         missing[key] = question;
     }
-    if (missing.empty()) return dumpJson(found);
-    if (exchange_.modern()) {
+    if (!missing.empty() && exchange_.modern()) {
         missing_ = std::move(missing);
-        return Error::cancelled("the client is asked first; the call begins again with its answer");
+        request.client_asked = true;
+        return Error::cancelled(kClientIsAsked);
     }
-    auto more = askNow(request, missing);
-    if (!more) return more;
-    found.update(Json::parse(*more));
+    if (!missing.empty())
+        if (auto failed = askNow(request, missing)) return std::move(*failed);
+    Json found;
+    for (const auto& [key, question] : asked.items())
+        found[key] = answers_[key];
     return dumpJson(found);
 }
 
 // Legacy: all questions go out, then the fiber waits for each. The time of a person is not the request's.
-Result<std::string> Questions::askNow(Request& request, const Json& questions) {
+std::optional<Error> Questions::askNow(Request& request, const Json& questions) {
     if (!exchange_.session) return Error::unavailable("questions need a session");
     if (exchange_.http() && !exchange_.inbound.accepts_events)
         return Error::refused("the client reads no events (Accept: text/event-stream), so it cannot be asked");
@@ -170,7 +171,6 @@ Result<std::string> Questions::askNow(Request& request, const Json& questions) {
     };
     std::vector<Sent> sent;
     std::optional<Error> failed;
-    Json answers = Json::object();
     for (const auto& [key, question] : questions.items()) {
         const std::string id = exchange_.nextQuestionId();
         sent.push_back({key, id, pending.add(id)});
@@ -184,21 +184,26 @@ Result<std::string> Questions::askNow(Request& request, const Json& questions) {
             const WaitStatus status = one.question->answered.wait(request.cancellation, limit);
             if (status != WaitStatus::ready) {
                 failed = waitError(status, request.cancellation, "the client's answer");
+            } else if (auto result = resultOf(one.question->response, one.key)) {
+                answers_[one.key] = std::move(*result);
             } else {
-                answers[one.key] = responseOf(one.question->response, one.key, failed);
+                failed = std::move(result).error();
             }
         }
-        pending.forget(one.id);
+        // A person may still look at a question nobody waits for; the client takes it away.
+        if (pending.forget(one.id)) {
+            (void)exchange_.sink.notify(
+                concat(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)", one.id, "}}"));
+        }
     }
     if (!request.deadline.isNever())
         request.deadline = Deadline(request.deadline.at() + (Deadline::Clock::now() - began));
-    if (failed) return std::move(*failed);
-    answers_.update(answers);  // asked again, it is not asked again
-    return dumpJson(answers);
+    return failed;
 }
 
 Result<std::string> Questions::members() const {
-    auto sealed = exchange_.sealer().seal(dumpJson(answers_), boundTo(), Sealer::Clock::now() + kStateLife);
+    auto sealed = exchange_.sealer().seal(answers_.is_null() ? "{}" : dumpJson(answers_), boundTo(),
+                                          Sealer::Clock::now() + kStateLife);
     if (!sealed) return Error::unavailable("the answers so far are too long to be kept: ", sealed.error().message);
     return concat("\"inputRequests\":", dumpJson(missing_), R"(,"requestState":")", *sealed, '"');
 }

@@ -38,7 +38,7 @@ public:
         Json response;  // the whole message; written before the event is set
     };
     std::shared_ptr<Question> add(const std::string& id);
-    void forget(const std::string& id);
+    bool forget(const std::string& id);  // true if it had not been answered
     // False when nobody waits for that id: the question was taken back, or never asked.
     bool deliver(std::string_view id, Json response);
 
@@ -69,12 +69,14 @@ public:
 
 private:
     std::optional<Error> unanswerable(const Json& question);
-    Result<std::string> askNow(Request& request, const Json& questions);
+    std::optional<Error> askNow(Request& request, const Json& questions);
     std::string boundTo() const;
 
     Exchange& exchange_;
-    Json answers_ = Json::object();
-    Json missing_ = Json::object();
+    // Null until there is something in them: most calls ask nothing.
+    Json brought_;     // what the client sent now
+    Json answers_;     // what was asked and has been answered, in this round or before
+    Json missing_;     // what the client is asked next
     Json capability_;  // the one a question lacked, as ClientCapabilities
 };
 

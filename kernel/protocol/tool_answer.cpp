@@ -5,6 +5,7 @@
 namespace howdah::kernel {
 
 Result<void> ToolAnswer::text(std::string_view bytes) {
+    if (auto open = stillOpen(); !open) return open;
     if (!structured_.empty()) return Error::internal("text after structured content");
     if (!in_text_) {
         beginBlock();
@@ -22,6 +23,7 @@ Result<void> ToolAnswer::text(std::string_view bytes) {
 }
 
 Result<void> ToolAnswer::structured(std::string_view json) {
+    if (auto open = stillOpen(); !open) return open;
     // A revision without structuredContent still needs it as text when the tool writes nothing else.
     if (!hasStructuredContent(settings_.revision) && any_block_) return {};
     if (structured_.size() + json.size() > settings_.structured_max) {
@@ -33,6 +35,7 @@ Result<void> ToolAnswer::structured(std::string_view json) {
 }
 
 Result<void> ToolAnswer::content(std::string_view json) {
+    if (auto open = stillOpen(); !open) return open;
     if (!structured_.empty()) return Error::internal("content after structured content");
     beginBlock();
     appendJsonLine(buffer_, json);
@@ -45,6 +48,12 @@ Result<void> ToolAnswer::progress(double done, double total, std::string_view me
 
 Result<void> ToolAnswer::log(std::uint32_t level, std::string_view logger, std::string_view data) {
     return client_gone_ ? Result<void>() : unlessOutlived(notices_.log(level, logger, data));
+}
+
+// A handler that goes on after its question writes nothing: the answer is the question.
+Result<void> ToolAnswer::stillOpen() const {
+    if (settings_.questions && settings_.questions->inputRequired()) return Error::cancelled(kClientIsAsked);
+    return {};
 }
 
 Result<std::string> ToolAnswer::ask(Request& request, std::string_view questions) {

@@ -53,6 +53,7 @@ public:
 
 private:
     Result<void> unlessOutlived(Result<void> sent);
+    Result<void> stillOpen() const;
     void open();
     void beginBlock();
     void endText();

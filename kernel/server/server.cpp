@@ -153,7 +153,8 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     server->control_fiber_ = std::make_unique<ControlFiber>(server->runtime_->shard(0));
     server->control_fiber_->start();
     server->plugins_ = std::make_unique<PluginManager>(services, *server->control_fiber_, pluginPaths(server->config_));
-    server->protocol_ = std::make_unique<Protocol>(server->generations_, protocolOptions(server->config_));
+    server->protocol_ =
+        std::make_unique<Protocol>(server->generations_, services.sealer, protocolOptions(server->config_));
 
     services.resource_updated = [protocol = server->protocol_.get()](std::string_view uri) {
         protocol->resourceUpdated(uri);

@@ -66,7 +66,8 @@ void measure(Protocol& protocol, const char* label, std::string body, const char
 int main(int argc, char** argv) {
     const int calls = argc > 1 ? std::atoi(argv[1]) : 200'000;
     GenerationStore generations;
-    Protocol protocol(generations);
+    const Sealer sealer;
+    Protocol protocol(generations, sealer);
     generations.publish(test::fakeGeneration());
     auto runtime = Runtime::start({.shards = 1});
     if (!runtime) return 1;

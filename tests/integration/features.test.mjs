@@ -91,7 +91,7 @@ for (const entry of clients) {
       } else {
         if (!entry.stdio) await streamOpen;
         await client.subscribeResource({ uri });
-        await assert.rejects(client.subscribeResource({ uri: 'test://nothing' }), /no resource has the URI/);
+        await assert.rejects(client.subscribeResource({ uri: 'test://nothing' }), /there is no such resource/);
       }
       await update('test://static-text');
       await update(uri);

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connected } from './sdk_clients.mjs';
-import { config, inFolder, initialize, meta, post, program, startServer, startStdio, textOf } from './support.mjs';
+import { config, inFolder, initialize, meta, post, program, psql, startServer, startStdio, textOf } from './support.mjs';
 
 const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
 const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} };
@@ -43,7 +43,7 @@ for (const entry of clients) {
           return { action: 'accept', content: { [field]: { ok: true, color: 'blue' }[field] ?? 'Ada' } };
         },
         'sampling/createMessage': () => ({ role: 'assistant', model: 'test', content: { type: 'text', text: 'Paris' } }),
-        'roots/list': () => ({ roots: [{ uri: 'file:///work' }] }),
+        'roots/list': () => ({ roots: [{ uri: 'file:///project' }] }),
       });
     });
     after(async () => {
@@ -60,7 +60,7 @@ for (const entry of clients) {
     test('the user, the model and the roots are asked', async () => {
       assert.equal(await call('test_input_required_result_elicitation'), 'Hello, Ada!');
       assert.equal(await call('test_input_required_result_sampling'), 'Paris');
-      assert.match(await call('test_input_required_result_list_roots'), /file:\/\/\/work/);
+      assert.match(await call('test_input_required_result_list_roots'), /file:\/\/\/project/);
     });
     test('several questions at once, and one after the other', async () => {
       assert.equal(await call('test_input_required_result_multiple_inputs'), 'Paris Ada');
@@ -82,7 +82,7 @@ describe('2026-07-28: the state in between', () => {
   const call = async (params, name = tool, extra = can) => (await post(server.url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: {}, _meta: meta(extra), ...params } },
     { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': name })).json;
   const named = { step1: { action: 'accept', content: { name: 'Ada' } } };
-  before(async () => { server = await startServer(options); });
+  before(async () => { server = await startServer({ plugins: ['pool', 'guard', ...options.plugins] }); });
   after(() => server.stop());
 
   test('a question that was answered is not asked again', async () => {
@@ -112,6 +112,23 @@ describe('2026-07-28: the state in between', () => {
     assert.equal((await call({ requestState: 7 })).error.code, -32602);
     assert.equal((await call({ inputResponses: [] })).error.code, -32602);
   });
+  test('what the client brings and nobody asked for is not kept', async () => {
+    const junk = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${i}`, { text: 'x'.repeat(1000) }]));
+    const second = (await call({ inputResponses: { ...named, ...junk } })).result;
+    assert.deepEqual(Object.keys(second.inputRequests), ['step2']);
+    assert.ok(second.requestState.length < 1000);
+  });
+  test('a handler that goes on after its question does nothing more', async () => {
+    const sql = `create table if not exists went_on_${process.pid} (i int)`;
+    const { result } = await call({ arguments: { sql } }, 'test_goes_on_regardless');
+    assert.equal(result.resultType, 'input_required');
+    assert.equal(psql(`select to_regclass('went_on_${process.pid}') is null`), 't');
+  });
+  test('a question after a write is refused', async () => {
+    const { result } = await call({ arguments: { sql: `create table asked_late_${process.pid} (i int)` } }, 'test_asks_too_late');
+    assert.ok(result.isError);
+    assert.match(textOf(result), /ask before you act/);
+  });
   test('a client that cannot answer is told which capability is missing', async () => {
     const { error } = await call({}, tool, {});
     assert.equal(error.code, -32021);
@@ -139,6 +156,13 @@ describe('a legacy client', () => {
     const { result } = await pipe.next((message) => message.id === 2);
     assert.ok(result.isError);
     assert.match(textOf(result), /the user is away/);
+    // Nothing of an answer is taken on trust.
+    for (const [id, error] of [[10, { code: 'x', message: 5 }], [11, 'away'], [12, null]]) {
+      pipe.messages.length = 0;
+      const next = await ask(pipe, id);
+      pipe.send({ id: next.id, error });
+      assert.match(textOf((await pipe.next((message) => message.id === id)).result), /gave no reason/);
+    }
     pipe.send({ id: 'howdah-999', result: {} });  // an answer to nothing
     assert.deepEqual((await pipe.request(3, 'ping')).result, {});
     await pipe.stop();
@@ -147,6 +171,7 @@ describe('a legacy client', () => {
     const pipe = await start();
     const question = await ask(pipe, 2);
     pipe.send({ method: 'notifications/cancelled', params: { requestId: 2 } });
+    await pipe.next((message) => message.method === 'notifications/cancelled' && message.params.requestId === question.id);
     pipe.send({ id: question.id, result: { action: 'accept', content: { name: 'late' } } });
     assert.deepEqual((await pipe.request(3, 'ping')).result, {});
     assert.ok(!pipe.messages.some((message) => message.id === 2));

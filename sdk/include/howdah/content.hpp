@@ -3,27 +3,22 @@
 // Source:  MCP schema, ContentBlock.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
 
+#include <howdah/values/encode.hpp>
+
 namespace howdah {
 
 // RFC 4648 section 4, padded.
 inline std::string toBase64(std::string_view bytes) {
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t at = 0; at < bytes.size(); at += 3) {
-        const std::size_t count = bytes.size() - at < 3 ? bytes.size() - at : 3;
-        std::uint32_t held = 0;
-        for (std::size_t i = 0; i < 3; ++i)
-            held = held << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-        for (std::size_t i = 0; i < 4; ++i)
-            out += i <= count ? kAlphabet[held >> (18 - 6 * i) & 63] : '=';
-    }
+    std::string out(detail::Base64Writer::sizeFor(bytes.size()), '\0');
+    detail::Base64Writer writer(out.data());
+    for (char byte : bytes)
+        writer.add(static_cast<unsigned char>(byte));
+    writer.finish();
     return out;
 }
 

@@ -115,6 +115,20 @@ void callTool(Run& run, const char* tool, std::string_view what) {
     hooks->after_call(run.self(), request.ctx(), &call, status < 0 ? &error : nullptr);
 }
 
+// Prompts, resources and completions: the same table under other ids.
+void features(Run& run) {
+    const std::pair<const char*, const char*> kBound[] = {
+        {HOWDAH_PROMPTS_1, "mirror"}, {HOWDAH_RESOURCES_1, "mirror://{name}"}, {HOWDAH_COMPLETIONS_1, "mirror"}};
+    for (const auto& [id, name] : kBound) {
+        auto* handlers = run.host.plugin<howdah_handlers_v1>(id);
+        Request request(run.host, run.link);
+        howdah_call call = callOf("answer", name);
+        const std::uint32_t bound = handlers->bind(run.self(), toAbi(name));
+        saw("bound", bound, handlers->bind(run.self(), toAbi("nothing")));
+        saw("status", handlers->call(run.self(), request.ctx(), bound, &call));
+    }
+}
+
 void hooks(Run& run) {
     auto* hooks = run.host.plugin<howdah_hooks_v1>(HOWDAH_HOOKS_1);
     const howdah_column columns[] = {{toAbi("c"), 25, -1}};
@@ -246,6 +260,10 @@ TEST_CASE("loopback: a tool reads, queries, streams rows, waits and answers the 
                 callTool(run, "mirror", what);
         },
         60);
+}
+
+TEST_CASE("loopback: a prompt, a resource and a completion answer the same over bytes") {
+    checkAlike(MIRROR, "{}", features, 12);
 }
 
 TEST_CASE("loopback: services offered and acquired are the same over bytes") {

@@ -1,6 +1,7 @@
 // A plugin that uses everything: it writes what it is shown to the log, does what the SQL text or the tool's "do"
 // argument says, and offers every service, passing each call on to the one it acquired.
 #include <howdah/plugin.hpp>
+#include <howdah/questions.hpp>
 #include <howdah/waiting.hpp>
 
 #include "tests/abi/loopback/printed.hpp"
@@ -33,6 +34,15 @@ public:
         saw("missing", !missing || *missing);
         event_.emplace(host());
         offer.bind("mirror", [this](ToolCall& call) { return tool(call); });
+        offer.bindPrompt("mirror", [this](PromptCall& call) {
+            saw("prompt", *call.raw());
+            return call.writeMessage("assistant", textBlock(call.text("name")));
+        });
+        offer.bindResource("mirror://{name}", [this](ResourceCall& call) {
+            host().resourceUpdated(call.uri());
+            return call.writeBlob("\xff\x01", "application/octet-stream");
+        });
+        offer.bindCompletion("mirror", [](CompletionCall& call) { return call.suggest({call.typed(), "more"}); });
         return {};
     }
     void stop() override {
@@ -162,6 +172,9 @@ private:
         saw("trailer", *trailer);
         auto refused = call.query("refuse");
         saw("refused", toAbi(refused.error()));
+        auto answered = call.ask("key", elicit("What?", {{"type", "object"}}));
+        saw("answered", toAbi(answered ? answered->dump() : answered.error().message));
+        tell(call.log(ClientLogLevel::warning, {{"a", 1}}, "mirror"));
         tell(call.progress(1, 3, "one of three"));
         tell(call.writeText("text \xC3\xA4"));
         tell(call.writeContent({{"type", "image"}}));

@@ -89,8 +89,10 @@ const howdah_rows_v1 kRows{
 
 howdah_status argument(howdah_ctx*, howdah_call* call, howdah_str name, howdah_value* out) {
     const std::pair<std::string_view, Value> kGiven[] = {
-        {"name", "Ada"}, {"do", fromAbi(call->client_version)}, {"integer", -5},  {"number", 0.25},
-        {"flag", true},  {"list", Value::json("[1,2]")},        {"null", nullptr}};
+        {"name", "Ada"},   {"do", fromAbi(call->client_version)},
+        {"integer", -5},   {"number", 0.25},
+        {"flag", true},    {"list", Value::json("[1,2]")},
+        {"null", nullptr}, {"argument", Value::json(R"({"name":"n","value":"v"})")}};
     for (const auto& [key, value] : kGiven) {
         if (key != fromAbi(name)) continue;
         *out = value.raw();
@@ -126,6 +128,9 @@ const howdah_call_v1 kCall{sizeof(howdah_call_v1),
 const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::int32_t level, howdah_str line) {
                              transcript().add(concat("log ", level, " ", fromAbi(line)));
                          }};
+
+const howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0,
+                               [](const howdah_host*, howdah_str uri) { noted("notify.resource_updated", uri); }};
 
 int cursor_batches = 0;
 
@@ -219,8 +224,11 @@ Transcript& transcript() {
 
 void furnish(test::FakeHost& host) {
     host.databases = R"([{"name":"main","access":"restricted"}])";
-    host.interfaces = {
-        {HOWDAH_QUERY_1, &kQuery}, {HOWDAH_ROWS_1, &kRows}, {HOWDAH_CALL_1, &kCall}, {HOWDAH_LOG_1, &kLog}};
+    host.interfaces = {{HOWDAH_QUERY_1, &kQuery},
+                       {HOWDAH_ROWS_1, &kRows},
+                       {HOWDAH_CALL_1, &kCall},
+                       {HOWDAH_LOG_1, &kLog},
+                       {HOWDAH_NOTIFY_1, &kNotify}};
     host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},
                      {HOWDAH_SOURCE_1, {&kSource, nullptr}},
                      {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},

@@ -10,7 +10,10 @@ namespace {
 Json sound() {
     return Json::parse(R"({"schema":1,"id":"cache","version":"1.2.0","summary":"s","abi":{"needs":0},
         "hooks":{"stage":"recall","events":["beforeQuery"]},
-        "tools":[{"name":"t","description":"d","inputSchema":{"type":"object"}}]})");
+        "tools":[{"name":"t","description":"d","inputSchema":{"type":"object"}}],
+        "prompts":[{"name":"p","arguments":[{"name":"a","required":true},{"name":"b"}]}],
+        "resources":[{"uri":"x:1","name":"one","mimeType":"text/plain"}],
+        "resourceTemplates":[{"uriTemplate":"x:{id}","name":"all"}]})");
 }
 
 }  // namespace
@@ -23,6 +26,10 @@ TEST_CASE("manifest: a sound plugin.json is read whole") {
     CHECK(manifest->hasEvent("beforeQuery"));
     CHECK_FALSE(manifest->hasEvent("onError"));
     CHECK(manifest->tools.at(0).profiles == std::vector<std::string>{"core"});
+    CHECK(manifest->prompts.at(0).arguments.at(0).required);
+    CHECK_FALSE(manifest->prompts.at(0).arguments.at(1).required);
+    CHECK(manifest->resources.at(0).mime_type == "text/plain");
+    CHECK(manifest->resource_templates.at(0).uri == "x:{id}");
     CHECK_FALSE(manifest->community());
     CHECK(manifest->run == RunMode::shard);
 }
@@ -74,6 +81,11 @@ TEST_CASE("manifest: each mistake is refused with the file and the key") {
         {"/hooks", "{\"events\":[\"beforeQuery\"]}", "stage"},
         {"/hooks", "{\"stage\":\"guard\",\"events\":[\"before_query\"]}", "hooks.events"},
         {"/permissions", "[\"root\"]", "permissions"},
+        {"/prompts/0/arguments/0/required", "1", "prompts.0.arguments.0.required"},
+        {"/resources/0/uri", "\"no scheme\"", "resources.0.uri"},
+        {"/resources/0/icons", "[{\"src\":\"http://x/y.png\"}]", "resources.0.icons"},
+        {"/resourceTemplates/0/uriTemplate", "\"x:{id}{more}\"", "after {id} must come"},
+        {"/resourceTemplates/0/uriTemplate", "\"x:id\"", "no variable"},
         {"/tools/0/name", "\"two words\"", "tools.0.name"},
         {"/tools/0/inputSchema", "{\"type\":\"array\"}", "inputSchema"},
         {"/tools/0/inputSchema", "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"int\"}}}", "tool \"t\""},

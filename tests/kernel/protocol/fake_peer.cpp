@@ -73,7 +73,7 @@ std::optional<Received> Mailbox::take() {
     return message;
 }
 
-Server::Server(ProtocolOptions options) : protocol(generations, std::move(options)) {
+Server::Server(ProtocolOptions options) : protocol(generations, sealer, std::move(options)) {
     generations.publish(fakeGeneration());
     auto started = Runtime::start({.shards = 1});
     if (!started) throw std::runtime_error(started.error().message);

@@ -35,6 +35,7 @@ struct Server {
     ~Server();
 
     GenerationStore generations;
+    Sealer sealer;
     Protocol protocol;
     std::unique_ptr<Runtime> runtime;
 };
