@@ -42,12 +42,32 @@ Error cannotOpen() {
 
 }  // namespace
 
-Sealer::Sealer() {
-    if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) throw std::bad_alloc();  // no entropy, no server
+Sealer::Sealer() : keys_(1) {
+    // no entropy, no server
+    if (RAND_bytes(keys_[0].data(), static_cast<int>(keys_[0].size())) != 1) throw std::bad_alloc();
 }
 
 Sealer::~Sealer() {
-    OPENSSL_cleanse(key_.data(), key_.size());
+    forgetKeys();
+}
+
+void Sealer::forgetKeys() {
+    for (Key& key : keys_)
+        OPENSSL_cleanse(key.data(), key.size());
+    keys_.clear();
+}
+
+void Sealer::useKeys(const std::vector<std::string>& texts) {
+    if (texts.empty()) return;
+    forgetKeys();
+    for (const std::string& text : texts) {
+        // Another use of the same text would have another key.
+        const std::string labelled = concat("howdah seal key 1:", text);
+        unsigned length = 0;
+        Key& key = keys_.emplace_back();
+        if (EVP_Digest(labelled.data(), labelled.size(), key.data(), &length, EVP_sha256(), nullptr) != 1)
+            throw std::bad_alloc();
+    }
 }
 
 std::string Sealer::bindingOf(std::initializer_list<std::string_view> parts) {
@@ -72,7 +92,7 @@ Result<std::string> Sealer::seal(std::string_view text, std::string_view bound_t
     int count = 0;
     const bool done =
         cipher && RAND_bytes(nonce, kNonceBytes) == 1 &&
-        EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
+        EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, keys_.front().data(), nonce) == 1 &&
         EVP_EncryptUpdate(cipher.get(), nullptr, &count, bytesOf(bound_to), static_cast<int>(bound_to.size())) == 1 &&
         EVP_EncryptUpdate(cipher.get(), encrypted, &count, bytesOf(plain), static_cast<int>(plain.size())) == 1 &&
         EVP_EncryptFinal_ex(cipher.get(), encrypted + count, &count) == 1 &&
@@ -83,26 +103,36 @@ Result<std::string> Sealer::seal(std::string_view text, std::string_view bound_t
 
 Result<std::string> Sealer::open(std::string_view sealed, std::string_view bound_to, Clock::time_point now) const {
     if (sealed.size() > 2 * kTextMax) return cannotOpen();
-    std::string bytes = fromBase64Url(sealed).value_or("");
+    const std::string bytes = fromBase64Url(sealed).value_or("");
     if (bytes.size() < kLeastBytes) return cannotOpen();
+    for (const Key& key : keys_) {
+        auto plain = openWith(key, bytes, bound_to);
+        if (!plain) continue;
+        std::int64_t end = 0;
+        std::memcpy(&end, plain->data(), kExpiryBytes);
+        if (millisecondsOf(now) >= end) return cannotOpen();
+        return plain->substr(kExpiryBytes);
+    }
+    return cannotOpen();
+}
+
+Result<std::string> Sealer::openWith(const Key& key, const std::string& bytes, std::string_view bound_to) {
+    std::string copy = bytes;
     const std::size_t count_encrypted = bytes.size() - kNonceBytes - kTagBytes;
-    unsigned char* const nonce = bytesOf(bytes);
+    unsigned char* const nonce = bytesOf(copy);
     unsigned char* const encrypted = nonce + kNonceBytes;
     unsigned char* const tag = encrypted + count_encrypted;
     std::string plain(count_encrypted, '\0');
     Cipher cipher(EVP_CIPHER_CTX_new());
     int count = 0;
     const bool sound =
-        cipher && EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key_.data(), nonce) == 1 &&
+        cipher && EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce) == 1 &&
         EVP_DecryptUpdate(cipher.get(), nullptr, &count, bytesOf(bound_to), static_cast<int>(bound_to.size())) == 1 &&
         EVP_DecryptUpdate(cipher.get(), bytesOf(plain), &count, encrypted, static_cast<int>(count_encrypted)) == 1 &&
         EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag) == 1 &&
         EVP_DecryptFinal_ex(cipher.get(), bytesOf(plain) + count, &count) == 1;
     if (!sound) return cannotOpen();
-    std::int64_t end = 0;
-    std::memcpy(&end, plain.data(), kExpiryBytes);
-    if (millisecondsOf(now) >= end) return cannotOpen();
-    return plain.substr(kExpiryBytes);
+    return plain;
 }
 
 }  // namespace howdah::kernel

@@ -30,6 +30,8 @@ struct HttpConfig {
     std::vector<std::string> origins;         // allowed Origin values beside those of loopback
     std::uint32_t sessions_max = 1000;        // 1..100000, legacy sessions kept at once
     std::chrono::seconds session_idle{1800};  // 1..86400, then a legacy session is forgotten
+    // 0..3600000; then the connection of a slow answer of a legacy session ends and its client comes back; 0 = never
+    std::chrono::milliseconds stream_hold{0};
 };
 
 struct TransportsConfig {
@@ -104,7 +106,10 @@ struct Config {
     bool control = true;                              // listen on a control socket (reload, plugin list, doctor)
     std::string control_socket;                       // path; "" = one for each file, see controlSocketOf()
     std::vector<std::filesystem::path> plugin_paths;  // folders searched first, in order; then the installed ones
-    std::filesystem::path state_dir;                  // $XDG_STATE_HOME/howdah, else ~/.local/state/howdah
+    // Secrets of 32 bytes or more that several instances share, so that each opens what another has sealed. The first
+    // seals. Empty: a random key of this process.
+    std::vector<std::string> seal_keys;
+    std::filesystem::path state_dir;  // $XDG_STATE_HOME/howdah, else ~/.local/state/howdah
 
     std::string source;                 // "howdah.yaml", or "environment (DATABASE_URL)"
     std::filesystem::path file;         // "" when it came from the environment

@@ -74,6 +74,9 @@ public:
         for (std::size_t i = 0; i < config_.plugin_paths.size(); ++i) {
             out["plugin_paths"].push_back(text("/plugin_paths/" + std::to_string(i), config_.plugin_paths[i].string()));
         }
+        out["seal_keys"] = Json::array();
+        for (std::size_t i = 0; i < config_.seal_keys.size(); ++i)
+            out["seal_keys"].push_back(written("/seal_keys/" + std::to_string(i), "***"));
         out["state_dir"] = text("/state_dir", config_.state_dir.string());
         return out;
     }
@@ -130,7 +133,8 @@ private:
             {"auth", text(at + "/auth", http.auth)},
             {"origins", list(at + "/origins", http.origins)},
             {"sessions_max", written(at + "/sessions_max", http.sessions_max)},
-            {"session_idle_s", written(at + "/session_idle_s", http.session_idle.count())}};
+            {"session_idle_s", written(at + "/session_idle_s", http.session_idle.count())},
+            {"stream_hold_ms", written(at + "/stream_hold_ms", http.stream_hold.count())}};
         return out;
     }
 

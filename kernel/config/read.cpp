@@ -5,6 +5,8 @@
 
 #include <arpa/inet.h>
 
+#include "kernel/base/sealer.hpp"
+
 namespace howdah::kernel {
 
 namespace {
@@ -85,6 +87,7 @@ private:
         if (auto idle = json.find("session_idle_s"); idle != json.end()) {
             http.session_idle = std::chrono::seconds(idle->get<std::int64_t>());
         }
+        http.stream_hold = std::chrono::milliseconds(json.value("stream_hold_ms", std::int64_t{0}));
         if (auto listen = json.find("listen"); listen != json.end()) readListen(listen->get<std::string>(), http);
         config_.transports.http = std::move(http);
     }
@@ -202,9 +205,24 @@ private:
             for (const Json& path : *listed)
                 config_.plugin_paths.push_back(absolute(path.get<std::string>()));
         }
+        readSealKeys(root);
         if (root.contains("state_dir")) config_.state_dir = absolute(root["state_dir"].get<std::string>());
         if (!config_.log.file.empty()) config_.log.file = absolute(config_.log.file).string();
         if (!config_.control_socket.empty()) config_.control_socket = absolute(config_.control_socket).string();
+    }
+
+    void readSealKeys(const Json& root) {
+        auto listed = root.find("seal_keys");
+        if (listed == root.end()) return;
+        for (const Json& key : *listed) {
+            config_.seal_keys.push_back(key.get<std::string>());
+            // Said of the length alone: the value is a secret.
+            if (config_.seal_keys.back().size() >= Sealer::kKeyTextMin) continue;
+            return fail(concat("/seal_keys/", config_.seal_keys.size() - 1),
+                        concat("must be a secret of at least ", Sealer::kKeyTextMin,
+                               " bytes, like the output of `openssl rand -base64 33`, written as ${file:...} or "
+                               "${env:...}"));
+        }
     }
 
     // Relative paths are the file's, not those of whoever starts the server.

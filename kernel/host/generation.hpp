@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +22,7 @@
 #include <howdah/abi/statement.h>
 
 #include "kernel/base/uri_template.hpp"
+#include "kernel/host/mirrored.hpp"
 #include "kernel/pipeline/facts.hpp"
 #include "kernel/schema/schema.hpp"
 
@@ -64,13 +66,19 @@ struct Handler {
     explicit operator bool() const { return bound != 0; }
 };
 
+// Whether a call of a tool may, or must, go on as a task.
+enum class TaskSupport : std::uint8_t { forbidden, optional, required };
+
 // Each listing is the JSON of tools/list, prompts/list, ... (2026-07-28 form), ready to be spliced.
 struct Tool : Handler {
     std::string name;
     std::string listing;
     Schema arguments;
-    bool listed = true;  // by the operator's profile and filters
+    std::optional<Schema> output;  // what structured content is held against, where that is checked
+    bool listed = true;            // by the operator's profile and filters
     bool read_only = true;
+    TaskSupport task_support = TaskSupport::forbidden;
+    std::vector<MirroredParameter> mirrored;
 };
 
 struct Prompt : Handler {
@@ -98,6 +106,7 @@ struct ResourceTemplate : Handler {
 struct Listed {
     std::string_view key;
     std::string_view json;
+    TaskSupport task_support = TaskSupport::forbidden;  // of a tool
     friend bool operator==(const Listed&, const Listed&) = default;
 };
 

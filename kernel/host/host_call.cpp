@@ -68,10 +68,15 @@ howdah_status callAsk(howdah_ctx* ctx, howdah_call* call, howdah_str questions, 
     return status;
 }
 
+howdah_status callContinueAsTask(howdah_ctx* ctx, howdah_call* call) noexcept {
+    if (ctx->in_hook) return ctx->fail(Error::refused("a hook makes no task of a call"));
+    return write(ctx, [&] { return runOf(call).answer().continueAsTask(*ctx->request); });
+}
+
 }  // namespace
 
 const howdah_call_v1 kHostCall{
-    sizeof(howdah_call_v1), 0,        &callArgument, &callArguments, &callText, &callStructured, &callContent,
-    &callProgress,          &callLog, &callAsk};
+    sizeof(howdah_call_v1), 0,        &callArgument, &callArguments,     &callText, &callStructured, &callContent,
+    &callProgress,          &callLog, &callAsk,      &callContinueAsTask};
 
 }  // namespace howdah::kernel

@@ -28,7 +28,7 @@ struct HostServices {
     std::string databases_json;                 // howdah_kernel_v1.databases, with DSNs
     std::string databases_public_json;          // the same without
     std::string state_dir;
-    const Sealer sealer{};  // its key outlives reloads
+    Sealer sealer{};  // its keys outlive reloads
     // A plugin's hooks are to leave the next generation. Any thread; returns at once.
     std::function<void(Instance&, const std::string& reason)> quarantine = [](Instance&, const std::string&) {};
     // Clients that subscribed to that resource are to be told. Any thread; returns at once.

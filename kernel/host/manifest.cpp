@@ -66,6 +66,7 @@ constexpr std::string_view kSchema = R"json({
         "inputSchema": {"type": "object", "required": ["type"], "properties": {"type": {"const": "object"}}},
         "outputSchema": {"type": "object"},
         "annotations": {"type": "object"},
+        "taskSupport": {"enum": ["forbidden", "optional", "required"]},
         "profiles": {"$ref": "#/$defs/names"}}}},
     "prompts": {"type": "array", "maxItems": 256, "items": {
       "type": "object", "required": ["name"], "additionalProperties": false,
@@ -133,21 +134,35 @@ Stage stageOf(std::string_view name) {
     return Stage::recall;
 }
 
+TaskSupport taskSupportOf(const Json& tool) {
+    const std::string support = tool.value("taskSupport", std::string{"forbidden"});
+    return support == "required"   ? TaskSupport::required
+           : support == "optional" ? TaskSupport::optional
+                                   : TaskSupport::forbidden;
+}
+
 Result<ToolManifest> toolOf(const Json& json, std::string_view file) {
     ToolManifest tool;
     tool.name = json["name"].get<std::string>();
     tool.listing = json;
     tool.listing.erase("profiles");
+    tool.listing.erase("taskSupport");
+    tool.task_support = taskSupportOf(json);
     if (json.contains("profiles")) tool.profiles = names(json, "profiles");
     auto arguments = Schema::compile(json["inputSchema"]);
     if (!arguments) {
         return Error::invalidArgument(file, ": tool \"", tool.name, "\": inputSchema: ", arguments.error().message);
     }
     tool.arguments = std::move(*arguments);
+    auto mirrored = mirroredParameters(json["inputSchema"]);
+    if (!mirrored) return Error::invalidArgument(file, ": tool \"", tool.name, "\": ", mirrored.error().message);
+    tool.mirrored = std::move(*mirrored);
     if (json.contains("outputSchema")) {
-        if (auto output = Schema::compile(json["outputSchema"]); !output) {
+        auto output = Schema::compile(json["outputSchema"]);
+        if (!output) {
             return Error::invalidArgument(file, ": tool \"", tool.name, "\": outputSchema: ", output.error().message);
         }
+        tool.output = std::move(*output);
     }
     if (json.contains("annotations")) tool.read_only = json["annotations"].value("readOnlyHint", false);
     return tool;
@@ -249,8 +264,8 @@ Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name
         manifest.resources.push_back(resourceOf(resource, "uri"));
     for (const Json& resource : json.value("resourceTemplates", Json::array())) {
         manifest.resource_templates.push_back(resourceOf(resource, "uriTemplate"));
-        if (auto parsed = UriTemplate::parse(manifest.resource_templates.back().uri); !parsed)
-            return Error::invalidArgument(name, ": ", parsed.error().message);
+        if (auto sound = UriTemplate::parse(manifest.resource_templates.back().uri); !sound)
+            return Error::invalidArgument(name, ": ", sound.error().message);
     }
     manifest.config_schema = json.value("config", Json{{"type", "object"}, {"additionalProperties", false}});
     auto config = Schema::compile(manifest.config_schema);

@@ -30,8 +30,11 @@ struct ToolManifest {
     std::string name;
     Json listing;  // name, title, description, inputSchema, outputSchema, annotations: as in tools/list
     Schema arguments;
+    std::optional<Schema> output;  // outputSchema
     std::vector<std::string> profiles{"core"};
     bool read_only = true;  // annotations.readOnlyHint
+    TaskSupport task_support = TaskSupport::forbidden;
+    std::vector<MirroredParameter> mirrored;
 };
 
 struct PromptManifest {

@@ -179,8 +179,10 @@ void PluginManager::publish(const GenerationPin& next) {
         GenerationPin late = replaced.lock();
         if (!late) return;
         logWarn("reload", "generation ", late->number, " still serves requests; they are cancelled");
-        for (unsigned i = 0; i < services_.runtime.shardCount(); ++i)
-            services_.runtime.shard(i).post([generation = late.get()] { Request::cancelAllOn(generation); });
+        for (unsigned i = 0; i < services_.runtime.shardCount(); ++i) {
+            services_.runtime.shard(i).post(
+                [late, current = services_.generations.pin()] { Request::cancelAllOn(late.get(), current.get()); });
+        }
     });
 }
 

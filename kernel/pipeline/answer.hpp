@@ -35,6 +35,12 @@ public:
         (void)questions;
         return Error::refused("no question can be asked here");
     }
+    // As howdah_call_v1.continue_as_task describes it; what is no tool goes on as it is.
+    virtual Result<void> continueAsTask(Request& request) {
+        (void)request;
+        return {};
+    }
+    virtual bool isTask() const { return false; }
 };
 
 // The answer of what gives a list of elements: a prompt its messages, a resource its contents.

@@ -19,6 +19,7 @@ CallRun::CallRun(Request& request, const Handler& handler, std::uint32_t call_ki
     principal = request.principalView();
     transport = toAbi(request.transport);
     if (answer.wantsProgress()) flags |= HOWDAH_CALL_PROGRESS;
+    if (answer.isTask()) flags |= HOWDAH_CALL_IS_TASK;
     if (!request.client) return;
     if (request.client->structured) flags |= HOWDAH_CALL_STRUCTURED;
     flags |= request.client->askable;

@@ -1,5 +1,6 @@
 #include "kernel/pipeline/request.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 #include <howdah/host.hpp>
@@ -38,10 +39,15 @@ void Request::closeQueries(std::size_t kept) {
     }
 }
 
-void Request::cancelAllOn(const Generation* generation) {
+void Request::cancelAllOn(const Generation* generation, const Generation* current) {
+    const auto kept = [&](const Instance* instance) {
+        return current &&
+               std::ranges::any_of(current->instances, [&](const auto& running) { return running.get() == instance; });
+    };
     for (Request* request = first_here; request; request = request->next_) {
-        if (request->generation.get() == generation && request->cancellation)
-            request->cancellation->cancel(CancelReason::reload);
+        if (request->generation.get() != generation || !request->cancellation) continue;
+        if (request->task_of && kept(request->task_of)) continue;
+        request->cancellation->cancel(CancelReason::reload);
     }
 }
 

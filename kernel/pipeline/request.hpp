@@ -39,6 +39,9 @@ struct Client {
 // What every host call of a request says from the moment its answer is to be a question.
 inline constexpr std::string_view kClientIsAsked = "the client is asked first; the call begins again with its answer";
 
+// The same when the call is to go on as a task.
+inline constexpr std::string_view kBecomesTask = "the call goes on as a task, from its first line";
+
 class Request {
 public:
     Request();
@@ -56,6 +59,8 @@ public:
     Arena arena;
     bool has_written = false;   // a statement that may write was sent
     bool client_asked = false;  // the call ends and comes again with the answer: nothing more is done for it now
+    // Of a task: the plugin that runs it. A reload that keeps this plugin lets the task go on.
+    const Instance* task_of = nullptr;
 
     // The principal as plugins see it.
     const howdah_principal* principalView();
@@ -65,8 +70,9 @@ public:
     // Closes those begun since there were `kept`, the innermost first: what a hook or a tool leaves open ends with it.
     void closeQueries(std::size_t kept);
 
-    // Cancels the requests of this thread that run on the generation: they had their time.
-    static void cancelAllOn(const Generation* generation);
+    // Cancels the requests of this thread that run on the generation: they had their time. Not the tasks of plugins
+    // that `current` has kept.
+    static void cancelAllOn(const Generation* generation, const Generation* current);
 
 private:
     // All requests of one shard, so that no lock is needed.

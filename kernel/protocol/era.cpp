@@ -53,6 +53,7 @@ Refusal unsupported(std::string_view requested) {
 std::string_view namedBy(std::string_view method) {
     if (method == "tools/call" || method == "prompts/get") return "name";
     if (method == "resources/read") return "uri";
+    if (method == "tasks/get" || method == "tasks/update" || method == "tasks/cancel") return "taskId";
     return {};
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,12 @@ public:
     // the fiber. cancelled when the client is gone.
     virtual Result<void> write(std::string_view bytes) = 0;
 
+    // HTTP: the client may come back for the rest of this answer. Its events then bear the ids <stream>-0, -1, ... in
+    // the order of notify(), the answer last, and an answer that takes its time becomes an event stream.
+    virtual void resumable(std::string stream) { (void)stream; }
+    // The client has been given an id that it can come back with.
+    virtual bool primed() const { return false; }
+
     // The answer is whole. Without any write() before: no answer (HTTP 202, nothing on stdio).
     virtual Result<void> finish() = 0;
 };
@@ -46,6 +53,16 @@ public:
     virtual ~PeerLink() = default;
     // [any thread] Queues a whole message; false when the peer is gone or its queue (1 MiB) is full.
     virtual bool push(std::string json) = 0;
+    // The same on an event stream, with the id of the event; an empty message only tells the id.
+    virtual bool pushEvent(std::string json, std::string_view id) {
+        (void)id;
+        return json.empty() || push(std::move(json));
+    }
+};
+
+struct HeaderField {
+    std::string_view name;
+    std::string_view value;
 };
 
 // What the transport knows of a message. Views are valid until handle() returns.
@@ -56,7 +73,9 @@ struct Inbound {
     std::string_view protocol_version;  // MCP-Protocol-Version
     std::string_view mcp_method;        // Mcp-Method
     std::string_view mcp_name;          // Mcp-Name
-    std::string_view session_id;        // Mcp-Session-Id
+    std::span<const HeaderField> mcp_params;  // Mcp-Param-<name>
+    std::string_view session_id;              // Mcp-Session-Id
+    std::string_view last_event_id;           // Last-Event-ID
     std::string_view host;
     bool accepts_events = false;  // Accept names text/event-stream
     // One per message, made with Cancellation::create(); the transport cancels it (client_gone) when the connection

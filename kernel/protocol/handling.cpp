@@ -2,12 +2,14 @@
 
 #include <howdah/json_text.hpp>
 
+#include "kernel/base/base64.hpp"
 #include "kernel/pipeline/calls.hpp"
 
 namespace howdah::kernel {
 namespace {
 
 constexpr std::size_t kTokenMax = 1024;  // bytes of a progress token
+constexpr std::string_view kCursorMark = "after:";
 constexpr std::string_view kLogLevelKey = "io.modelcontextprotocol/logLevel";
 
 std::string progressToken(const Exchange& exchange) {
@@ -56,6 +58,26 @@ simdjson::dom::element emptyObject() {
     static simdjson::dom::parser parser;
     static const simdjson::dom::element empty = parser.parse(std::string_view("{}")).value_unsafe();
     return empty;
+}
+
+std::string_view statementOf(simdjson::dom::element arguments) {
+    return textMember(simdjson::dom::object(arguments), "sql").value_or(std::string_view());
+}
+
+std::string cursorAfter(std::string_view key) {
+    return toBase64Url(concat(kCursorMark, key));
+}
+
+std::optional<std::string> cursorOf(Exchange& exchange) {
+    const auto& params = exchange.message.params;
+    auto cursor = params ? member(*params, "cursor") : std::nullopt;
+    if (!cursor || cursor->is_null()) return std::string();
+    std::string_view text;
+    auto key = cursor->get(text) == simdjson::SUCCESS ? fromBase64Url(text) : std::nullopt;
+    if (key && key->starts_with(kCursorMark)) return key->substr(kCursorMark.size());
+    exchange.refuse(
+        badParams(concat("unknown cursor; ", exchange.message.method, " without one begins at the first page")));
+    return std::nullopt;
 }
 
 std::optional<Notices::Settings> noticesOf(Exchange& exchange) {

@@ -29,6 +29,14 @@ bool greetIfNew(Exchange& exchange);
 // What a call without arguments gets. Parsed once; elements are read-only and may be shared.
 simdjson::dom::element emptyObject();
 
+// The SQL of a call, for the caret under an error: by convention the argument is called sql.
+std::string_view statementOf(simdjson::dom::element arguments);
+
+// The key that params.cursor names, "" without one; nothing after refusing a cursor that is none of ours. A cursor
+// names the last entry of the page before it, so that it stays right when entries come and go.
+std::optional<std::string> cursorOf(Exchange& exchange);
+std::string cursorAfter(std::string_view key);
+
 // What the request asked to be told on the way. Empty after it refused a log level that is none.
 std::optional<Notices::Settings> noticesOf(Exchange& exchange);
 

@@ -3,9 +3,6 @@
 #include <string>
 #include <string_view>
 
-#include <howdah/json_text.hpp>
-
-#include "kernel/base/base64.hpp"
 #include "kernel/protocol/handling.hpp"
 #include "kernel/protocol/methods.hpp"
 #include "kernel/protocol/router.hpp"
@@ -13,49 +10,33 @@
 namespace howdah::kernel {
 namespace {
 
-// A cursor names the last entry of the page before it, so that it stays right when entries come and go.
-constexpr std::string_view kCursorMark = "after:";
-
-std::string cursorAfter(std::string_view key) {
-    return toBase64Url(concat(kCursorMark, key));
-}
-
-std::optional<std::string> keyOf(std::string_view cursor) {
-    auto text = fromBase64Url(cursor);
-    if (!text || !text->starts_with(kCursorMark)) return std::nullopt;
-    return text->substr(kCursorMark.size());
-}
-
 // Appends the entries of one page; the cursor of the next page, "" after the last.
 std::string appendPage(std::string& json, const std::vector<Listed>& list, std::string_view after,
-                       std::size_t page_max) {
+                       const Exchange& exchange) {
     auto entry = std::ranges::upper_bound(list, after, {}, &Listed::key);
     if (after.empty()) entry = list.begin();
     for (std::size_t count = 0; entry != list.end(); ++entry, ++count) {
-        if (count == page_max) return cursorAfter(std::prev(entry)->key);
+        if (count == exchange.options().page_max) return cursorAfter(std::prev(entry)->key);
         if (count > 0) json += ',';
         json += entry->json;
+        // One revision says it in the list; later ones leave it to the server.
+        if (exchange.revision == Revision::v2025_11_25 && entry->task_support != TaskSupport::forbidden) {
+            json.back() = ',';
+            json += concat(R"("execution":{"taskSupport":")",
+                           entry->task_support == TaskSupport::required ? "required" : "optional", "\"}}");
+        }
     }
     return {};
 }
 
 void answerList(Exchange& exchange, std::string_view member_name, std::vector<Listed> Generation::* list) {
-    std::string after;
-    const auto& params = exchange.message.params;
-    if (auto cursor = params ? member(*params, "cursor") : std::nullopt; cursor && !cursor->is_null()) {
-        std::string_view text;
-        auto key = cursor->get(text) == simdjson::SUCCESS ? keyOf(text) : std::nullopt;
-        if (!key) {
-            return exchange.refuse(badParams(
-                concat("unknown cursor; ", exchange.message.method, " without one begins at the first page")));
-        }
-        after = std::move(*key);
-    }
+    auto after = cursorOf(exchange);
+    if (!after) return;
     if (!greetIfNew(exchange)) return;
     std::string json = concat('"', member_name, "\":[");
     GenerationPin generation = exchange.generations().pin();
     std::string next;
-    if (generation) next = appendPage(json, (*generation).*list, after, exchange.options().page_max);
+    if (generation) next = appendPage(json, (*generation).*list, *after, exchange);
     json += ']';
     if (!next.empty()) json += concat(R"(,"nextCursor":")", next, '"');
     if (exchange.modern()) {

@@ -3,12 +3,11 @@
 #include <string>
 #include <string_view>
 
+#include <howdah/abi/call.h>
 #include <howdah/json_text.hpp>
 
-#include "kernel/pipeline/calls.hpp"
 #include "kernel/protocol/handling.hpp"
 #include "kernel/protocol/protocol.hpp"
-#include "kernel/protocol/tool_answer.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -17,31 +16,11 @@ namespace {
 constexpr std::string_view kCapabilities =
     R"("capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},)"
     R"("resources":{"listChanged":true,"subscribe":true},)"
-    R"("completions":{},"logging":{}})";
+    R"("completions":{},"logging":{})";
+constexpr std::string_view kTasksExtension = R"(,"extensions":{"io.modelcontextprotocol/tasks":{}}})";
+constexpr std::string_view kTasksCapability =
+    R"(,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}})";  // 2025-11-25
 constexpr std::size_t kClientNameMax = 128;  // bytes of a client's name or version that are kept
-
-// The SQL of a call, for the caret under an error: by convention the argument is called sql.
-std::string_view statementOf(simdjson::dom::element arguments) {
-    return textMember(simdjson::dom::object(arguments), "sql").value_or(std::string_view());
-}
-
-std::string subscriptionMeta(const Exchange& exchange) {
-    return concat(R"("_meta":{"io.modelcontextprotocol/subscriptionId":)", exchange.message.id, "}");
-}
-
-// Those of the URIs that are there, as JSON, comma-separated; the watch then holds them.
-std::string watchedOf(const Exchange& exchange, const std::optional<simdjson::dom::array>& uris, ResourceWatch& watch) {
-    std::string json;
-    GenerationPin generation = exchange.generations().pin();
-    if (!generation || !uris) return json;
-    for (simdjson::dom::element element : *uris) {
-        std::string_view uri;
-        if (element.get(uri) || !generation->hasResource(uri) || !watch.add(uri)) continue;
-        if (!json.empty()) json += ',';
-        appendJsonString(json, uri);
-    }
-    return json;
-}
 
 }  // namespace
 
@@ -62,7 +41,8 @@ void initialize(Exchange& exchange) {
     if (!revision || isModern(*revision)) revision = kLatestLegacy;
     client.protocol = name(*revision);
     client.structured = hasStructuredContent(*revision);
-    if (auto capabilities = objectMember(*params, "capabilities")) client.askable = askableOf(*capabilities);
+    if (auto capabilities = objectMember(*params, "capabilities"))
+        client.askable = askableOf(*capabilities) & ~HOWDAH_CALL_CAN_TASK;
     exchange.revision = *revision;
     exchange.client = &client;
     if (!greet(exchange)) return;
@@ -82,7 +62,8 @@ void initialize(Exchange& exchange) {
     }
     std::string instructions = ",\"instructions\":";
     appendJsonString(instructions, exchange.options().instructions);
-    exchange.answer({R"("protocolVersion":")", name(*revision), "\",", kCapabilities, R"(,"serverInfo":)",
+    exchange.answer({R"("protocolVersion":")", name(*revision), "\",", kCapabilities,
+                     *revision == Revision::v2025_11_25 ? kTasksCapability : "}", R"(,"serverInfo":)",
                      exchange.serverInfo(), instructions});
 }
 
@@ -94,110 +75,8 @@ void discover(Exchange& exchange) {
     std::string instructions = ",\"instructions\":";
     appendJsonString(instructions, exchange.options().instructions);
     std::string ttl = cacheHints(exchange.options().list_ttl, false);
-    exchange.answer({R"("supportedVersions":)", supportedRevisionsJson(), ",", kCapabilities, instructions, ttl});
-}
-
-void toolsCall(Exchange& exchange) {
-    const auto& params = exchange.message.params;
-    auto tool = params ? textMember(*params, "name") : std::nullopt;
-    if (!tool) return exchange.refuse(badParams("tools/call needs params.name, a string"));
-    auto arguments = member(*params, "arguments").value_or(emptyObject());
-    if (!arguments.is_object()) return exchange.refuse(badParams("params.arguments must be an object"));
-    auto notices = noticesOf(exchange);
-    if (!notices) return;
-    Questions questions(exchange);
-    if (auto refusal = questions.open()) return exchange.refuse(*refusal);
-    if (!greetIfNew(exchange)) return;
-
-    Request request;
-    exchange.prepare(request);
-    ToolAnswer answer(exchange.sink, {.id = exchange.message.id,
-                                      .revision = exchange.revision,
-                                      .meta = exchange.resultMeta(),
-                                      .structured_max = exchange.options().structured_max,
-                                      .notices = std::move(*notices),
-                                      .questions = &questions,
-                                      .outlives_client = exchange.http() && !exchange.modern()});
-    auto called = callTool(request, *tool, arguments, answer);
-    // A request the client took back gets no answer, unless part of it has gone out and must be brought to an end.
-    bool taken_back = request.cancellation && request.cancellation->reason() == CancelReason::requested;
-    if (taken_back && answer.untouched()) return;
-    if (questions.inputRequired()) return answerInputRequired(exchange, questions);
-    if (called) {
-        (void)answer.finish();
-        return;
-    }
-    if (auto refusal = questions.missingCapability(); refusal && answer.untouched()) return exchange.refuse(*refusal);
-    const Error& error = called.error();
-    const auto& tools = request.generation->tools_by_name;
-    auto known = tools.find(*tool);
-    if (known == tools.end()) return exchange.refuse(badParams(error.message.substr(0, kMessageMax)));
-    if (error.code == Code::invalid_argument && !argumentErrorsAreResults(exchange.revision) && answer.untouched() &&
-        known->second->arguments.validate(arguments)) {
-        return exchange.refuse(badParams(error.message.substr(0, kMessageMax)));
-    }
-    (void)answer.finishWithError(error, statementOf(arguments));
-}
-
-void listen(Exchange& exchange) {
-    const auto& params = exchange.message.params;
-    auto wanted = params ? objectMember(*params, "notifications") : std::nullopt;
-    if (!wanted) return exchange.refuse(badParams("subscriptions/listen needs params.notifications, an object"));
-    if (exchange.http() && !exchange.inbound.accepts_events)
-        return exchange.refuse({.http_status = 406, .message = "subscriptions/listen answers as text/event-stream"});
-    Changes asked;
-    std::string agreed;  // what was asked for and is served
-    for (const ListKind& kind : kListKinds) {
-        auto flag = member(*wanted, kind.filter);
-        if (flag && flag->get(asked.*kind.changed))
-            return exchange.refuse(badParams(concat(kind.filter, " must be true or false")));
-        if (asked.*kind.changed) agreed += concat(agreed.empty() ? "\"" : ",\"", kind.filter, "\":true");
-    }
-    std::optional<simdjson::dom::array> uris;
-    if (auto list = member(*wanted, "resourceSubscriptions")) {
-        if (list->get(uris.emplace()))
-            return exchange.refuse(badParams("resourceSubscriptions must be an array of URIs"));
-    }
-    if (!greetIfNew(exchange)) return;
-    auto listener = exchange.subscriptions().open(exchange.options().subscriptions_max);
-    if (!listener) {
-        return exchange.refuse({.code = kInternalError,
-                                .http_status = 503,
-                                .message = concat("no more than ", exchange.options().subscriptions_max,
-                                                  " subscriptions can be open, or the server is shutting down")});
-    }
-    if (auto watched = watchedOf(exchange, uris, listener->watched); !watched.empty())
-        agreed += concat(agreed.empty() ? "" : ",", R"("resourceSubscriptions":[)", watched, "]");
-    std::string meta = subscriptionMeta(exchange);
-    auto sent = exchange.sink.notify(
-        concat(R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{)", meta,
-               R"(,"notifications":{)", agreed, "}}}"));
-    while (sent) {
-        const auto woken = listener->wait(exchange.cancellation);
-        if (woken.by == Listener::Wake::cancelled) return;
-        if (woken.by == Listener::Wake::ended) break;
-        for (const ListKind& kind : kListKinds) {
-            if (!sent || !(asked.*kind.changed) || !(woken.changes.*kind.changed)) continue;
-            sent = exchange.sink.notify(
-                concat(R"({"jsonrpc":"2.0","method":")", kind.notification, R"(","params":{)", meta, "}}"));
-        }
-        for (const std::string& uri : woken.changes.updated) {
-            if (!sent) break;
-            std::string json =
-                concat(R"({"jsonrpc":"2.0","method":"notifications/resources/updated","params":{)", meta, ",\"uri\":");
-            appendJsonString(json, uri);
-            sent = exchange.sink.notify(json + "}}");
-        }
-    }
-    if (!sent) return;
-    // The last word. On stdio the stream has no end of its own to see, so the protocol wants it said as well.
-    if (!exchange.http())
-        sent =
-            exchange.sink.notify(concat(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)",
-                                        exchange.message.id, R"(,"reason":"the server is shutting down"}})"));
-    if (sent)
-        (void)exchange.sink.write(concat(R"({"jsonrpc":"2.0","id":)", exchange.message.id,
-                                         R"(,"result":{"resultType":"complete",)", meta, "}}"));
+    exchange.answer(
+        {R"("supportedVersions":)", supportedRevisionsJson(), ",", kCapabilities, kTasksExtension, instructions, ttl});
 }
 
 // Nothing waits for it: a client may send requests as soon as it has the answer to initialize.

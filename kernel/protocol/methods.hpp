@@ -20,6 +20,11 @@ void resourcesUnsubscribe(Exchange& exchange);
 void complete(Exchange& exchange);
 void setLogLevel(Exchange& exchange);
 void listen(Exchange& exchange);
+void tasksGet(Exchange& exchange);
+void tasksCancel(Exchange& exchange);
+void tasksUpdate(Exchange& exchange);
+void tasksList(Exchange& exchange);
+void tasksResult(Exchange& exchange);
 
 void initialized(Exchange& exchange);
 void cancelled(Exchange& exchange);

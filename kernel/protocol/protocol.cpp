@@ -5,6 +5,7 @@
 
 #include <howdah/json_text.hpp>
 
+#include "kernel/protocol/resumable_sink.hpp"
 #include "kernel/protocol/router.hpp"
 #include "kernel/runtime/shard.hpp"
 
@@ -72,6 +73,22 @@ void refuseWith(ReplySink& sink, std::string_view id, const Refusal& refusal) {
     (void)sink.finish();
 }
 
+std::optional<Refusal> openStream(Session& session, std::string_view last_event_id, StreamLog::Link link,
+                                  std::size_t streams_max) {
+    if (!last_event_id.data()) {
+        if (session.streams.listen(std::move(link), streams_max)) return std::nullopt;
+        return Refusal{.http_status = 409, .message = concat("a session has at most ", streams_max, " event streams")};
+    }
+    switch (session.streams.resume(last_event_id, std::move(link))) {
+        case StreamLog::Resumed::yes: return std::nullopt;
+        case StreamLog::Resumed::unknown:
+            return Refusal{.message =
+                               "Last-Event-ID names no event of this session; GET without it opens a new stream"};
+        case StreamLog::Resumed::forgotten: break;
+    }
+    return Refusal{.http_status = 410, .message = "the events after Last-Event-ID are no longer kept; call again"};
+}
+
 }  // namespace
 
 Protocol::Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolOptions options)
@@ -80,10 +97,17 @@ Protocol::Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolO
       options_(std::move(options)),
       server_info_(serverInfo(options_)),
       result_meta_(concat(R"({"io.modelcontextprotocol/serverInfo":)", server_info_, "}")),
-      sessions_(options_.session) {
+      sessions_(options_.session),
+      tasks_(options_.tasks) {
+    tasks_.onChange([this](CallTask& task) { subscriptions_.taskChanged(task.id); });
     generations_.onPublish([this](const Generation* old, const Generation& fresh) {
         if (old) listsChanged(*old, fresh);
     });
+}
+
+void Protocol::drain() {
+    tasks_.cancelAll();
+    subscriptions_.endAll();
 }
 
 void Protocol::handle(Inbound& inbound, ReplySink& sink) {
@@ -227,7 +251,20 @@ void Protocol::serve(Exchange& exchange) {
         (void)exchange.sink.write(errorResponse(exchange.http() ? exchange.message.id : std::string_view(), refusal));
         return;
     }
-    route(exchange);
+    if (!session || !exchange.http()) return route(exchange);
+    ResumableSink sink(exchange.sink, session, exchange.message.id, exchange.inbound.accepts_events);
+    Exchange kept{.protocol = *this,
+                  .inbound = exchange.inbound,
+                  .sink = sink,
+                  .connection = nullptr,
+                  .message = exchange.message,
+                  .revision = exchange.revision,
+                  .principal = exchange.principal,
+                  .session = session,
+                  .client = exchange.client,
+                  .cancellation = exchange.cancellation};
+    route(kept);
+    (void)sink.finish();
 }
 
 std::optional<Refusal> Protocol::findSession(const Inbound& inbound, std::shared_ptr<Session>& session) {
@@ -249,9 +286,9 @@ bool Protocol::openEventStream(Inbound& inbound, ReplySink& sink, std::shared_pt
     if (!refusal) refusal = findSession(inbound, session);
     if (!refusal) {
         auto gone = inbound.cancellation ? inbound.cancellation->shared_from_this() : nullptr;
-        if (session->addStream(std::move(link), std::move(gone), options_.session.streams_max)) return true;
-        refusal = Refusal{.http_status = 409,
-                          .message = concat("a session has at most ", options_.session.streams_max, " event streams")};
+        refusal = openStream(*session, inbound.last_event_id, {std::move(link), std::move(gone)},
+                             options_.session.streams_max);
+        if (!refusal) return true;
     }
     refuseWith(sink, {}, *refusal);
     return false;
@@ -311,7 +348,7 @@ void Protocol::resourceUpdated(std::string_view uri) {
         if (session && session->watched.contains(uri)) connection->push(json);
     }
     for (const auto& session : sessions_.all())
-        if (session->watched.contains(uri)) session->push(json);
+        if (session->watched.contains(uri)) session->streams.push(json);
     subscriptions_.resourceUpdated(uri);
 }
 
@@ -320,7 +357,7 @@ void Protocol::tellAll(std::string_view method) {
     for (const auto& connection : connections())
         connection->push(json);
     for (const auto& session : sessions_.all())
-        session->push(json);
+        session->streams.push(json);
 }
 
 }  // namespace howdah::kernel

@@ -28,6 +28,7 @@
 #include "kernel/protocol/recent_clients.hpp"
 #include "kernel/protocol/session.hpp"
 #include "kernel/protocol/subscriptions.hpp"
+#include "kernel/protocol/tasks.hpp"
 
 namespace howdah::kernel {
 
@@ -47,6 +48,7 @@ struct ProtocolOptions {
     std::size_t held_max = 4u << 20;                         // bytes of a prompt, a resource or a completion
     std::size_t page_max = 500;                              // entries of tools/list and its like in one answer
     SessionLimits session;
+    TaskLimits tasks;
     std::size_t subscriptions_max = 256;  // open subscriptions/listen streams
 };
 
@@ -61,7 +63,10 @@ public:
     void endSession(Inbound& inbound, ReplySink& sink) override;
 
     // [any] The server shuts down: open subscriptions get their last word. Requests go on.
-    void drain() { subscriptions_.endAll(); }
+    void drain();
+    // What runs as a task ends as cancelled: its result could be fetched from nobody. False if the deadline passed
+    // first.
+    bool stopTasks(Deadline deadline) { return tasks_.stop(deadline); }
     // [any] Whoever subscribed to that resource is told.
     void resourceUpdated(std::string_view uri);
     // [any] The drain has taken too long: what stdio peers and sessions still have in flight ends as cancelled.
@@ -97,6 +102,7 @@ private:
     const std::string server_info_;  // {"name":...,"version":...}
     const std::string result_meta_;  // the _meta of every result of the stateless era
     SessionStore sessions_;
+    TaskStore tasks_;
     Subscriptions subscriptions_;
     RecentClients recent_;
     std::atomic<std::uint64_t> questions_asked_{0};

@@ -7,7 +7,7 @@
 namespace howdah::kernel {
 namespace {
 
-constexpr std::size_t kQuestionsMax = 32;       // of one call
+constexpr const char* kTasksExtension = "io.modelcontextprotocol/tasks";
 constexpr std::chrono::minutes kStateLife{30};  // a person may be asked
 constexpr std::chrono::milliseconds kAnswerLimit{300'000};
 
@@ -17,21 +17,16 @@ std::string textOf(const Json& object, const char* key) {
     return object[key].get<std::string>();
 }
 
-Result<Json> resultOf(const Json& response, std::string_view key) {
-    if (response.contains("result")) return response["result"];
-    const std::string message = textOf(response.value("error", Json()), "message");
-    return Error::unavailable("the client answered the question \"", key,
-                              "\" with an error: ", message.empty() ? "it gave no reason" : message);
-}
-
 Refusal wrong(std::string message) {
     return {.code = kInvalidParams, .http_status = 200, .message = std::move(message)};
 }
 
 }  // namespace
 
-std::shared_ptr<PendingQuestions::Question> PendingQuestions::add(const std::string& id) {
+std::shared_ptr<PendingQuestions::Question> PendingQuestions::add(const std::string& id,
+                                                                  std::function<void(const Json&)> instead) {
     auto question = std::make_shared<Question>();
+    question->instead = std::move(instead);
     std::lock_guard lock(mutex_);
     open_[id] = question;
     return question;
@@ -51,6 +46,10 @@ bool PendingQuestions::deliver(std::string_view id, Json response) {
         question = std::move(found->second);
         open_.erase(found);
     }
+    if (question->instead) {
+        question->instead(response);
+        return true;
+    }
     question->response = std::move(response);
     question->answered.set();
     return true;
@@ -66,7 +65,24 @@ std::uint32_t askableOf(simdjson::dom::object capabilities) {
     }
     if (objectMember(capabilities, "sampling")) askable |= HOWDAH_CALL_CAN_SAMPLE;
     if (objectMember(capabilities, "roots")) askable |= HOWDAH_CALL_CAN_LIST_ROOTS;
+    auto extensions = objectMember(capabilities, "extensions");
+    if (extensions && objectMember(*extensions, kTasksExtension)) askable |= HOWDAH_CALL_CAN_TASK;
     return askable;
+}
+
+bool takesTasks(const Client& client) {
+    return (client.askable & HOWDAH_CALL_CAN_TASK) != 0;
+}
+
+bool isQuestions(const Json& questions) {
+    return questions.is_object() && !questions.empty() && questions.size() <= kQuestionsMax;
+}
+
+Result<Json> resultOf(const Json& response, std::string_view key) {
+    if (response.contains("result")) return response["result"];
+    const std::string message = textOf(response.value("error", Json()), "message");
+    return Error::unavailable("the client answered the question \"", key,
+                              "\" with an error: ", message.empty() ? "it gave no reason" : message);
 }
 
 // The request the state belongs to, whoever brings it back: who asks, the method, and all it asks for.
@@ -100,7 +116,7 @@ std::optional<Refusal> Questions::open() {
     return std::nullopt;
 }
 
-std::optional<Error> Questions::unanswerable(const Json& question) {
+std::optional<Unanswerable> unanswerable(const Json& question, const Client& client) {
     const std::string method = textOf(question, "method");
     std::uint32_t needed = 0;
     Json capability;
@@ -115,32 +131,44 @@ std::optional<Error> Questions::unanswerable(const Json& question) {
         needed = HOWDAH_CALL_CAN_LIST_ROOTS;
         capability = {{"roots", Json::object()}};
     } else {
-        return Error::internal("\"", method,
-                               "\" is no question; elicitation/create, sampling/createMessage and roots/list are");
+        return Unanswerable{Error::internal("\"", method,
+                                            "\" is no question; elicitation/create, sampling/createMessage and "
+                                            "roots/list are"),
+                            nullptr};
     }
-    if (exchange_.client && (exchange_.client->askable & needed) != 0) return std::nullopt;
-    capability_ = std::move(capability);
-    return Error::refused("the client cannot answer ", method, "; it has not declared that capability");
+    if ((client.askable & needed) != 0) return std::nullopt;
+    return Unanswerable{Error::refused("the client cannot answer ", method, "; it has not declared that capability"),
+                        std::move(capability)};
+}
+
+Refusal missingCapability(const Json& capability) {
+    return {.code = kMissingClientCapability,
+            .http_status = 400,
+            .message = "this call needs a client capability that was not declared",
+            .data = dumpJson({{"requiredCapabilities", capability}})};
+}
+
+Refusal missingTasks() {
+    return missingCapability({{"extensions", {{kTasksExtension, Json::object()}}}});
 }
 
 std::optional<Refusal> Questions::missingCapability() const {
     if (!exchange_.modern() || capability_.is_null()) return std::nullopt;
-    return Refusal{.code = kMissingClientCapability,
-                   .http_status = 400,
-                   .message = "this call needs a client capability that was not declared",
-                   .data = dumpJson({{"requiredCapabilities", capability_}})};
+    return kernel::missingCapability(capability_);
 }
 
 Result<std::string> Questions::ask(Request& request, std::string_view questions) {
     if (request.has_written) return Error::internal("a question after a write; ask before you act");
     const Json asked = Json::parse(questions, nullptr, false);
-    if (!asked.is_object() || asked.empty() || asked.size() > kQuestionsMax)
-        return Error::internal("questions are an object of 1 to ", kQuestionsMax, " entries");
+    if (!isQuestions(asked)) return Error::internal("questions are an object of 1 to ", kQuestionsMax, " entries");
     Json missing;
     for (const auto& [key, question] : asked.items()) {
         if (brought_.contains(key) && brought_[key].is_object()) answers_[key] = brought_[key];
         if (answers_.contains(key)) continue;
-        if (auto refused = unanswerable(question)) return std::move(*refused);
+        if (auto refused = unanswerable(question, exchange_.client ? *exchange_.client : Client{})) {
+            capability_ = std::move(refused->capability);
+            return std::move(refused->error);
+        }
         missing[key] = question;
     }
     if (!missing.empty() && exchange_.modern()) {

@@ -8,6 +8,7 @@
 // Source:  MCP 2026-07-28 "Multi Round-Trip Requests"; 2025-11-25 "Elicitation", "Sampling", "Roots".
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,9 +36,10 @@ class PendingQuestions {
 public:
     struct Question {
         Event answered;
-        Json response;  // the whole message; written before the event is set
+        Json response;                             // the whole message; written before the event is set
+        std::function<void(const Json&)> instead;  // of the event: called with the message
     };
-    std::shared_ptr<Question> add(const std::string& id);
+    std::shared_ptr<Question> add(const std::string& id, std::function<void(const Json&)> instead = {});
     bool forget(const std::string& id);  // true if it had not been answered
     // False when nobody waits for that id: the question was taken back, or never asked.
     bool deliver(std::string_view id, Json response);
@@ -47,8 +49,26 @@ private:
     std::unordered_map<std::string, std::shared_ptr<Question>> open_;
 };
 
-// The client capabilities that allow questions, as HOWDAH_CALL_CAN_*.
+// The client capabilities that allow questions, and tasks, as HOWDAH_CALL_CAN_*.
 std::uint32_t askableOf(simdjson::dom::object capabilities);
+bool takesTasks(const Client& client);
+
+inline constexpr std::size_t kQuestionsMax = 32;  // of one call
+bool isQuestions(const Json& questions);
+
+// Why this client cannot be asked that, and the ClientCapabilities it lacks; nothing when it can.
+struct Unanswerable {
+    Error error;
+    Json capability;
+};
+std::optional<Unanswerable> unanswerable(const Json& question, const Client& client);
+
+// The result in the client's response to a question.
+Result<Json> resultOf(const Json& response, std::string_view key);
+
+// -32021, naming what the client would have to declare.
+Refusal missingCapability(const Json& capability);
+Refusal missingTasks();
 
 class Questions {
 public:
@@ -62,13 +82,14 @@ public:
     Result<std::string> ask(Request& request, std::string_view questions);
 
     bool inputRequired() const { return !missing_.empty(); }
+    // What was asked and answered so far, by key; null for nothing.
+    const Json& answers() const { return answers_; }
     // Of a call that failed because the client has not declared that it can answer (2026-07-28); else nothing.
     std::optional<Refusal> missingCapability() const;
     // Members of the InputRequiredResult.
     Result<std::string> members() const;
 
 private:
-    std::optional<Error> unanswerable(const Json& question);
     std::optional<Error> askNow(Request& request, const Json& questions);
     std::string boundTo() const;
 

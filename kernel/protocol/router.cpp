@@ -37,6 +37,11 @@ constexpr Method kRequests[] = {
     {"initialize", Eras::legacy, &initialize},
     {"server/discover", Eras::modern, &discover},
     {"subscriptions/listen", Eras::modern, &listen},
+    {"tasks/get", Eras::both, &tasksGet},
+    {"tasks/cancel", Eras::both, &tasksCancel},
+    {"tasks/update", Eras::modern, &tasksUpdate},
+    {"tasks/list", Eras::legacy, &tasksList},
+    {"tasks/result", Eras::legacy, &tasksResult},
 };
 constexpr Method kNotifications[] = {
     {"notifications/initialized", Eras::legacy, &initialized},

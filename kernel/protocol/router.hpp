@@ -36,6 +36,7 @@ struct Exchange {
     const ProtocolOptions& options() const { return protocol.options_; }
     GenerationStore& generations() const { return protocol.generations_; }
     SessionStore& sessions() const { return protocol.sessions_; }
+    TaskStore& tasks() const { return protocol.tasks_; }
     Subscriptions& subscriptions() const { return protocol.subscriptions_; }
     RecentClients& recentClients() const { return protocol.recent_; }
     const Sealer& sealer() const { return protocol.sealer_; }

@@ -1,10 +1,9 @@
 #include "kernel/protocol/session.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <ranges>
 
-#include <sys/random.h>
+#include "kernel/base/random_id.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -13,32 +12,12 @@ std::int64_t nowNs() {
     return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-// 192 random bits as 48 hex digits; "" when the system has no randomness to give.
-std::string randomId() {
-    unsigned char bytes[24];
-    std::size_t filled = 0;
-    while (filled < sizeof bytes) {
-        ssize_t count = getrandom(bytes + filled, sizeof bytes - filled, 0);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return {};
-        filled += static_cast<std::size_t>(count);
-    }
-    constexpr char kHex[] = "0123456789abcdef";
-    std::string id;
-    id.reserve(2 * sizeof bytes);
-    for (unsigned char byte : bytes) {
-        id += kHex[byte >> 4];
-        id += kHex[byte & 0xF];
-    }
-    return id;
-}
-
 std::int64_t idleNs(const Session& session, std::int64_t now_ns) {
     return now_ns - session.last_used_ns.load(std::memory_order_relaxed);
 }
 
 bool inUse(Session& session) {
-    return session.in_flight.count() > 0 || session.hasStream();
+    return session.in_flight.count() > 0 || session.streams.listening();
 }
 
 std::int64_t inNs(std::chrono::milliseconds duration) {
@@ -91,35 +70,6 @@ void InFlight::leave(Entry& entry) {
     if (entry.next_) entry.next_->previous_ = entry.previous_;
     (entry.previous_ ? entry.previous_->next_ : first_) = entry.next_;
     --count_;
-}
-
-bool Session::addStream(std::shared_ptr<PeerLink> link, std::shared_ptr<Cancellation> gone, std::size_t limit) {
-    std::lock_guard lock(streams_mutex_);
-    dropClosedStreams();
-    if (streams_.size() >= limit) return false;
-    streams_.push_back({std::move(link), std::move(gone)});
-    return true;
-}
-
-bool Session::hasStream() {
-    std::lock_guard lock(streams_mutex_);
-    dropClosedStreams();
-    return !streams_.empty();
-}
-
-bool Session::push(const std::string& json) {
-    std::vector<Stream> streams;
-    {
-        std::lock_guard lock(streams_mutex_);
-        dropClosedStreams();
-        streams = streams_;
-    }
-    return std::ranges::any_of(std::views::reverse(streams),
-                               [&](const Stream& stream) { return stream.link->push(json); });
-}
-
-void Session::dropClosedStreams() {
-    std::erase_if(streams_, [](const Stream& stream) { return stream.gone && stream.gone->requested(); });
 }
 
 std::shared_ptr<Session> Connection::session() const {

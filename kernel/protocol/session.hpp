@@ -22,6 +22,7 @@
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/protocol/questions.hpp"
 #include "kernel/protocol/resource_watch.hpp"
+#include "kernel/protocol/stream_log.hpp"
 #include "kernel/runtime/cancellation.hpp"
 
 namespace howdah::kernel {
@@ -71,28 +72,14 @@ public:
     const Principal principal;
     InFlight in_flight;
     PendingQuestions questions;
-    ResourceWatch watched;  // resources/subscribe
+    ResourceWatch watched;                                 // resources/subscribe
+    StreamLog streams{revision >= Revision::v2025_11_25};  // HTTP
     std::atomic<std::int64_t> last_used_ns{0};
     std::atomic<std::uint32_t> log_level{1};  // info, until logging/setLevel
 
     bool belongsTo(const Principal& other) const {
         return principal.subject == other.subject && principal.tenant == other.tenant;
     }
-    // `gone` tells when the stream's client went away; nullptr: only a failed push will. False when `limit` are open.
-    bool addStream(std::shared_ptr<PeerLink> link, std::shared_ptr<Cancellation> gone, std::size_t limit);
-    bool hasStream();
-    // To one open stream only, the newest that takes it (the same message must not go to several).
-    bool push(const std::string& json);
-
-private:
-    struct Stream {
-        std::shared_ptr<PeerLink> link;  // holding it keeps the stream open
-        std::shared_ptr<Cancellation> gone;
-    };
-    void dropClosedStreams();  // the caller holds the lock
-
-    std::mutex streams_mutex_;
-    std::vector<Stream> streams_;
 };
 
 // The peer at the other end of one stdio pipe.

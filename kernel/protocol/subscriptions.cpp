@@ -60,6 +60,13 @@ void Subscriptions::resourceUpdated(std::string_view uri) {
         if (listener->watched.contains(uri)) listener->signal(changes, false);
 }
 
+void Subscriptions::taskChanged(std::string_view id) {
+    Changes changes;
+    changes.tasks.emplace(id);
+    for (const auto& listener : listeners())
+        if (listener->watched_tasks.contains(id)) listener->signal(changes, false);
+}
+
 void Subscriptions::signalAll(const Changes& changes, bool ended) {
     for (const auto& listener : listeners())
         listener->signal(changes, ended);

@@ -27,13 +27,15 @@ struct Changes {
     bool prompts = false;
     bool resources = false;
     std::set<std::string, std::less<>> updated;  // single resources
+    std::set<std::string, std::less<>> tasks;    // by id
 
-    bool any() const { return tools || prompts || resources || !updated.empty(); }
+    bool any() const { return tools || prompts || resources || !updated.empty() || !tasks.empty(); }
     void add(const Changes& more) {
         tools = tools || more.tools;
         prompts = prompts || more.prompts;
         resources = resources || more.resources;
         updated.insert(more.updated.begin(), more.updated.end());
+        tasks.insert(more.tasks.begin(), more.tasks.end());
     }
 };
 
@@ -58,6 +60,7 @@ public:
     };
     Woken wait(Cancellation* cancellation);
     ResourceWatch watched;
+    ResourceWatch watched_tasks;  // by id
 
 private:
     friend class Subscriptions;
@@ -75,6 +78,7 @@ public:
     std::shared_ptr<Listener> open(std::size_t limit);
     void changed(const Changes& changes) { signalAll(changes, false); }
     void resourceUpdated(std::string_view uri);
+    void taskChanged(std::string_view id);
     void endAll();
     std::size_t count() const;
 

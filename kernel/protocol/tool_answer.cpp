@@ -43,22 +43,46 @@ Result<void> ToolAnswer::content(std::string_view json) {
 }
 
 Result<void> ToolAnswer::progress(double done, double total, std::string_view message) {
-    return client_gone_ ? Result<void>() : unlessOutlived(notices_.progress(done, total, message));
+    return notices_.progress(done, total, message);
 }
 
 Result<void> ToolAnswer::log(std::uint32_t level, std::string_view logger, std::string_view data) {
-    return client_gone_ ? Result<void>() : unlessOutlived(notices_.log(level, logger, data));
+    return notices_.log(level, logger, data);
 }
 
 // A handler that goes on after its question writes nothing: the answer is the question.
 Result<void> ToolAnswer::stillOpen() const {
     if (settings_.questions && settings_.questions->inputRequired()) return Error::cancelled(kClientIsAsked);
+    if (becomes_task_) return Error::cancelled(kBecomesTask);
     return {};
 }
 
 Result<std::string> ToolAnswer::ask(Request& request, std::string_view questions) {
-    if (any_block_ || !structured_.empty()) return Error::internal("a question after the answer has begun; ask first");
+    if (begun()) return Error::internal("a question after the answer has begun; ask first");
     return settings_.questions->ask(request, questions);
+}
+
+Result<void> ToolAnswer::continueAsTask(Request& request) {
+    if (settings_.task_support == TaskSupport::forbidden)
+        return Error::internal("a tool that becomes a task says so in plugin.json: \"taskSupport\": \"optional\"");
+    if (!settings_.client_takes_tasks) return {};
+    if (begun() || request.has_written) return Error::internal("a call becomes a task before it acts or answers");
+    becomes_task_ = true;
+    request.client_asked = true;
+    return Error::cancelled(kBecomesTask);
+}
+
+Result<void> ToolAnswer::checkStructured(const Tool& tool) const {
+    if (!tool.output || structured_.empty()) return {};
+    simdjson::dom::parser parser;
+    simdjson::dom::element json;
+    if (parser.parse(structured_).get(json))
+        return Error::internal("the structured content of tool \"", tool.name, "\" is not JSON");
+    if (auto wrong = tool.output->validate(json)) {
+        return Error::internal("the structured content of tool \"", tool.name,
+                               "\" does not fit its outputSchema: ", wrong->pointer, ": ", wrong->message);
+    }
+    return {};
 }
 
 Result<void> ToolAnswer::finish() {
@@ -86,10 +110,12 @@ void ToolAnswer::open() {
     if (opened_) return;
     opened_ = true;
     buffer_.reserve(1024);
-    buffer_ += R"({"jsonrpc":"2.0","id":)";
-    buffer_ += settings_.id;
-    buffer_ += isModern(settings_.revision) ? R"(,"result":{"resultType":"complete","content":[)"
-                                            : R"(,"result":{"content":[)";
+    if (!settings_.id.empty()) {
+        buffer_ += R"({"jsonrpc":"2.0","id":)";
+        buffer_ += settings_.id;
+        buffer_ += R"(,"result":)";
+    }
+    buffer_ += isModern(settings_.revision) ? R"({"resultType":"complete","content":[)" : R"({"content":[)";
 }
 
 void ToolAnswer::beginBlock() {
@@ -128,22 +154,16 @@ void ToolAnswer::close(bool is_error) {
         buffer_ += ",\"_meta\":";
         buffer_ += settings_.meta;
     }
-    buffer_ += "}}";
+    buffer_ += settings_.id.empty() ? "}" : "}}";
     closed_ = true;
 }
 
 Result<void> ToolAnswer::flush() {
     if (!closed_ && buffer_.size() < kFlushAt) return {};
     sent_ = true;
-    Result<void> written = client_gone_ ? Result<void>() : unlessOutlived(sink_.write(buffer_));
+    Result<void> written = sink_.write(buffer_);
     buffer_.clear();
     return written;
-}
-
-Result<void> ToolAnswer::unlessOutlived(Result<void> sent) {
-    if (sent || !settings_.outlives_client) return sent;
-    client_gone_ = true;
-    return {};
 }
 
 }  // namespace howdah::kernel

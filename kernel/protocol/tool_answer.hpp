@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernel/host/generation.hpp"
 #include "kernel/pipeline/answer.hpp"
 #include "kernel/protocol/era.hpp"
 #include "kernel/protocol/exchange.hpp"
@@ -20,17 +21,17 @@
 
 namespace howdah::kernel {
 
-class ToolAnswer final : public Answer {
+class ToolAnswer : public Answer {
 public:
     struct Settings {
-        std::string_view id;             // JSON text
+        std::string_view id;             // JSON text; "" = the bare result, without an envelope
         Revision revision;               // decides the members of the result
         std::string_view meta;           // the result's _meta, "" for none
         std::size_t structured_max = 0;  // bytes
         Notices::Settings notices;
         Questions* questions = nullptr;
-        // Legacy HTTP: a closed connection cancels nothing, so the tool goes on and its bytes go nowhere.
-        bool outlives_client = false;
+        TaskSupport task_support = TaskSupport::forbidden;  // of the tool
+        bool client_takes_tasks = false;
     };
 
     ToolAnswer(ReplySink& sink, Settings settings)
@@ -43,16 +44,23 @@ public:
     bool wantsProgress() const override { return notices_.wantsProgress(); }
     Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data) override;
     Result<std::string> ask(Request& request, std::string_view questions) override;
+    Result<void> continueAsTask(Request& request) override;
 
+    // The call ends here and runs again as a task.
+    bool becomesTask() const { return becomes_task_; }
     // Nothing of the answer has left for the transport: it can be dropped or become a protocol error.
     bool untouched() const { return !sent_; }
 
+    // Of a tool whose output is checked: internal when its structured content does not fit what it promised.
+    Result<void> checkStructured(const Tool& tool) const;
     Result<void> finish();
     // The error as the last block of text, isError set.
     Result<void> finishWithError(const Error& error, std::string_view statement);
 
+protected:
+    bool begun() const { return any_block_ || !structured_.empty(); }
+
 private:
-    Result<void> unlessOutlived(Result<void> sent);
     Result<void> stillOpen() const;
     void open();
     void beginBlock();
@@ -75,7 +83,7 @@ private:
     bool any_block_ = false;
     bool closed_ = false;
     bool sent_ = false;
-    bool client_gone_ = false;
+    bool becomes_task_ = false;
 };
 
 }  // namespace howdah::kernel

@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kReportLimit{10'000};  // for one plugin to report
+constexpr std::chrono::milliseconds kTasksLimit{2'000};    // for cancelled tasks to end
 
 // "min(cores, 4), never more than connections_max / 4, at least 1": more shards than a quarter of the connections only
 // pass connections around.
@@ -77,7 +78,7 @@ std::string untilRestart(const Config& old, const Config& fresh) {
     const Json before = printable(old);
     const Json after = printable(fresh);
     std::string keys;
-    for (const char* key : {"transports", "limits", "shards", "log", "control", "state_dir", "plugin_paths"}) {
+    for (const char* key : {"transports", "limits", "shards", "log", "control", "state_dir", "plugin_paths", "seal_keys"}) {
         if (before.value(key, Json()) != after.value(key, Json())) keys += concat(keys.empty() ? "" : ", ", key);
     }
     return keys;
@@ -90,6 +91,7 @@ HttpServer::Config httpConfig(const Config& config) {
     out.port = http.port;
     out.allowed_origins = http.origins;
     out.settings.path = http.path;
+    out.settings.stream_hold = http.stream_hold;
     out.settings.limits.head_bytes_max = config.limits.header_bytes_max;
     out.settings.limits.body_bytes_max = config.limits.message_bytes_max;
     out.settings.connections_max = config.limits.connections_max;
@@ -149,6 +151,7 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     services.hook_budget = server->config_.limits.hook_timeout;
     services.databases_json = databasesJson(server->config_, true).dump();
     services.databases_public_json = databasesJson(server->config_, false).dump();
+    services.sealer.useKeys(server->config_.seal_keys);
     services.state_dir = server->config_.state_dir.string();
     server->control_fiber_ = std::make_unique<ControlFiber>(server->runtime_->shard(0));
     server->control_fiber_->start();
@@ -350,6 +353,7 @@ bool Server::stop(Deadline deadline) {
     if (stdio_) clean = stdio_->stop(deadline) && clean;
     if (http_) clean = http_->stop(deadline) && clean;
     if (control_) control_->stop();
+    if (protocol_) clean = protocol_->stopTasks(Deadline::in(kTasksLimit)) && clean;
     if (plugins_) control_fiber_->call([&] { plugins_->stop(); });
     if (control_fiber_) control_fiber_->stop();
     clean = clean && !cut_off_;

@@ -6,7 +6,7 @@
 
 namespace howdah::kernel {
 
-bool EventQueue::push(std::string_view json) {
+bool EventQueue::push(std::string_view json, std::string_view id) {
     std::unique_lock lock(mutex_);
     if (closed_) return false;
     if (frames_.size() + json.size() > bytes_max_) {
@@ -15,7 +15,12 @@ bool EventQueue::push(std::string_view json) {
         wake(std::move(lock));
         return false;
     }
-    appendEvent(frames_, json);
+    if (!id.empty()) frames_.append("id: ").append(id).append("\n");
+    if (json.empty()) {
+        frames_ += kEmptyEvent;
+    } else {
+        appendEvent(frames_, json);
+    }
     wake(std::move(lock));
     return true;
 }

@@ -21,7 +21,7 @@ class EventQueue {
 public:
     explicit EventQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-    bool push(std::string_view json);
+    bool push(std::string_view json, std::string_view id = {});  // an empty message only tells the id
     // No more messages; next() gives what is left, then ends.
     void close();
 
@@ -47,6 +47,7 @@ public:
     EventLink& operator=(const EventLink&) = delete;
 
     bool push(std::string json) override { return queue_->push(json); }
+    bool pushEvent(std::string json, std::string_view id) override { return queue_->push(json, id); }
 
 private:
     const std::shared_ptr<EventQueue> queue_;

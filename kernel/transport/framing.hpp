@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -28,6 +29,15 @@ inline constexpr std::string_view kEventBegin = "event: message\ndata: ";
 inline constexpr std::string_view kEventEnd = "\n\n";
 inline constexpr std::string_view kEventComment = ":\n\n";  // keeps a quiet stream open
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+// The line that gives the next event its id.
+inline void appendEventId(std::string& out, std::string_view stream, std::uint64_t number) {
+    char digits[24];
+    out.append("id: ").append(stream).append("-");
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+    out += '\n';
+}
+inline constexpr std::string_view kEmptyEvent = "data: \n\n";
 
 inline void appendEvent(std::string& out, std::string_view json) {
     out += kEventBegin;

@@ -5,6 +5,8 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include "kernel/transport/http_reply.hpp"
+
 namespace howdah::kernel {
 
 namespace asio = boost::asio;
@@ -136,24 +138,46 @@ void HttpConnection::onTimeout() {
             if (buffer_.size() == 0) return close();
             return refuse(408, head_bytes_ == 0 ? "the head of the request did not arrive in time"
                                                 : "the body of the request did not arrive in time");
-        case State::handling: return sendKeepAlive();
+        case State::handling: return onSlowAnswer();
         case State::lingering: return close();
         case State::closed: return;
     }
 }
 
+void HttpConnection::answerAwaited() {
+    setDueIn(settings_.prime_after);
+}
+
 void HttpConnection::eventsBegun() {
     events_begun_ = true;
-    setDueIn(settings_.keep_alive_every);
+    held_until_ = settings_.stream_hold.count() > 0 ? Deadline::in(settings_.stream_hold) : Deadline::never();
+    setDue(held_until_.min(Deadline::in(settings_.keep_alive_every)));
+}
+
+void HttpConnection::onSlowAnswer() {
+    // A fiber that is sending shows by itself that the answer comes.
+    if (reply_ && !writer_.sending()) {
+        if (!events_begun_) return reply_->primeNow();
+        if (held_until_.passed() && writer_.unsentBytes() == 0) reply_->leave();
+    }
+    sendKeepAlive();
+}
+
+void HttpConnection::leaveAnswer() {
+    if (writer_.unsentBytes() > 0) return;  // the client reads nothing: it goes on here, or is cut off
+    writer_.breakOff();
+    boost::system::error_code ignored;  // the client may have closed it already
+    socket_.shutdown(TcpSocket::shutdown_both, ignored);
 }
 
 void HttpConnection::sendKeepAlive() {
-    if (!events_begun_) return;
+    if (!events_begun_ || writer_.broken()) return;
     // A fiber in the middle of sending shows by itself that the stream is alive.
     if (!writer_.sending() && writer_.unsentBytes() == 0) {
         writer_.enqueue(head().http_1_1 ? "3\r\n:\n\n\r\n" : ":\n\n", shared_from_this());
     }
-    setDueIn(settings_.keep_alive_every);
+    const Deadline next = Deadline::in(settings_.keep_alive_every);
+    setDue(held_until_.passed() ? next : held_until_.min(next));
 }
 
 // A request -----------------------------------------------------------------------------------------------------------

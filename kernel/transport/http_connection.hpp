@@ -122,7 +122,10 @@ private:
     void nextRequest();
     void finishSending();
 
-    void eventsBegun();  // the answer became an event stream
+    void eventsBegun();    // the answer became an event stream
+    void answerAwaited();  // one that may become an event stream if it takes its time
+    void leaveAnswer();    // its client will come back for it
+    void onSlowAnswer();
     void setDue(Deadline due);
     void setDueIn(std::chrono::milliseconds duration) { setDue(Deadline::in(duration)); }
     static void onDue(DeadlineQueue::Node& node);
@@ -155,7 +158,9 @@ private:
     bool in_process_ = false;
     bool clogged_ = false;                // no request is read until the peer has read its answers
     std::size_t pending_before_ = 0;      // bytes it had not taken when that was looked at last
+    HttpReply* reply_ = nullptr;          // of the request being handled
     bool events_begun_ = false;           // the answer is an event stream: comments keep it open
+    Deadline held_until_;                 // then it is left, if its client can come back
     std::shared_ptr<EventQueue> events_;  // of an open GET stream
     Deadline due_;
 };

@@ -122,12 +122,15 @@ void HttpConnection::serve() {
     message.protocol_version = request.protocol_version;
     message.mcp_method = request.mcp_method;
     message.mcp_name = request.mcp_name;
+    message.mcp_params = request.mcp_params;
     message.session_id = request.session_id;
+    message.last_event_id = request.last_event_id;
     message.host = request.host;
     message.accepts_events = accepted_.events;
     message.cancellation = cancellation_.get();
 
     HttpReply reply(*this);
+    reply_ = &reply;
     std::shared_ptr<const Principal> principal;
     if (!settings_.authenticator || authenticate(message, reply, principal)) {
         message.principal = principal.get();
@@ -139,6 +142,7 @@ void HttpConnection::serve() {
     }
     // An answer that did not get out whole must not be followed by another.
     if (!reply.finish()) keep_alive_ = false;
+    reply_ = nullptr;
     requestDone();
 }
 

@@ -19,6 +19,8 @@ namespace http = boost::beast::http;
 
 namespace {
 
+constexpr std::string_view kParamPrefix = "mcp-param-";
+
 bool onlyDigits(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -157,6 +159,11 @@ struct HttpRequestParser::Parser final : http::basic_parser<true> {
         } else if (equalsIgnoringCase(name, "mcp-session-id")) {
             head.session_id = value;
             count = &mcp_counts[3];
+        } else if (equalsIgnoringCase(name, "last-event-id")) {
+            head.last_event_id = value;
+        } else if (name.size() > kParamPrefix.size() &&
+                   equalsIgnoringCase(name.substr(0, kParamPrefix.size()), kParamPrefix)) {
+            head.mcp_params.push_back({name.substr(kParamPrefix.size()), value});
         } else if (equalsIgnoringCase(name, "access-control-request-private-network")) {
             head.cors_private_network = equalsIgnoringCase(value, "true");
         }

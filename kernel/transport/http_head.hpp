@@ -15,6 +15,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "kernel/protocol/exchange.hpp"
 
 namespace howdah::kernel {
 
@@ -61,7 +64,8 @@ struct HttpHead {
     unsigned protocol_headers = 0;  // the most often any of the four MCP fields occurs
     std::string_view host, origin;  // data() == nullptr when absent, here and below
     std::string_view accept, content_type, authorization;
-    std::string_view protocol_version, mcp_method, mcp_name, session_id;
+    std::string_view protocol_version, mcp_method, mcp_name, session_id, last_event_id;
+    std::vector<HeaderField> mcp_params;  // without their prefix Mcp-Param-
     std::string_view cors_method, cors_headers;
     bool cors_private_network = false;
 };
@@ -87,7 +91,7 @@ public:
 private:
     struct Parser;  // Beast's, kept out of other translation units
     // In place: a request allocates nothing here. The size is asserted where the type is known.
-    static constexpr std::size_t kRoom = 704;
+    static constexpr std::size_t kRoom = 752;
     alignas(std::max_align_t) std::byte room_[kRoom];
     Parser* parser_;
 };

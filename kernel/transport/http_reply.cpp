@@ -11,6 +11,8 @@ namespace howdah::kernel {
 
 namespace {
 
+constexpr std::string_view kRetry = "retry: 1000\n\n";  // ms
+
 iovec part(std::string_view bytes) {
     return {const_cast<char*>(bytes.data()), bytes.size()};
 }
@@ -66,6 +68,44 @@ void HttpReply::begin(Form form) {
         connection_.eventsBegun();
     }
     appendHead(head_, false);
+    if (!primed()) return;
+    identify(collected_);
+    collected_ += kEmptyEvent;
+}
+
+void HttpReply::identify(std::string& event) {
+    if (!stream_.empty()) appendEventId(event, stream_, events_++);
+}
+
+void HttpReply::resumable(std::string stream) {
+    if (form_ != Form::collecting || !accepts_events_) return;
+    stream_ = std::move(stream);
+    connection_.answerAwaited();
+}
+
+void HttpReply::primeNow() {
+    if (form_ != Form::collecting || answer_begun_ || finished_ || stream_.empty()) return;
+    begin(Form::events);
+    enqueue(false);
+}
+
+void HttpReply::leave() {
+    if (!primed() || answer_begun_ || finished_) return;
+    collected_ = kRetry;
+    enqueue(true);
+    connection_.leaveAnswer();
+}
+
+// What the loop sends while the fiber waits.
+void HttpReply::enqueue(bool last) {
+    const bool chunked = connection_.head().http_1_1;
+    if (chunked) appendChunkSize(head_, collected_.size());
+    head_ += collected_;
+    if (chunked) head_ += "\r\n";
+    if (chunked && last) head_ += kLastChunk;
+    connection_.writer_.enqueue(head_, connection_.shared_from_this());
+    head_.clear();
+    collected_.clear();
 }
 
 Result<void> HttpReply::beginEvents() {
@@ -77,7 +117,8 @@ Result<void> HttpReply::notify(std::string_view json) {
     if (finished_ || answer_begun_ || !accepts_events_) return {};
     if (form_ == Form::collecting) begin(Form::events);
     std::string event;
-    event.reserve(json.size() + kEventBegin.size() + kEventEnd.size());
+    event.reserve(json.size() + kEventBegin.size() + kEventEnd.size() + 32);
+    identify(event);
     appendEvent(event, json);
     return sendPart(event);
 }
@@ -89,7 +130,10 @@ Result<void> HttpReply::write(std::string_view bytes) {
     if (!answer_begun_) {
         answer_begun_ = true;
         if (form_ == Form::collecting && !accepts_json_ && status_ == 0) begin(Form::events);
-        if (form_ == Form::events) collected_ += kEventBegin;
+        if (form_ == Form::events) {
+            identify(collected_);
+            collected_ += kEventBegin;
+        }
     }
     if (form_ == Form::events) {
         appendOnOneLine(collected_, bytes);

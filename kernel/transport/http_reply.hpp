@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,13 @@ public:
     Result<void> notify(std::string_view json) override;
     Result<void> write(std::string_view bytes) override;
     Result<void> finish() override;
+    void resumable(std::string stream) override;
+    bool primed() const override { return form_ == Form::events && !stream_.empty(); }
+
+    // [loop] While the fiber waits: an answer that takes its time becomes an event stream.
+    void primeNow();
+    // [loop] Ends the response without its answer; the client is told when to come back for it.
+    void leave();
 
     // Opens an event stream without a message in it.
     Result<void> beginEvents();
@@ -38,6 +46,8 @@ private:
     enum class Form : unsigned char { collecting, chunked, events };
 
     void begin(Form form);
+    void identify(std::string& event);
+    void enqueue(bool last);
     void appendHead(std::string& out, bool with_length) const;
     Result<void> sendPart(std::string_view more, bool last = false);  // the collected bytes and these
     Result<void> sendWhole();
@@ -47,6 +57,8 @@ private:
     std::string extra_;         // header lines
     std::string content_type_;  // "" = application/json
     std::string head_;          // to be sent before the next bytes
+    std::string stream_;        // of which the ids of events are made, "" = they have none
+    std::uint64_t events_ = 0;  // that have an id
     int status_ = 0;            // 0 = not set by the handler
     Form form_ = Form::collecting;
     bool answer_begun_ = false;

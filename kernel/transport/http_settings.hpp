@@ -39,6 +39,8 @@ struct HttpSettings {
     std::chrono::milliseconds stall_limit{30'000};       // a client that reads nothing of its answer
     std::chrono::milliseconds linger_limit{2'000};       // after a refusal
     std::chrono::milliseconds keep_alive_every{15'000};  // comments on quiet event streams
+    std::chrono::milliseconds prime_after{500};          // then an answer that can be resumed becomes an event stream
+    std::chrono::milliseconds stream_hold{0};            // then its client shall come back for the rest; 0 = never
 
     MessageHandler* handler = nullptr;
     Authenticator* authenticator = nullptr;

@@ -137,6 +137,29 @@ describe('2026-07-28: the state in between', () => {
   });
 });
 
+describe('2026-07-28: two instances', () => {
+  const ask = async (server, params) => (await post(server.url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'test_input_required_result_multi_round', arguments: {},
+    _meta: meta({ 'io.modelcontextprotocol/clientCapabilities': { elicitation: {} } }), ...params } },
+  { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': 'test_input_required_result_multi_round' })).json;
+  const answered = (key, content) => ({ inputResponses: { [key]: { action: 'accept', content } } });
+
+  test('with one key, each goes on where the other has asked', async () => {
+    const extra = `seal_keys: ['${'s'.repeat(32)}']`;
+    const [first, second] = [await startServer({ ...options, extra }), await startServer({ ...options, extra })];
+    const one = (await ask(first, {})).result;
+    const two = (await ask(second, { requestState: one.requestState, ...answered('step1', { name: 'Ada' }) })).result;
+    const three = (await ask(first, { requestState: two.requestState, ...answered('step2', { color: 'blue' }) })).result;
+    assert.equal(textOf(three), 'Ada likes blue');
+    await Promise.all([first.stop(), second.stop()]);
+  });
+  test('with keys of their own, a state opens only where it was made', async () => {
+    const [first, second] = [await startServer(options), await startServer(options)];
+    const one = (await ask(first, {})).result;
+    assert.match((await ask(second, { requestState: one.requestState, ...answered('step1', { name: 'Ada' }) })).error.message, /not of this server/);
+    await Promise.all([first.stop(), second.stop()]);
+  });
+});
+
 describe('a legacy client', () => {
   const start = async () => {
     const pipe = startStdio(options);

@@ -16,7 +16,7 @@ if (!program || !dsn) throw new Error('HOWDAH_PROGRAM and HOWDAH_TEST_DSN must b
 export const config = ({ http = true, plugins = ['pool', 'guard', 'query', 'schema'], databases, extra = '', folder } = {}) => `howdah: 1
 transports:
   stdio: {}
-${http ? '  http: { listen: "127.0.0.1:0", auth: none }' : ''}
+${http ? `  http: { listen: "127.0.0.1:0", auth: none${http === true ? '' : `, ${http}`} }` : ''}
 databases:
 ${databases ?? `  main: { dsn: "${dsn}" }
   notes: { dsn: "${dsn}", access: read_write }`}

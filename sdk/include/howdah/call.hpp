@@ -125,6 +125,7 @@ protected:
     Result<void> addContent(std::string_view json) {
         return context_.check(table().content(context_.raw(), raw_, toAbi(json)));
     }
+    Result<void> asTask() { return context_.check(table().continue_as_task(context_.raw(), raw_)); }
     Result<void> addStructured(std::string_view json) {
         return context_.check(table().structured(context_.raw(), raw_, toAbi(json)));
     }

@@ -18,6 +18,12 @@ public:
     // False when the client's revision has no structuredContent: then everything must stand in the text.
     bool structuredWanted() const { return (raw()->flags & HOWDAH_CALL_STRUCTURED) != 0; }
 
+    // What follows takes long: as a task it outlives the connection. The manifest says "taskSupport". Call it before
+    // anything is written or answered and return an error at once: cancelled may mean that the client has been given a
+    // task, and this handler then runs again from its first line.
+    Result<void> continueAsTask() { return asTask(); }
+    bool isTask() const { return (raw()->flags & HOWDAH_CALL_IS_TASK) != 0; }
+
     Result<void> writeText(std::string_view bytes) { return addText(bytes); }
     // Raw JSON; the pieces make one object. Ends the text.
     Result<void> writeStructured(std::string_view json) { return addStructured(json); }

@@ -277,8 +277,15 @@ struct CallTable {
             questions);
         return settle(answer, way.results(), *answers);
     }
+    static howdah_status continueAsTask(howdah_ctx* ctx, howdah_call* near) {
+        Outward way(ctx);
+        howdah_call* far = farCall(way.near(), near);
+        Bytes answer = carry([&](Writer& out) { put(out, callOf(way.link()).continue_as_task(way.ctx(), far)); });
+        return settle(answer, way.results());
+    }
     static constexpr howdah_call_v1 kTable{
-        sizeof(howdah_call_v1), 0, &argument, &arguments, &text, &structured, &content, &progress, &log, &ask};
+        sizeof(howdah_call_v1), 0, &argument, &arguments, &text, &structured, &content, &progress, &log, &ask,
+        &continueAsTask};
 
 private:
     static howdah_status write(decltype(howdah_call_v1::text) howdah_call_v1::* function, howdah_ctx* ctx,

@@ -172,6 +172,8 @@ private:
         saw("trailer", *trailer);
         auto refused = call.query("refuse");
         saw("refused", toAbi(refused.error()));
+        auto as_task = call.continueAsTask();
+        saw("as task", toAbi(as_task.error()));
         auto answered = call.ask("key", elicit("What?", {{"type", "object"}}));
         saw("answered", toAbi(answered ? answered->dump() : answered.error().message));
         tell(call.log(ClientLogLevel::warning, {{"a", 1}}, "mirror"));

@@ -123,6 +123,10 @@ const howdah_call_v1 kCall{sizeof(howdah_call_v1),
                            [](howdah_ctx*, howdah_call*, howdah_str questions, howdah_str* answers) {
                                *answers = toAbi(R"({"key":{"action":"accept"}})");
                                return noted("call.ask", questions);
+                           },
+                           [](howdah_ctx* ctx, howdah_call*) {
+                               noted("call.continue_as_task");
+                               return refused(ctx, "task");
                            }};
 
 const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::int32_t level, howdah_str line) {

@@ -34,6 +34,21 @@ TEST_CASE("sealer: what was sealed opens for whom it was sealed, until its end")
     CHECK(sealer.seal(std::string(Sealer::kTextMax + 1, 'x'), "", kLater).error().code == Code::invalid_argument);
 }
 
+TEST_CASE("sealer: instances with the same keys open each other's texts, also while a new key takes over") {
+    const std::string old_key(32, 'o'), new_key(32, 'n');
+    Sealer first, second, third;
+    first.useKeys({old_key});
+    second.useKeys({new_key, old_key});
+    third.useKeys({new_key});
+    const std::string by_first = *first.seal("answers", "ada", kLater),
+                      by_second = *second.seal("answers", "ada", kLater);
+    CHECK(*second.open(by_first, "ada", kNow) == "answers");
+    CHECK(*third.open(by_second, "ada", kNow) == "answers");
+    CHECK_FALSE(third.open(by_first, "ada", kNow));
+    CHECK_FALSE(first.open(by_second, "ada", kNow));
+    CHECK_FALSE(second.open(by_first, "bob", kNow));
+}
+
 TEST_CASE("sealer: no character can be changed, left out or added, and no two sealed texts are alike") {
     const Sealer sealer;
     const std::string sealed = *sealer.seal("position 42", "ada", kLater);

@@ -29,6 +29,9 @@ extern "C" {
 #define HOWDAH_CALL_CAN_SAMPLE 16u     /* sampling/createMessage */
 #define HOWDAH_CALL_CAN_LIST_ROOTS 32u /* roots/list */
 
+#define HOWDAH_CALL_CAN_TASK 64u /* the client takes a task for an answer (continue_as_task) */
+#define HOWDAH_CALL_IS_TASK 128u /* this is a task: the client that started it may be gone */
+
 #define HOWDAH_CALL_TOOL 1u
 #define HOWDAH_CALL_PROMPT 2u
 #define HOWDAH_CALL_RESOURCE 3u
@@ -93,6 +96,11 @@ typedef struct howdah_call_v1 {
      * the handler returns, and runs again from its first line when the answers are there. HOWDAH_ERROR_REFUSED: the
      * client has not declared that it can answer. Not in completions. */
     howdah_status (*ask)(howdah_ctx* ctx, howdah_call* call, howdah_str questions, howdah_str* answers);
+    /* Tools with "taskSupport" in plugin.json, before anything is written or answered: what follows takes long and shall
+     * outlive the connection. HOWDAH_OK: go on; this is the task, or the client takes none. HOWDAH_ERROR_CANCELLED: the
+     * client has been given a task; the handler returns, and runs again from its first line with the answers so far.
+     * Within a task progress() becomes its statusMessage, and ask() waits until the client has answered. */
+    howdah_status (*continue_as_task)(howdah_ctx* ctx, howdah_call* call);
 } howdah_call_v1;
 
 #define HOWDAH_NOTIFY_1 "howdah.notify/1"

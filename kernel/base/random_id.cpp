@@ -1,0 +1,28 @@
+#include "kernel/base/random_id.hpp"
+
+#include <cerrno>
+
+#include <sys/random.h>
+
+namespace howdah::kernel {
+
+std::string randomId() {
+    unsigned char bytes[24];
+    std::size_t filled = 0;
+    while (filled < sizeof bytes) {
+        ssize_t count = getrandom(bytes + filled, sizeof bytes - filled, 0);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return {};
+        filled += static_cast<std::size_t>(count);
+    }
+    constexpr char kHex[] = "0123456789abcdef";
+    std::string id;
+    id.reserve(2 * sizeof bytes);
+    for (unsigned char byte : bytes) {
+        id += kHex[byte >> 4];
+        id += kHex[byte & 0xF];
+    }
+    return id;
+}
+
+}  // namespace howdah::kernel

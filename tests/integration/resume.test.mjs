@@ -1,0 +1,116 @@
+// Event streams of 2025-11-25 that are taken up again: after a broken connection, and where the server ends the connection
+// itself (polling).
+import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+
+import { clients, connected } from './sdk_clients.mjs';
+import { openSession, post, program, startServer, textOf } from './support.mjs';
+
+const plugins = [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }];
+const events = { Accept: 'application/json, text/event-stream', 'Content-Type': 'application/json' };
+
+// The events of an answer, one after the other.
+async function* eventsOf(answer) {
+  let text = '';
+  for await (const bytes of answer.body.pipeThrough(new TextDecoderStream())) {
+    text += bytes;
+    const whole = text.split('\n\n');
+    text = whole.pop();
+    for (const event of whole) {
+      const fields = event.split('\n').filter((line) => line && !line.startsWith(':')).map((line) => line.split(/: ?(.*)/s));
+      if (fields.length > 0) yield Object.fromEntries(fields);
+    }
+  }
+}
+const call = (server, headers, name, args, id, signal) => fetch(server.url, {
+  method: 'POST', signal, headers: { ...events, ...headers },
+  body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, _meta: { progressToken: `p${id}` } } }),
+});
+const back = (server, headers, id) => fetch(server.url, { headers: { Accept: 'text/event-stream', ...headers, 'Last-Event-ID': id } });
+
+describe('a stream that broke', () => {
+  test('is gone on with where its client stopped', async () => {
+    const server = await startServer({ plugins });
+    const headers = await openSession(server.url, '2025-11-25');
+    const broken = new AbortController();
+    const answer = await call(server, headers, 'slow_compute', { seconds: 2, label: 'resumed' }, 7, broken.signal);
+    assert.equal(answer.headers.get('x-accel-buffering'), 'no');
+    const seen = [];
+    for await (const event of eventsOf(answer)) {
+      seen.push(event);
+      if (seen.length === 2) break;
+    }
+    broken.abort();
+    assert.equal(seen[0].data, '');  // primes the client
+    assert.equal(JSON.parse(seen[1].data).method, 'notifications/progress');
+    const rest = [];
+    for await (const event of eventsOf(await back(server, headers, seen[1].id))) rest.push(event);
+    assert.equal(JSON.parse(rest.at(0).data).params.progress, 1);
+    assert.equal(textOf(JSON.parse(rest.at(-1).data).result), 'computed resumed in 2 s');
+    const ids = [...seen, ...rest].map((event) => event.id);
+    assert.equal(new Set(ids).size, ids.length);
+    // Once more: what was said can be heard again for a while.
+    const again = [];
+    for await (const event of eventsOf(await back(server, headers, seen[0].id))) again.push(event);
+    assert.deepEqual(again.map((event) => event.id), ids.slice(1));
+    await server.stop();
+  });
+  test('is not opened for another session, nor by an id nobody gave', async () => {
+    const server = await startServer({ plugins });
+    const headers = await openSession(server.url, '2025-11-25');
+    const other = await openSession(server.url, '2025-11-25');
+    const answer = await call(server, headers, 'slow_compute', { seconds: 1, label: 'x' }, 1);
+    const { value } = await eventsOf(answer).next();
+    assert.equal((await back(server, other, value.id)).status, 400);
+    assert.equal((await back(server, headers, 'nonsense')).status, 400);
+    await server.stop();
+  });
+  test('older revisions get no empty event', async () => {
+    const server = await startServer({ plugins });
+    const headers = await openSession(server.url, '2025-06-18');
+    const seen = [];
+    for await (const event of eventsOf(await call(server, headers, 'slow_compute', { seconds: 1, label: 'old' }, 1))) seen.push(event);
+    assert.ok(seen.every((event) => event.data && !event.id));
+    await server.stop();
+  });
+});
+
+describe('a stream that is not held', () => {
+  for (const entry of clients.filter(({ name }) => name === 'legacy SDK over HTTP')) {
+    test(`${entry.name} comes back for its answer`, async () => {
+      const server = await startServer({ plugins, http: 'stream_hold_ms: 300' });
+      const methods = [];
+      const watched = (url, init) => {
+        methods.push(init?.method);
+        return fetch(url, init);
+      };
+      const client = await connected(entry, { url: server.url, fetch: watched });
+      const result = await client.callTool({ name: 'test_reconnection', arguments: {} });
+      assert.equal(textOf(result), 'Here again');
+      assert.ok(methods.filter((method) => method === 'GET').length >= 2, 'it listens, and it came back');
+      await client.close();
+      await server.stop();
+    });
+  }
+});
+
+describe('messages of no call', () => {
+  test('wait for a client whose stream broke', async () => {
+    const server = await startServer({ plugins });
+    const headers = await openSession(server.url, '2025-11-25');
+    const open = new AbortController();
+    const stream = await fetch(server.url, { headers: { Accept: 'text/event-stream', ...headers }, signal: open.signal });
+    const { value } = await eventsOf(stream).next();
+    open.abort();
+    const subscribe = (method, id) => post(server.url, { jsonrpc: '2.0', id, method, params: { uri: 'test://watched-resource' } }, headers);
+    await subscribe('resources/subscribe', 1);
+    await post(server.url, { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'test_update_resource', arguments: { uri: 'test://watched-resource' } } }, headers);
+    const ended = new AbortController();
+    const resumed = await fetch(server.url, { headers: { Accept: 'text/event-stream', ...headers, 'Last-Event-ID': value.id }, signal: ended.signal });
+    const missed = (await eventsOf(resumed).next()).value;
+    assert.equal(JSON.parse(missed.data).method, 'notifications/resources/updated');
+    ended.abort();
+    await server.stop();
+  });
+});

@@ -1,0 +1,103 @@
+#include "kernel/protocol/stream_log.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace howdah::kernel;
+
+namespace {
+
+class Stream final : public PeerLink {
+public:
+    explicit Stream(bool takes = true) : takes_(takes) {}
+    bool push(std::string) override { return false; }  // a log gives every message an id
+    bool pushEvent(std::string json, std::string_view id) override {
+        if (!takes_) return false;
+        said.emplace_back(std::string(id), std::move(json));
+        return true;
+    }
+    std::vector<std::pair<std::string, std::string>> said;
+    void breakOff() { takes_ = false; }
+
+private:
+    bool takes_;
+};
+
+using Said = std::vector<std::pair<std::string, std::string>>;
+
+}  // namespace
+
+TEST_CASE("stream log: a client that comes back for an answer gets what it has not seen, and then the rest") {
+    StreamLog log(true);
+    const auto answer = log.beginAnswer();
+    const std::string id = std::to_string(answer);
+    log.append(answer, "one");
+    log.append(answer, "two");
+    CHECK_FALSE(log.continuesElsewhere(answer));
+
+    auto back = std::make_shared<Stream>();
+    CHECK(log.resume(id + "-1", {back, nullptr}) == StreamLog::Resumed::yes);
+    CHECK(log.continuesElsewhere(answer));
+    CHECK(back->said == Said{{id + "-2", "two"}});
+    log.append(answer, "three");
+    std::weak_ptr<Stream> open = back;
+    back.reset();
+    CHECK(open.lock()->said.back().second == "three");
+    log.finishAnswer(answer, "the answer");
+    CHECK(open.expired());  // nobody holds it: the transport closes it
+
+    auto late = std::make_shared<Stream>();
+    CHECK(log.resume(id + "-3", {late, nullptr}) == StreamLog::Resumed::yes);
+    CHECK(late->said == Said{{id + "-4", "the answer"}});
+    CHECK(late.use_count() == 1);
+}
+
+TEST_CASE("stream log: ids that name no event are told apart from events no longer kept") {
+    StreamLog log(true);
+    const auto answer = log.beginAnswer();
+    const std::string id = std::to_string(answer);
+    auto stream = std::make_shared<Stream>();
+    for (const std::string& wrong : {std::string(), id, id + "-", id + "-x", id + "-1", id + "-1x", std::string("99-0"),
+                                     std::string("99999999999999999999-0"), "-" + id})
+        CHECK(log.resume(wrong, {stream, nullptr}) == StreamLog::Resumed::unknown);
+    CHECK(log.resume(id + "-0", {stream, nullptr}) == StreamLog::Resumed::yes);
+    for (int i = 0; i < 3; ++i)
+        log.append(answer, std::string(StreamLog::kBytesMax / 2, 'x'));
+    CHECK(log.resume(id + "-0", {stream, nullptr}) == StreamLog::Resumed::forgotten);
+    CHECK(log.resume(id + "-1", {stream, nullptr}) == StreamLog::Resumed::yes);
+}
+
+TEST_CASE("stream log: an answer whose client was given no id leaves nothing behind") {
+    StreamLog log(true);
+    for (std::size_t i = 0; i < 10 * StreamLog::kStreamsMax; ++i)
+        log.finishAnswer(log.beginAnswer(), "");
+    CHECK(log.beginAnswer() == 10 * StreamLog::kStreamsMax + 1);
+    CHECK(StreamLog(false).beginAnswer() == 0);
+}
+
+TEST_CASE("stream log: a message goes to one open stream, and waits for its client when all have broken") {
+    StreamLog log(true);
+    CHECK_FALSE(log.push("nobody"));
+    auto first = std::make_shared<Stream>(), second = std::make_shared<Stream>();
+    CHECK(log.listen({first, nullptr}, 2));
+    CHECK(log.listen({second, nullptr}, 2));
+    CHECK_FALSE(log.listen({std::make_shared<Stream>(), nullptr}, 2));
+    CHECK(second->said == Said{{"2-0", ""}});
+    CHECK(log.push("a"));
+    CHECK(second->said.back().second == "a");
+    second->breakOff();
+    CHECK(log.push("b"));
+    CHECK(first->said.back().second == "b");
+    first->breakOff();
+    CHECK(log.push("c"));
+    CHECK_FALSE(log.listening());
+
+    auto back = std::make_shared<Stream>();
+    CHECK(log.resume("2-1", {back, nullptr}) == StreamLog::Resumed::yes);
+    CHECK(back->said == Said{{"2-2", "c"}});
+    CHECK(log.push("d"));
+    CHECK(back->said.back() == std::pair<std::string, std::string>{"2-3", "d"});
+}
