@@ -179,9 +179,15 @@ void PluginManager::publish(const GenerationPin& next) {
         GenerationPin late = replaced.lock();
         if (!late) return;
         logWarn("reload", "generation ", late->number, " still serves requests; they are cancelled");
+        // Pointers to compare, no pins: those would keep the generation beyond its last request.
+        auto kept = std::make_shared<std::vector<const Instance*>>();
+        if (const GenerationPin current = services_.generations.pin()) {
+            for (const auto& instance : current->instances)
+                kept->push_back(instance.get());
+        }
         for (unsigned i = 0; i < services_.runtime.shardCount(); ++i) {
             services_.runtime.shard(i).post(
-                [late, current = services_.generations.pin()] { Request::cancelAllOn(late.get(), current.get()); });
+                [generation = late.get(), kept] { Request::cancelAllOn(generation, *kept); });
         }
     });
 }

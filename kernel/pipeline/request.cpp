@@ -39,14 +39,10 @@ void Request::closeQueries(std::size_t kept) {
     }
 }
 
-void Request::cancelAllOn(const Generation* generation, const Generation* current) {
-    const auto kept = [&](const Instance* instance) {
-        return current &&
-               std::ranges::any_of(current->instances, [&](const auto& running) { return running.get() == instance; });
-    };
+void Request::cancelAllOn(const Generation* generation, const std::vector<const Instance*>& kept) {
     for (Request* request = first_here; request; request = request->next_) {
         if (request->generation.get() != generation || !request->cancellation) continue;
-        if (request->task_of && kept(request->task_of)) continue;
+        if (request->task_of && std::ranges::find(kept, request->task_of) != kept.end()) continue;
         request->cancellation->cancel(CancelReason::reload);
     }
 }

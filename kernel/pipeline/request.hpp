@@ -72,7 +72,7 @@ public:
 
     // Cancels the requests of this thread that run on the generation: they had their time. Not the tasks of plugins
     // that `current` has kept.
-    static void cancelAllOn(const Generation* generation, const Generation* current);
+    static void cancelAllOn(const Generation* generation, const std::vector<const Instance*>& kept);
 
 private:
     // All requests of one shard, so that no lock is needed.
