@@ -199,12 +199,24 @@ void services(Run& run) {
             run.host.plugin<howdah_statement_v1>(HOWDAH_STATEMENT_1)
                 ->facts(run.self(), request.ctx(), toAbi(text), 1, &facts.value),
             facts);
-        howdah_credential credential{sizeof credential, 0, toAbi("http"),
-                                     toAbi(text == std::string_view("main") ? "Bearer x" : ""), toAbi("uri")};
+        howdah_credential credential{sizeof credential, 0,
+                                     toAbi("http"),     toAbi(text == std::string_view("main") ? "Bearer x" : ""),
+                                     toAbi("uri"),      1000};
         howdah_principal principal{};
         saw("verify",
             run.host.plugin<howdah_auth_v1>(HOWDAH_AUTH_1)->verify(run.self(), request.ctx(), &credential, &principal),
             principal);
+        howdah_challenge challenge{sizeof challenge,
+                                   HOWDAH_CHALLENGE_SCOPE,
+                                   toAbi("uri"),
+                                   toAbi("url"),
+                                   toAbi("why"),
+                                   kScope,
+                                   text == std::string_view("main") ? 2u : 0u};
+        howdah_str told{};
+        auto* auth = run.host.plugin<howdah_auth_v1>(HOWDAH_AUTH_1);
+        saw("challenge", auth->challenge(run.self(), request.ctx(), &challenge, &told), told);
+        saw("metadata", auth->metadata(run.self(), request.ctx(), toAbi(text), &told), told);
     }
     auto* kv = run.host.plugin<howdah_kv_v1>(HOWDAH_KV_1);
     Request request(run.host, run.link);
@@ -245,7 +257,7 @@ void checkWhole() {
 TEST_CASE("loopback: every member of every struct is carried") {
     checkWhole<howdah_error, howdah_value, howdah_principal, howdah_column, howdah_trailer, howdah_name, howdah_facts,
                howdah_query, howdah_result, howdah_query_request, howdah_setting, howdah_execution, howdah_call,
-               howdah_connect_event, howdah_credential>();
+               howdah_connect_event, howdah_credential, howdah_challenge>();
 }
 
 TEST_CASE("loopback: every hook with every verdict and setter is the same over bytes") {

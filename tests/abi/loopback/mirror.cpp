@@ -251,6 +251,14 @@ constexpr howdah_auth_v1 Mirror::kAuth{
     [](void* self, howdah_ctx* ctx, const howdah_credential* credential, howdah_principal* out) {
         of(self).saw("verify", *credential);
         return of(self).auth_.table->verify(of(self).auth_.self, ctx, credential, out);
+    },
+    [](void* self, howdah_ctx* ctx, const howdah_challenge* challenge, howdah_str* header) {
+        of(self).saw("challenge", *challenge);
+        return of(self).auth_.table->challenge(of(self).auth_.self, ctx, challenge, header);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str resource, howdah_str* json) {
+        of(self).saw("metadata", resource);
+        return of(self).auth_.table->metadata(of(self).auth_.self, ctx, resource, json);
     }};
 constexpr howdah_kv_v1 Mirror::kKv{
     sizeof(howdah_kv_v1),

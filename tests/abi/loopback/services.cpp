@@ -133,7 +133,31 @@ struct Auth {
             *credential);
         return settle(answer, way.results(), *out);
     }
-    static constexpr howdah_auth_v1 kTable{sizeof(howdah_auth_v1), 0, &verify};
+    static howdah_status challenge(void* self, howdah_ctx* ctx, const howdah_challenge* challenge, howdah_str* header) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& answered, howdah_challenge& given) {
+                howdah_str made{};
+                put(answered, service.as<howdah_auth_v1>().challenge(service.self, way.ctx(), &given, &made));
+                put(answered, made);
+            },
+            *challenge);
+        return settle(answer, way.results(), *header);
+    }
+    static howdah_status metadata(void* self, howdah_ctx* ctx, howdah_str resource, howdah_str* json) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& answered, howdah_str given) {
+                howdah_str made{};
+                put(answered, service.as<howdah_auth_v1>().metadata(service.self, way.ctx(), given, &made));
+                put(answered, made);
+            },
+            resource);
+        return settle(answer, way.results(), *json);
+    }
+    static constexpr howdah_auth_v1 kTable{sizeof(howdah_auth_v1), 0, &verify, &challenge, &metadata};
 };
 
 template <typename Way>

@@ -196,6 +196,18 @@ const howdah_auth_v1 kAuth{sizeof(howdah_auth_v1), 0,
                                if (credential->authorization.size == 0) return refused(ctx, "verify");
                                *out = {sizeof *out, 0, toAbi("ada"), toAbi("acme"), toAbi("gold"), kScopes, 2};
                                return howdah_status{HOWDAH_OK};
+                           },
+                           [](void*, howdah_ctx* ctx, const howdah_challenge* challenge, howdah_str* header) {
+                               noted("auth.challenge", *challenge);
+                               if (challenge->scope_count == 0) return refused(ctx, "challenge");
+                               *header = toAbi("Bearer realm=x");
+                               return howdah_status{HOWDAH_OK};
+                           },
+                           [](void*, howdah_ctx* ctx, howdah_str resource, howdah_str* json) {
+                               noted("auth.metadata", resource);
+                               if (fromAbi(resource) == "refuse") return refused(ctx, "metadata");
+                               *json = toAbi("{}");
+                               return howdah_status{HOWDAH_OK};
                            }};
 
 const howdah_kv_v1 kKv{

@@ -85,7 +85,11 @@ void members(auto& visit, Like<howdah_connect_event> auto& it) {
     visit.plain(it.client_name, it.client_version, it.protocol, it.transport, it.database);
 }
 void members(auto& visit, Like<howdah_credential> auto& it) {
-    visit.plain(it.struct_size, it.reserved, it.transport, it.authorization, it.resource);
+    visit.plain(it.struct_size, it.reserved, it.transport, it.authorization, it.resource, it.peer_uid);
+}
+void members(auto& visit, Like<howdah_challenge> auto& it) {
+    visit.plain(it.struct_size, it.reason, it.resource, it.metadata_url, it.description);
+    visit.array(it.scopes, it.scope_count);
 }
 
 // Arguments that are not one struct: a pointer that may be null, and pointer and count.
