@@ -1,5 +1,6 @@
 // howdah call: one tool, with or without a server that runs already.
 #include <cstdio>
+#include <cstdlib>
 
 #include "kernel/base/log.hpp"
 #include "kernel/base/nearest.hpp"
@@ -89,7 +90,8 @@ int call(const CommonOptions& common, const CallOptions& options) {
         server = std::move(*started);
         url = concat("http://127.0.0.1:", server->httpPort(), path);
     }
-    auto client = McpClient::connect(url);
+    const char* token = std::getenv("HOWDAH_TOKEN");
+    auto client = McpClient::connect(url, token && !options.url.empty() ? token : "");
     Result<Json> result = client ? callTool(**client, options.tool, options.arguments) : Result<Json>(client.error());
     if (client) client->reset();
     if (server) server->stop(Deadline::in(std::chrono::seconds(5)));

@@ -60,7 +60,8 @@ void callOptions(CLI::App& app, Asked& asked) {
     configOption(app, asked);
     app.add_option("tool", asked.call.tool, "name of the tool")->required();
     app.add_option("arguments", asked.call.arguments, "key=value; values other than text are JSON");
-    app.add_option("--url", asked.call.url, "a running server, e.g. http://127.0.0.1:8642/mcp");
+    app.add_option("--url", asked.call.url,
+                   "a running server, e.g. http://127.0.0.1:8642/mcp; $HOWDAH_TOKEN is sent as its token");
     app.add_flag("--json", asked.call.json, "print the whole result as JSON");
 }
 

@@ -48,17 +48,19 @@ struct McpClient::Connection {
     asio::ip::tcp::socket socket{io};
     boost::beast::flat_buffer buffer;
     Url url;
+    std::string token;
     std::uint64_t next_id = 1;
 };
 
 McpClient::McpClient(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 McpClient::~McpClient() = default;
 
-Result<std::unique_ptr<McpClient>> McpClient::connect(const std::string& url) {
+Result<std::unique_ptr<McpClient>> McpClient::connect(const std::string& url, std::string token) {
     auto target = parseUrl(url);
     if (!target) return std::move(target).error();
     auto connection = std::make_unique<Connection>();
     connection->url = *target;
+    connection->token = std::move(token);
     boost::system::error_code failed;
     asio::ip::tcp::resolver resolver(connection->io);
     auto found = resolver.resolve(target->host, target->port, failed);
@@ -84,6 +86,7 @@ Result<Json> McpClient::request(std::string_view method, Json params) {
     request.set(http::field::accept, "application/json, text/event-stream");
     request.set("MCP-Protocol-Version", std::string{kRevision});
     request.set("Mcp-Method", std::string{method});
+    if (!connection.token.empty()) request.set(http::field::authorization, "Bearer " + connection.token);
     if (params.contains("name")) request.set("Mcp-Name", params["name"].get<std::string>());
     request.body() = dumpJson(message);
     request.prepare_payload();
@@ -105,6 +108,10 @@ Result<Json> McpClient::request(std::string_view method, Json params) {
     }
     if (answer->contains("error")) {
         const Json& error = (*answer)["error"];
+        if (parser.get().result() == http::status::unauthorized) {
+            return Error::refused(error.value("message", "the server wants a token"))
+                .withHint("put a token of the server into HOWDAH_TOKEN; it says at its start where one is");
+        }
         return Error::invalidArgument(error.value("message", "the server refused the request"));
     }
     return (*answer)["result"];

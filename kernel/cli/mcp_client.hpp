@@ -17,7 +17,8 @@ namespace howdah::kernel::cli {
 
 class McpClient {
 public:
-    static Result<std::unique_ptr<McpClient>> connect(const std::string& url);
+    // `token` "" = none.
+    static Result<std::unique_ptr<McpClient>> connect(const std::string& url, std::string token = {});
     ~McpClient();
     McpClient(const McpClient&) = delete;
     McpClient& operator=(const McpClient&) = delete;

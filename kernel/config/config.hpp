@@ -22,11 +22,15 @@
 
 namespace howdah::kernel {
 
+// The plugin that judges credentials unless the file says otherwise; it need not be listed.
+inline constexpr std::string_view kDefaultAuth = "auth";
+
 struct HttpConfig {
     std::string host = "127.0.0.1";           // loopback: 127.0.0.0/8, ::1 or localhost
     std::uint16_t port = 8642;                // 0..65535, 0 = any free one
     std::string path = "/mcp";                // begins with /
-    std::string auth;                         // "none", or the plugin that offers howdah.auth/1; no default
+    std::string auth{kDefaultAuth};           // "none", or the plugin that offers howdah.auth/1
+    std::string public_url;                   // how clients reach the endpoint; "" = the address it listens on
     std::vector<std::string> origins;         // allowed Origin values beside those of loopback
     std::uint32_t sessions_max = 1000;        // 1..100000, legacy sessions kept at once
     std::chrono::seconds session_idle{1800};  // 1..86400, then a legacy session is forgotten
@@ -65,9 +69,10 @@ struct PluginEntry {
 };
 
 struct ToolsConfig {
-    std::string profile = "core";      // which tools are listed; "all" lists every one
-    std::vector<std::string> include;  // listed beside the profile's
-    std::vector<std::string> exclude;  // neither listed nor callable
+    std::string profile = "core";                            // which tools are listed; "all" lists every one
+    std::vector<std::string> include;                        // listed beside the profile's
+    std::vector<std::string> exclude;                        // neither listed nor callable
+    std::map<std::string, std::vector<std::string>> scopes;  // tool -> what a principal needs to call it
 };
 
 // Everything that can grow has its bound here.

@@ -58,7 +58,10 @@ public:
             out["plugins"].push_back(plugin(entry));
         out["tools"] = {{"profile", text("/tools/profile", config_.tools.profile)},
                         {"include", list("/tools/include", config_.tools.include)},
-                        {"exclude", list("/tools/exclude", config_.tools.exclude)}};
+                        {"exclude", list("/tools/exclude", config_.tools.exclude)},
+                        {"scopes", Json::object()}};
+        for (const auto& [tool, scopes] : config_.tools.scopes)
+            out["tools"]["scopes"][tool] = list("/tools/scopes/" + tool, scopes);
         out["services"] = Json::object();
         for (const auto& [id, provider] : config_.services) {
             std::string pointer = "/services";
@@ -131,6 +134,7 @@ private:
             {"listen", text(at + "/listen", concat(six ? "[" : "", http.host, six ? "]" : "", ":", http.port))},
             {"path", text(at + "/path", http.path)},
             {"auth", text(at + "/auth", http.auth)},
+            {"public_url", text(at + "/public_url", http.public_url)},
             {"origins", list(at + "/origins", http.origins)},
             {"sessions_max", written(at + "/sessions_max", http.sessions_max)},
             {"session_idle_s", written(at + "/session_idle_s", http.session_idle.count())},

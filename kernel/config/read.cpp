@@ -51,6 +51,7 @@ public:
         take(tools, "profile", config_.tools.profile);
         take(tools, "include", config_.tools.include);
         take(tools, "exclude", config_.tools.exclude);
+        take(tools, "scopes", config_.tools.scopes);
         take(root, "services", config_.services);
         limits(section(root, "limits"));
         take(root, "shards", config_.shards);
@@ -82,6 +83,8 @@ private:
         HttpConfig http;
         take(json, "path", http.path);
         take(json, "auth", http.auth);
+        take(json, "public_url", http.public_url);
+        checkPublicUrl(http.public_url);
         take(json, "origins", http.origins);
         take(json, "sessions_max", http.sessions_max);
         if (auto idle = json.find("session_idle_s"); idle != json.end()) {
@@ -90,6 +93,17 @@ private:
         http.stream_hold = std::chrono::milliseconds(json.value("stream_hold_ms", std::int64_t{0}));
         if (auto listen = json.find("listen"); listen != json.end()) readListen(listen->get<std::string>(), http);
         config_.transports.http = std::move(http);
+    }
+
+    // Tokens travel to it.
+    void checkPublicUrl(const std::string& url) {
+        constexpr std::string_view kPlain = "http://";
+        if (!url.starts_with(kPlain)) return;
+        std::string host = url.substr(kPlain.size(), url.find('/', kPlain.size()) - kPlain.size());
+        if (const auto colon = host.rfind(':'); colon != std::string::npos && !host.ends_with(']')) host.resize(colon);
+        if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+        if (!isLoopback(host))
+            fail("/transports/http/public_url", concat("must begin with https:// unless it is of loopback, got ", url));
     }
 
     void readListen(const std::string& listen, HttpConfig& http) {
@@ -256,7 +270,12 @@ Result<void> readConfig(const YamlDocument& document, const std::filesystem::pat
                         const Environment& environment, Config& config) {
     config.plugins = defaultPlugins();
     config.state_dir = defaultStateDir(environment);
-    return Reader(document, folder, config).run();
+    if (auto read = Reader(document, folder, config).run(); !read) return read;
+    const auto& http = config.transports.http;
+    const auto is_auth = [](const PluginEntry& entry) { return entry.id == kDefaultAuth; };
+    if (http && http->auth == kDefaultAuth && std::ranges::none_of(config.plugins, is_auth))
+        config.plugins.emplace_back().id = kDefaultAuth;
+    return {};
 }
 
 }  // namespace howdah::kernel

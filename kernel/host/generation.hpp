@@ -79,6 +79,7 @@ struct Tool : Handler {
     bool read_only = true;
     TaskSupport task_support = TaskSupport::forbidden;
     std::vector<MirroredParameter> mirrored;
+    std::vector<std::string> scopes;  // all of them are needed to call it
 };
 
 struct Prompt : Handler {

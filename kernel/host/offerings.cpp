@@ -5,6 +5,7 @@
 #include <howdah/host.hpp>
 
 #include "kernel/host/instance.hpp"
+#include "kernel/pipeline/scopes.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -91,6 +92,10 @@ Result<void> addTools(const Config& config, Instance& instance, Generation& gene
         tool.task_support = offered.task_support;
         tool.mirrored = offered.mirrored;
         if (checksOutput(instance.manifest())) tool.output = offered.output;
+        auto chosen = config.tools.scopes.find(tool.name);
+        tool.scopes = chosen != config.tools.scopes.end() ? chosen->second
+                      : tool.read_only                    ? readScopes()
+                                                          : writeScopes();
         if (auto bound = tools.bind(tool, "tool", tool.name); !bound) return bound;
         if (auto added = add(generation.tools, std::move(tool), "tool", kKeyOf); !added) return added;
     }

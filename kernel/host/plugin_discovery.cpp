@@ -107,6 +107,15 @@ Result<void> checkTools(const Config& config, const char* key, const std::vector
     return {};
 }
 
+Result<void> checkToolScopes(const Config& config, const std::vector<std::string_view>& known) {
+    for (const auto& [tool, scopes] : config.tools.scopes) {
+        if (std::find(known.begin(), known.end(), tool) != known.end()) continue;
+        return Error::invalidArgument(config.describe(
+            "/tools/scopes/" + tool, concat("no plugin has a tool \"", tool, "\"", didYouMean(tool, known))));
+    }
+    return {};
+}
+
 // That the plugin named at `pointer` is listed and offers the service it is named for.
 Result<void> checkProvider(const Config& config, const std::vector<PluginStatus>& plugins, const std::string& pointer,
                            const std::string& id, std::string_view service) {
@@ -193,6 +202,7 @@ Result<void> PluginManager::checkNames(const Config& config, const std::vector<P
     if (all_known) {
         if (auto sound = checkTools(config, "include", config.tools.include, tools); !sound) return sound;
         if (auto sound = checkTools(config, "exclude", config.tools.exclude, tools); !sound) return sound;
+        if (auto sound = checkToolScopes(config, tools); !sound) return sound;
     }
     for (const DatabaseConfig& database : config.databases) {
         if (database.source.empty()) continue;

@@ -9,6 +9,7 @@
 #include "kernel/host/instance.hpp"
 #include "kernel/pipeline/call_run.hpp"
 #include "kernel/pipeline/gate.hpp"
+#include "kernel/pipeline/scopes.hpp"
 
 namespace howdah::kernel {
 
@@ -83,6 +84,7 @@ Result<void> callTool(Request& request, std::string_view name, simdjson::dom::el
         return unknown("tool", name, generation.tools, [](const Tool& tool) -> std::string_view { return tool.name; });
     }
     const Tool& tool = *found->second;
+    if (auto may = requireScopes(request, tool.scopes); !may) return may;
     if (auto wrong = tool.arguments.validate(arguments)) {
         return Error::invalidArgument("arguments", wrong->pointer, ": ", wrong->message);
     }
@@ -92,12 +94,14 @@ Result<void> callTool(Request& request, std::string_view name, simdjson::dom::el
 Result<void> getPrompt(Request& request, std::string_view name, simdjson::dom::object arguments, ListAnswer& answer) {
     const Prompt* prompt = findPrompt(*request.generation, name);
     if (!prompt) return unknownPrompt(*request.generation, name);
+    if (auto may = requireScopes(request, readScopes()); !may) return may;
     if (auto sound = checkArguments(*prompt, arguments); !sound) return sound;
     answer.describe(prompt->description);
     return CallRun(request, *prompt, HOWDAH_CALL_PROMPT, prompt->name, arguments, answer).run();
 }
 
 Result<void> readResource(Request& request, std::string_view uri, ListAnswer& answer) {
+    if (auto may = requireScopes(request, readScopes()); !may) return may;
     const Generation& generation = *request.generation;
     auto found = std::ranges::lower_bound(generation.resources, uri, {}, &Resource::uri);
     if (found != generation.resources.end() && found->uri == uri) {
@@ -117,6 +121,7 @@ Result<void> readResource(Request& request, std::string_view uri, ListAnswer& an
 }
 
 Result<void> complete(Request& request, const CompletionTarget& target, simdjson::dom::object params, Answer& answer) {
+    if (auto may = requireScopes(request, readScopes()); !may) return may;
     const Generation& generation = *request.generation;
     const auto takes = [&](const Handler& handler, std::string_view key, const auto& names) -> Result<void> {
         if (std::ranges::find(names, target.argument) == names.end()) {

@@ -1,8 +1,9 @@
 // Steps 4 to 9 of a request: look the tool up in the pinned generation, validate, hooks around the call, run its
 // handler.
 //
-// Errors: not_found (no such tool: a protocol error, -32602), invalid_argument (the arguments do not fit the schema),
-//         and whatever the handler failed with; everything but the first is an isError result.
+// Errors: not_found (no such tool: a protocol error, -32602), refused with Request::scopes_needed set (the principal
+//         lacks a scope: a protocol error), invalid_argument (the arguments do not fit the schema), and whatever the
+//         handler failed with; everything but the first two is an isError result.
 #pragma once
 
 #include <string_view>

@@ -13,14 +13,9 @@ namespace {
 std::atomic<std::uint64_t> next_id{1};
 thread_local Request* first_here = nullptr;
 
-const Principal& nobody() {
-    static const Principal principal;
-    return principal;
-}
-
 }  // namespace
 
-Request::Request() : id(next_id.fetch_add(1, std::memory_order_relaxed)), principal(&nobody()), next_(first_here) {
+Request::Request() : id(next_id.fetch_add(1, std::memory_order_relaxed)), principal(&localUser()), next_(first_here) {
     if (next_) next_->previous_ = this;
     first_here = this;
 }

@@ -25,7 +25,11 @@ struct Principal {
     std::string tenant;
     std::string tier;
     std::vector<std::string> scopes;
+    bool local = false;  // the user of stdio and of auth: none, who holds every scope there is
 };
+
+// Who that is; also who stands behind what the kernel and plugins do of their own. In scopes.cpp.
+const Principal& localUser();
 
 // What the client says of itself. Never used for a decision about access.
 struct Client {
@@ -57,7 +61,9 @@ public:
     Deadline deadline;
     Cancellation* cancellation = nullptr;
     Arena arena;
-    bool has_written = false;   // a statement that may write was sent
+    bool has_written = false;  // a statement that may write was sent
+    const std::vector<std::string>* scopes_needed =
+        nullptr;                // set when the principal lacks one of them; of the generation
     bool client_asked = false;  // the call ends and comes again with the answer: nothing more is done for it now
     // Of a task: the plugin that runs it. A reload that keeps this plugin lets the task go on.
     const Instance* task_of = nullptr;

@@ -68,6 +68,18 @@ Refusal refusalOf(const Error& error) {
     return {.code = codeOf(error.code), .http_status = 200, .message = error.message, .data = errorJson(error)};
 }
 
+Refusal scopeRefusal(const Error& error, const std::vector<std::string>& needed) {
+    Refusal refusal = refusalOf(error);
+    refusal.http_status = 403;
+    std::string list;
+    for (const std::string& scope : needed) {
+        list += list.empty() ? "" : ",";
+        appendJsonString(list, scope);
+    }
+    refusal.data.insert(refusal.data.size() - 1, concat(",\"required_scopes\":[", list, "]"));
+    return refusal;
+}
+
 std::string errorResponse(std::string_view id, const Refusal& refusal) {
     std::string out = R"({"jsonrpc":"2.0",)";
     if (!id.empty()) {

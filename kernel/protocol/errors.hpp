@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <howdah/result.hpp>
 
@@ -31,6 +32,9 @@ struct Refusal {
 
 // For an Error that ends a request outside of a tool's result.
 Refusal refusalOf(const Error& error);
+
+// For a request whose principal lacks a scope; `needed` are all that it needs.
+Refusal scopeRefusal(const Error& error, const std::vector<std::string>& needed);
 
 // A whole JSON-RPC error response. `id` is JSON text; "" leaves it out (it could not be read).
 std::string errorResponse(std::string_view id, const Refusal& refusal);

@@ -29,6 +29,10 @@ public:
     virtual void status(int http_status) = 0;
     virtual void header(std::string_view name, std::string_view value) = 0;
 
+    // The answer is a refusal because the principal lacks scopes; these are all that the request needs. HTTP says so in
+    // WWW-Authenticate; elsewhere without effect.
+    virtual void needScopes(std::span<const std::string> /*scopes*/) {}
+
     // A whole message that belongs to this exchange but is not its answer (progress). HTTP switches to an event stream
     // on the first one, if the client accepts it; else it is dropped.
     virtual Result<void> notify(std::string_view json) = 0;
@@ -77,6 +81,8 @@ struct Inbound {
     std::string_view session_id;              // Mcp-Session-Id
     std::string_view last_event_id;           // Last-Event-ID
     std::string_view host;
+    std::string_view resource;    // canonical URI of this server, the audience of tokens
+    std::int64_t peer_uid = -1;   // user at the other end of a Unix socket, -1 = none
     bool accepts_events = false;  // Accept names text/event-stream
     // One per message, made with Cancellation::create(); the transport cancels it (client_gone) when the connection
     // goes away and the protocol decides what that means. nullptr: the peer cannot be seen going away.

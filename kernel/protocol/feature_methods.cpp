@@ -32,6 +32,7 @@ void serveHeld(Exchange& exchange, MayAsk may_ask, Call&& call, Reply&& reply, R
     if (questions.inputRequired()) return answerInputRequired(exchange, questions);
     if (done) return reply(answer);
     if (auto refusal = questions.missingCapability()) return exchange.refuse(*refusal);
+    if (request.scopes_needed) return exchange.refuseScopes(done.error(), *request.scopes_needed);
     Refusal refusal = refusal_of(done.error());
     refusal.message.resize(std::min(refusal.message.size(), kMessageMax));
     exchange.refuse(refusal);

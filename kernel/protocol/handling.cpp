@@ -4,6 +4,7 @@
 
 #include "kernel/base/base64.hpp"
 #include "kernel/pipeline/calls.hpp"
+#include "kernel/pipeline/scopes.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -52,6 +53,14 @@ bool greetIfNew(Exchange& exchange) {
     if (!greet(exchange)) return false;
     exchange.recentClients().remember(key);
     return true;
+}
+
+bool mayRead(Exchange& exchange) {
+    Request request;
+    exchange.prepare(request);
+    auto may = requireScopes(request, readScopes());
+    if (!may) exchange.refuseScopes(may.error(), readScopes());
+    return static_cast<bool>(may);
 }
 
 simdjson::dom::element emptyObject() {

@@ -26,6 +26,9 @@ bool greet(Exchange& exchange);
 // A stateless client is greeted on the first request that is seen of it, a legacy one on initialize.
 bool greetIfNew(Exchange& exchange);
 
+// False when the principal may not read; the refusal has been written then.
+bool mayRead(Exchange& exchange);
+
 // What a call without arguments gets. Parsed once; elements are read-only and may be shared.
 simdjson::dom::element emptyObject();
 

@@ -64,6 +64,7 @@ void listen(Exchange& exchange) {
     if (auto list = member(*wanted, "resourceSubscriptions")) {
         if (list->get(uris.emplace()))
             return exchange.refuse(badParams("resourceSubscriptions must be an array of URIs"));
+        if (!mayRead(exchange)) return;
     }
     std::optional<simdjson::dom::array> task_ids;
     if (auto list = member(*wanted, "taskIds")) {

@@ -88,7 +88,7 @@ private:
     static void takeResponse(const struct Exchange& exchange, simdjson::dom::element json);
     std::optional<Refusal> findSession(const Inbound& inbound, std::shared_ptr<Session>& session);
     const Principal& principalOf(const Inbound& inbound) const {
-        return inbound.principal ? *inbound.principal : local_;
+        return inbound.principal ? *inbound.principal : localUser();
     }
     std::shared_ptr<Connection> connectionOf(const std::shared_ptr<PeerLink>& peer);
     std::vector<std::shared_ptr<Connection>> connections();
@@ -98,7 +98,6 @@ private:
     GenerationStore& generations_;
     const Sealer& sealer_;
     const ProtocolOptions options_;
-    const Principal local_;
     const std::string server_info_;  // {"name":...,"version":...}
     const std::string result_meta_;  // the _meta of every result of the stateless era
     SessionStore sessions_;

@@ -23,6 +23,7 @@ public:
 
     void status(int http_status) override { connection_.status(http_status); }
     void header(std::string_view name, std::string_view value) override { connection_.header(name, value); }
+    void needScopes(std::span<const std::string> scopes) override { connection_.needScopes(scopes); }
     Result<void> notify(std::string_view json) override;
     Result<void> write(std::string_view bytes) override;
     Result<void> finish() override;

@@ -112,6 +112,11 @@ void Exchange::answer(std::initializer_list<std::string_view> members, std::stri
     (void)sink.write(json);
 }
 
+void Exchange::refuseScopes(const Error& error, const std::vector<std::string>& needed) {
+    sink.needScopes(needed);
+    refuse(scopeRefusal(error, needed));
+}
+
 void Exchange::refuse(const Refusal& refusal) {
     sink.status(refusal.http_status);
     (void)sink.write(errorResponse(message.id, refusal));

@@ -51,6 +51,8 @@ struct Exchange {
     // The whole answer: {"jsonrpc","id","result":{<members>}}, with what the era adds to every result.
     void answer(std::initializer_list<std::string_view> members, std::string_view result_type = "complete");
     void refuse(const Refusal& refusal);
+    // Of a request that ended with Request::scopes_needed.
+    void refuseScopes(const Error& error, const std::vector<std::string>& needed);
 };
 
 // Runs the handler of a request, or refuses it: unknown method, wrong era.

@@ -11,6 +11,7 @@ void resourcesSubscribe(Exchange& exchange) {
     const auto& params = exchange.message.params;
     auto uri = params ? textMember(*params, "uri") : std::nullopt;
     if (!uri || !exchange.session) return exchange.refuse(badParams("resources/subscribe needs params.uri, a string"));
+    if (!mayRead(exchange)) return;
     GenerationPin generation = exchange.generations().pin();
     if (!generation || !generation->hasResource(*uri))
         return exchange.refuse(

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "kernel/pipeline/calls.hpp"
+#include "kernel/pipeline/scopes.hpp"
 #include "kernel/protocol/handling.hpp"
 #include "kernel/protocol/methods.hpp"
 #include "kernel/protocol/mirrored_headers.hpp"
@@ -70,6 +71,9 @@ void toolsCall(Exchange& exchange) {
     const auto& tools = request.generation->tools_by_name;
     const auto known = tools.find(*name);
     const Tool* const tool = known == tools.end() ? nullptr : known->second;
+    // Before a task is made of the call: nobody would be there to be told.
+    if (auto may = tool ? requireScopes(request, tool->scopes) : Result<void>(); !may)
+        return exchange.refuseScopes(may.error(), tool->scopes);
     const auto asked_task = askedTask(exchange);
     if (auto refusal = tool ? checkCall(exchange, *tool, arguments, asked_task.has_value()) : std::nullopt)
         return exchange.refuse(*refusal);

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "kernel/host/generation.hpp"
-#include "kernel/transport/http_settings.hpp"
+#include "kernel/transport/authenticator.hpp"
 
 namespace howdah::kernel {
 
@@ -16,15 +16,20 @@ Service<howdah_auth_v1> authOf(const Generation* generation, std::string_view pl
 
 class PluginAuthenticator final : public Authenticator {
 public:
-    PluginAuthenticator(const GenerationStore& generations, std::string plugin, std::string resource)
-        : generations_(generations), plugin_(std::move(plugin)), resource_(std::move(resource)) {}
+    PluginAuthenticator(const GenerationStore& generations, std::string plugin)
+        : generations_(generations), plugin_(std::move(plugin)) {}
 
     Result<std::shared_ptr<const Principal>> authenticate(const Inbound& inbound) override;
+    std::string challenge(std::string_view resource, const Challenge& challenge) override;
+    Result<std::string> metadata(std::string_view resource) override;
 
 private:
+    // Runs call(auth, ctx) in the plugin, in a request of its own; `use` then reads what it left in the arena.
+    template <typename Call, typename Use>
+    Result<void> ask(std::string_view transport, Cancellation* cancellation, Call&& call, Use&& use);
+
     const GenerationStore& generations_;
     const std::string plugin_;
-    const std::string resource_;  // canonical URI of this server, the audience of tokens
 };
 
 }  // namespace howdah::kernel

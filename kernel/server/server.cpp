@@ -92,6 +92,7 @@ HttpServer::Config httpConfig(const Config& config) {
     out.allowed_origins = http.origins;
     out.settings.path = http.path;
     out.settings.stream_hold = http.stream_hold;
+    out.settings.resource = http.public_url;
     out.settings.limits.head_bytes_max = config.limits.header_bytes_max;
     out.settings.limits.body_bytes_max = config.limits.message_bytes_max;
     out.settings.connections_max = config.limits.connections_max;
@@ -183,8 +184,7 @@ Result<void> Server::startHttp() {
                 .withHint(
                     "`howdah doctor` says why it does not run; auth: none is for a server only this machine reaches");
         }
-        authenticator_ = std::make_unique<PluginAuthenticator>(generations_, http.auth,
-                                                               concat("http://", http.host, ":", http.port, http.path));
+        authenticator_ = std::make_unique<PluginAuthenticator>(generations_, http.auth);
     }
     auto started = HttpServer::start(*runtime_, httpConfig(config_), *protocol_, authenticator_.get());
     if (!started) return std::move(started).error();

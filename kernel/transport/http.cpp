@@ -163,8 +163,17 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Runtime& runtime, Config c
     settings->authenticator = authenticator;
     auto state = std::make_shared<State>(runtime, settings);
     if (auto listening = state->listen({address, config.port}); !listening) return listening.error();
+    if (settings->resource.empty()) {
+        const bool six = address.is_v6();
+        settings->resource =
+            concat("http://", six ? "[" : "", config.address, six ? "]" : "", ":", state->port, settings->path);
+    } else {
+        config.allowed_hosts.emplace_back(hostOfUri(settings->resource));
+    }
     settings->checks = std::make_unique<HttpChecks>(HttpChecks::Config{
         .path = settings->path,
+        .metadata_paths = {std::string(kMetadataPath), concat(kMetadataPath, settings->path),
+                           concat(kMetadataPath, pathOfUri(settings->resource))},
         .listen_address = config.address,
         .port = state->port,
         .allowed_hosts = std::move(config.allowed_hosts),

@@ -117,7 +117,8 @@ std::optional<HttpRefusal> HttpChecks::source(const HttpHead& head) const {
         if (!hostAllowed(*authority)) return HttpRefusal{403, "the target names a host that is not served here"};
     }
     if (head.origins > 1) return HttpRefusal{403, "the Origin header is given twice"};
-    if (head.origins == 1 && !originAllowed(head.origin)) {
+    // Any page may read how to get a token: it is public, and a login page of elsewhere has to.
+    if (head.origins == 1 && !originAllowed(head.origin) && endpoint(head) != Endpoint::metadata) {
         return HttpRefusal{
             403, "web pages of this Origin may not connect; add it to transports.http.origins if they should"};
     }
@@ -130,6 +131,7 @@ std::optional<HttpRefusal> HttpChecks::source(const HttpHead& head) const {
 HttpChecks::Endpoint HttpChecks::endpoint(const HttpHead& head) const {
     const std::string_view path = pathOf(head.target);
     if (path == config_.path) return Endpoint::mcp;
+    if (std::ranges::find(config_.metadata_paths, path) != config_.metadata_paths.end()) return Endpoint::metadata;
     return path == "/healthz" ? Endpoint::health : Endpoint::none;
 }
 

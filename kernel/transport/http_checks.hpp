@@ -24,6 +24,7 @@ class HttpChecks {
 public:
     struct Config {
         std::string path = "/mcp";
+        std::vector<std::string> metadata_paths;   // where the Protected Resource Metadata is
         std::string listen_address = "127.0.0.1";  // its own literal is a valid Host
         std::uint16_t port = 0;
         std::vector<std::string> allowed_hosts;    // names or addresses, without port
@@ -35,7 +36,7 @@ public:
     // Host, absolute-form target and Origin: before anything else is looked at.
     std::optional<HttpRefusal> source(const HttpHead& head) const;
 
-    enum class Endpoint : std::uint8_t { mcp, health, none };
+    enum class Endpoint : std::uint8_t { mcp, health, metadata, none };
     Endpoint endpoint(const HttpHead& head) const;  // the query part is ignored
 
     // What a POST must say of its body and may say of the answer.

@@ -318,6 +318,7 @@ void HttpConnection::nextRequest() {
     parser_.reset();
     scanner_.reset();
     head_bytes_ = 0;
+    endpoint_ = HttpChecks::Endpoint::none;
     if (answer_.capacity() > kAnswerBytesKept) answer_ = {};
     if (ahead_.capacity() > kReadBytes) ahead_.release();
     setDueIn(settings_.idle_limit);

@@ -117,6 +117,7 @@ private:
     void startRequest();
     void serve();  // on the fiber
     bool authenticate(Inbound& request, HttpReply& reply, std::shared_ptr<const Principal>& principal);
+    void serveMetadata(HttpReply& reply);
     void serveStream(Inbound& request, HttpReply& reply);
     void requestDone();
     void nextRequest();
@@ -150,6 +151,7 @@ private:
     HeadScanner scanner_;
     std::optional<HttpRequestParser> parser_;
     Accepted accepted_;
+    HttpChecks::Endpoint endpoint_ = HttpChecks::Endpoint::none;
     std::size_t head_bytes_ = 0;  // 0 while the head is incomplete
 
     std::shared_ptr<Cancellation> cancellation_;  // of the request being handled

@@ -1,6 +1,7 @@
 // The second half of HttpConnection: what is answered, and by whom.
 #include <utility>
 
+#include "kernel/pipeline/scopes.hpp"
 #include "kernel/transport/framing.hpp"
 #include "kernel/transport/http_connection.hpp"
 #include "kernel/transport/http_reply.hpp"
@@ -14,14 +15,16 @@ constexpr int kInternalError = -32603;
 }  // namespace
 
 std::string_view HttpConnection::corsOrigin() const {
-    return parser_ && parser_->head().origins == 1 ? parser_->head().origin : std::string_view();
+    if (!parser_ || parser_->head().origins != 1) return {};
+    return endpoint_ == HttpChecks::Endpoint::metadata ? "*" : parser_->head().origin;
 }
 
 bool HttpConnection::route() {
     const HttpHead& request = head();
     keep_alive_ = request.keep_alive && !home_->draining;
     using Method = HttpHead::Method;
-    switch (settings_.checks->endpoint(request)) {
+    endpoint_ = settings_.checks->endpoint(request);
+    switch (endpoint_) {
         case HttpChecks::Endpoint::none:
             refuse(404, concat("nothing is served here; the MCP endpoint is ", settings_.path));
             return false;
@@ -30,6 +33,15 @@ bool HttpConnection::route() {
                 answerShortly(200, "text/plain", "ok");
             } else {
                 refuse(405, "only GET is understood here", "Allow: GET, HEAD\r\n");
+            }
+            return false;
+        case HttpChecks::Endpoint::metadata:
+            accepted_.json = true;
+            if (request.method == Method::get) return true;
+            if (request.method == Method::options && request.cors_method.data()) {
+                answerPreflight();
+            } else {
+                refuse(405, "only GET is understood here", "Allow: GET, OPTIONS\r\n");
             }
             return false;
         case HttpChecks::Endpoint::mcp: break;
@@ -126,13 +138,16 @@ void HttpConnection::serve() {
     message.session_id = request.session_id;
     message.last_event_id = request.last_event_id;
     message.host = request.host;
+    message.resource = settings_.resource;
     message.accepts_events = accepted_.events;
     message.cancellation = cancellation_.get();
 
     HttpReply reply(*this);
     reply_ = &reply;
     std::shared_ptr<const Principal> principal;
-    if (!settings_.authenticator || authenticate(message, reply, principal)) {
+    if (endpoint_ == HttpChecks::Endpoint::metadata) {
+        serveMetadata(reply);
+    } else if (!settings_.authenticator || authenticate(message, reply, principal)) {
         message.principal = principal.get();
         switch (request.method) {
             case HttpHead::Method::get: serveStream(message, reply); break;
@@ -153,11 +168,34 @@ bool HttpConnection::authenticate(Inbound& request, HttpReply& reply, std::share
         return true;
     }
     const Error& error = known.error();
-    const bool denied = error.code == Code::refused || error.code == Code::invalid_argument;
-    if (denied) reply.header("WWW-Authenticate", settings_.authenticator->challenge());
+    const bool malformed = error.code == Code::invalid_argument;
+    const bool denied = malformed || error.code == Code::refused;
+    if (denied) {
+        using Reason = Challenge::Reason;
+        const std::vector<std::string> scopes{std::string(kReadScope)};  // the least one needs; more is asked for later
+        Challenge challenge{.scopes = scopes};
+        if (request.authorization.data()) challenge.description = error.message;
+        challenge.reason = malformed                       ? Reason::malformed
+                           : !request.authorization.data() ? Reason::missing
+                                                           : Reason::rejected;
+        reply.header("WWW-Authenticate", settings_.authenticator->challenge(settings_.resource, challenge));
+    } else if (error.retry_after_ms > 0) {
+        reply.header("Retry-After", concat((error.retry_after_ms + 999) / 1000));
+    }
     // A failed write shows at finish().
-    static_cast<void>(reply.refuse(denied ? 401 : 503, error.message));
+    static_cast<void>(reply.refuse(malformed ? 400 : denied ? 401 : 503, error.message));
     return false;
+}
+
+// For everybody, without a credential: it says how to get one.
+void HttpConnection::serveMetadata(HttpReply& reply) {
+    auto json = settings_.authenticator ? settings_.authenticator->metadata(settings_.resource)
+                                        : Error::notFound("this server takes no tokens");
+    if (json) {
+        static_cast<void>(reply.write(*json));
+        return;
+    }
+    static_cast<void>(reply.refuse(json.error().code == Code::not_found ? 404 : 503, json.error().message));
 }
 
 void HttpConnection::serveStream(Inbound& request, HttpReply& reply) {

@@ -44,6 +44,13 @@ void HttpReply::header(std::string_view name, std::string_view value) {
     extra_.append(name).append(": ").append(value).append("\r\n");
 }
 
+void HttpReply::needScopes(std::span<const std::string> scopes) {
+    Authenticator* const authenticator = connection_.settings_.authenticator;
+    if (!authenticator) return;
+    const Challenge challenge{.reason = Challenge::Reason::scope, .scopes = scopes};
+    header("WWW-Authenticate", authenticator->challenge(connection_.settings_.resource, challenge));
+}
+
 void HttpReply::appendHead(std::string& out, bool with_length) const {
     const bool empty = with_length && collected_.empty();
     const std::string_view own_type = content_type_.empty() ? "application/json" : std::string_view(content_type_);

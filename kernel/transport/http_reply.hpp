@@ -23,6 +23,7 @@ public:
 
     void status(int http_status) override { status_ = http_status; }
     void header(std::string_view name, std::string_view value) override;
+    void needScopes(std::span<const std::string> scopes) override;
     Result<void> notify(std::string_view json) override;
     Result<void> write(std::string_view bytes) override;
     Result<void> finish() override;

@@ -12,23 +12,15 @@
 #include <howdah/result.hpp>
 
 #include "kernel/protocol/exchange.hpp"
+#include "kernel/transport/authenticator.hpp"
 #include "kernel/transport/http_checks.hpp"
 #include "kernel/transport/http_head.hpp"
 
 namespace howdah::kernel {
 
-// Who stands behind the credentials of a request. Without one every client is the local user (auth: none).
-class Authenticator {
-public:
-    virtual ~Authenticator() = default;
-    // [fiber] May park. An error is answered with 401 (refused, invalid_argument) or 503 (all else).
-    virtual Result<std::shared_ptr<const Principal>> authenticate(const Inbound& request) = 0;
-    // The WWW-Authenticate header of a 401.
-    virtual std::string challenge() const { return "Bearer"; }
-};
-
 struct HttpSettings {
     std::string path = "/mcp";
+    std::string resource;  // how clients reach it, the audience of tokens; "" = made from the first address
     HttpLimits limits;
     std::size_t connections_max = 1024;
     std::size_t answer_bytes_collected = 64 * 1024;      // a longer answer is streamed

@@ -79,7 +79,7 @@ describe('a stream that broke', () => {
 describe('a stream that is not held', () => {
   for (const entry of clients.filter(({ name }) => name === 'legacy SDK over HTTP')) {
     test(`${entry.name} comes back for its answer`, async () => {
-      const server = await startServer({ plugins, http: 'stream_hold_ms: 300' });
+      const server = await startServer({ plugins, http: ', auth: none, stream_hold_ms: 300' });
       const methods = [];
       const watched = (url, init) => {
         methods.push(init?.method);

@@ -12,11 +12,11 @@ export const program = process.env.HOWDAH_PROGRAM;
 export const dsn = process.env.HOWDAH_TEST_DSN;
 if (!program || !dsn) throw new Error('HOWDAH_PROGRAM and HOWDAH_TEST_DSN must be set; ctest does it');
 
-// Text of a configuration: every test says what differs.
+// Text of a configuration: every test says what differs. `http` is true, or the text of further keys in place of auth: none.
 export const config = ({ http = true, plugins = ['pool', 'guard', 'query', 'schema'], databases, extra = '', folder } = {}) => `howdah: 1
 transports:
   stdio: {}
-${http ? `  http: { listen: "127.0.0.1:0", auth: none${http === true ? '' : `, ${http}`} }` : ''}
+${http !== false ? `  http: { listen: "127.0.0.1:0"${http === true ? ', auth: none' : http} }` : ''}
 databases:
 ${databases ?? `  main: { dsn: "${dsn}" }
   notes: { dsn: "${dsn}", access: read_write }`}
@@ -124,10 +124,10 @@ export function startStdio(options = {}) {
 export const initialize = (revision) => ({ protocolVersion: revision, capabilities: {}, clientInfo: { name: 'raw', version: '1' } });
 
 // Opens a legacy session over HTTP and gives the headers of its later requests.
-export async function openSession(url, revision) {
-  const opened = await post(url, { jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize(revision) });
+export async function openSession(url, revision, more = {}) {
+  const opened = await post(url, { jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize(revision) }, more);
   assert.equal(opened.json.result.protocolVersion, revision);
-  const headers = { 'Mcp-Session-Id': opened.headers.get('mcp-session-id'), 'MCP-Protocol-Version': revision };
+  const headers = { 'Mcp-Session-Id': opened.headers.get('mcp-session-id'), 'MCP-Protocol-Version': revision, ...more };
   await post(url, { jsonrpc: '2.0', method: 'notifications/initialized' }, headers);
   return headers;
 }
@@ -195,8 +195,8 @@ export async function post(url, body, headers = {}, signal) {
 
 let nextId = 1;
 // A request of revision 2026-07-28, with the headers it wants.
-export function modern(url, method, params = {}, signal) {
-  const headers = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method };
+export function modern(url, method, params = {}, signal, more = {}) {
+  const headers = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, ...more };
   if (params.name) headers['Mcp-Name'] = params.name;
   return post(url, { jsonrpc: '2.0', id: nextId++, method, params: { ...params, _meta: meta() } }, headers, signal);
 }

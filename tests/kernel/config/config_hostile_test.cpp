@@ -61,8 +61,14 @@ TEST_CASE("config: HTTP is loopback only and says how it is guarded") {
     for (const char* listen : {"127.0.0.1:8642", "127.9.8.7:1", "'[::1]:8642'", "localhost:0"}) {
         CHECK(http("auth: none, listen: " + std::string(listen)) == "");
     }
-    CHECK(http("listen: 127.0.0.1:1") ==
-          "h.yaml:3:3: transports.http: lacks \"auth\", which must be a string of 1 to 128 characters");
+    CHECK(http("listen: 127.0.0.1:1") == "");
+    for (const char* url : {"https://db.example/mcp", "http://127.0.0.1:80/mcp", "http://localhost/", "http://[::1]:1"})
+        CHECK(http(concat("public_url: '", url, "'")) == "");
+    CHECK(http("public_url: http://db.example/mcp")
+              .find("transports.http.public_url: must begin with https:// unless it is of loopback") !=
+          std::string::npos);
+    for (const char* url : {"db.example", "https://", "https://u@h/", "https://h/?q", "https://h/#f", "ftp://h/"})
+        CHECK(http(concat("public_url: '", url, "'")) != "");
     for (const char* host : {"0.0.0.0", "192.168.1.1", "[::]", "example.org", "127.1", "[::ffff:127.0.0.1]"}) {
         CAPTURE(host);
         CHECK(http("auth: none, listen: \"" + std::string(host) + ":80\"")

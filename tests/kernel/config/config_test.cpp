@@ -22,7 +22,7 @@ Config load(const std::string& text, const std::map<std::string, std::string>& v
 }
 constexpr const char* kFull = R"(howdah: 1
 transports:
-  http: { listen: "[::1]:0", path: /x, auth: none, origins: ["https://a.example"], session_idle_s: 60 }
+  http: { listen: "[::1]:0", path: /x, auth: none, public_url: "https://db.example/mcp", origins: ["https://a.example"], session_idle_s: 60 }
 databases:
   zoo:  { dsn: "${env:URL}", access: read_write, allow_unguarded: true }
   main: { dsn: "postgresql://u:hunter2@h/d" }
@@ -30,7 +30,7 @@ plugins:
   - pool: { connections_max: 5, run: shard }
   - guard
   - acme/audit: { run: process, mode: audit, on_failure: ignore, library: libs/audit, token: "${env:TOKEN}" }
-tools: { profile: all, include: [a], exclude: [b] }
+tools: { profile: all, include: [a], exclude: [b], scopes: { c: [x, y] } }
 services: { howdah.auth/1: guard }
 limits: { request_timeout_ms: 5, connections_max: 7 }
 shards: 2
@@ -48,6 +48,8 @@ TEST_CASE("config: every key reaches the typed configuration") {
     CHECK(config.transports.http->host == "::1");
     CHECK(config.transports.http->port == 0);
     CHECK(config.transports.http->session_idle == std::chrono::seconds(60));
+    CHECK(config.transports.http->public_url == "https://db.example/mcp");
+    CHECK(config.tools.scopes.at("c") == std::vector<std::string>{"x", "y"});
     REQUIRE(config.databases.size() == 2);
     CHECK(config.databases[0].name == "zoo");  // the order of the file, not of the alphabet
     CHECK(config.databases[0].dsn == "postgresql://h/zoo");
@@ -71,6 +73,21 @@ TEST_CASE("config: every key reaches the typed configuration") {
     CHECK(config.plugin_paths[0] == "/etc/howdah/more");
     CHECK(config.plugin_paths[1] == "/opt/p");
     CHECK(config.state_dir == "/etc/howdah/state");
+}
+
+TEST_CASE("config: HTTP without a word about auth brings the plugin that judges credentials") {
+    const auto plugins = [](const char* text) {
+        std::string ids;
+        for (const PluginEntry& entry : load(text, {}).plugins)
+            ids += entry.id + " ";
+        return ids;
+    };
+    CHECK(plugins("howdah: 1\ntransports: {http: {}}\n") == "pool guard query schema auth ");
+    CHECK(plugins("howdah: 1\ntransports: {http: {auth: auth}}\nplugins: [pool]\n") == "pool auth ");
+    CHECK(plugins("howdah: 1\ntransports: {http: {}}\nplugins: [auth, pool]\n") == "auth pool ");
+    CHECK(plugins("howdah: 1\ntransports: {http: {auth: none}}\nplugins: [pool]\n") == "pool ");
+    CHECK(plugins("howdah: 1\nplugins: [pool]\n") == "pool ");
+    CHECK(load("howdah: 1\ntransports: {http: {}}\n", {}).transports.http->auth == "auth");
 }
 
 TEST_CASE("config: the smallest file has the documented defaults") {

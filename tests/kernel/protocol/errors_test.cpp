@@ -25,6 +25,16 @@ TEST_CASE("errors: the caret stands under the character, whatever the line") {
     CHECK(caret("\n\n", 3) == "line 3: \n        ^");
 }
 
+TEST_CASE("errors: who lacks a scope is told all that the request needs") {
+    Error error = Error::refused("this needs the scope b");
+    error.rule = "insufficient_scope";
+    const Refusal refusal = scopeRefusal(error, {"a", "b"});
+    CHECK(refusal.http_status == 403);
+    CHECK(refusal.code == kInvalidRequest);
+    CHECK(refusal.data == R"({"code":"refused","message":"this needs the scope b","rule":"insufficient_scope",)"
+                          R"("required_scopes":["a","b"]})");
+}
+
 TEST_CASE("errors: of a long line only the part around the caret is shown") {
     std::string statement = std::string(5000, 'x') + " here " + std::string(5000, 'y');
     std::string text = caret(statement, 5002);

@@ -52,8 +52,8 @@ public:
     // send() and the next message, for tests that need one answer.
     Received ask(const std::string& body, const Headers& headers = {});
     // As another principal than "local".
-    void become(std::string subject) {
-        principal_ = std::make_unique<Principal>(Principal{.subject = std::move(subject)});
+    void become(std::string subject, std::vector<std::string> scopes = {"howdah:write"}) {
+        principal_ = std::make_unique<Principal>(Principal{.subject = std::move(subject), .scopes = std::move(scopes)});
     }
     void acceptEvents(bool accepts) { accepts_events_ = accepts; }
     // The connection of all messages in flight goes away.

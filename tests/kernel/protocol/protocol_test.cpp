@@ -54,6 +54,19 @@ TEST_CASE("sessions: an id has 192 random bits, visible ASCII, and opens nothing
     CHECK(owner.ask(legacy("1", "ping"), session).status == 200);
 }
 
+TEST_CASE("scopes: who may not read is told of no resource's changes either") {
+    Server server;
+    FakePeer peer(server, true);
+    peer.become("eve", {});
+    Headers session = openSession(peer);
+    const std::string subscribe = legacy("1", "resources/subscribe", R"({"uri":"note:///1"})");
+    const Received refused = peer.ask(subscribe, session);
+    CHECK(refused.status == 403);
+    CHECK(refused.json.find(R"("required_scopes":["howdah:read"])") != std::string::npos);
+    peer.become("eve", {"howdah:read"});
+    CHECK(peer.ask(subscribe, session).status == 200);
+}
+
 TEST_CASE("sessions: DELETE ends one, after that it is unknown") {
     Server server;
     FakePeer peer(server, true);

@@ -57,7 +57,7 @@ TEST_CASE("server: the plugin that http.auth names verifies, not any that offers
     CHECK_FALSE(authOf(nullptr, "other"));
 
     host.generations.publish(generation);
-    PluginAuthenticator authenticator(host.generations, "oauth", "http://127.0.0.1/mcp");
+    PluginAuthenticator authenticator(host.generations, "oauth");
     auto refused = authenticator.authenticate(Inbound{});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Code::unavailable);

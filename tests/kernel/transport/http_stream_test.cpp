@@ -16,12 +16,24 @@ class OneToken final : public Authenticator {
 public:
     Result<std::shared_ptr<const Principal>> authenticate(const Inbound& request) override {
         if (request.authorization == "Bearer down") return Error::unavailable("the key server does not answer");
+        if (request.authorization == "Bearer") return Error::invalidArgument("no token in the header");
         if (request.authorization != "Bearer right") return Error::refused("unknown or missing token");
         auto principal = std::make_shared<Principal>();
         principal->subject = "ann";
         return std::shared_ptr<const Principal>(std::move(principal));
     }
-    std::string challenge() const override { return "Bearer realm=\"howdah\""; }
+    std::string challenge(std::string_view resource, const Challenge& challenge) override {
+        std::string text = concat("Bearer realm=\"howdah\", at=\"", metadataUrl(resource), "\", reason=\"",
+                                  static_cast<int>(challenge.reason), "\", scope=\"");
+        for (const std::string& scope : challenge.scopes)
+            text += scope;
+        return text + '"';
+    }
+    Result<std::string> metadata(std::string_view resource) override {
+        if (!has_metadata) return Error::notFound("there is none");
+        return concat(R"({"resource":")", resource, "\"}");
+    }
+    bool has_metadata = true;
 };
 }  // namespace
 
@@ -125,8 +137,20 @@ TEST_CASE("http: with an authenticator no request reaches the handler without it
     Client client(fixture.port());
     Response response = client.exchange(post(kEcho));
     CHECK(response.status == 401);
-    CHECK(response.has("WWW-Authenticate: Bearer realm=\"howdah\"\r\n"));
-    CHECK(client.exchange(post(kEcho, "Authorization: Bearer wrong\r\n")).status == 401);
+    const std::string where =
+        concat("WWW-Authenticate: Bearer realm=\"howdah\", at=\"http://127.0.0.1:", fixture.port(),
+               "/.well-known/oauth-protected-resource/mcp\", reason=\"");
+    CHECK(response.has(where + "0\", scope=\"howdah:read\"\r\n"));
+    response = client.exchange(post(kEcho, "Authorization: Bearer wrong\r\n"));
+    CHECK(response.status == 401);
+    CHECK(response.has(where + "1\", scope=\"howdah:read\"\r\n"));
+    response = client.exchange(post(kEcho, "Authorization: Bearer\r\n"));
+    CHECK(response.status == 400);
+    CHECK(response.has(where + "2\", scope=\"howdah:read\"\r\n"));
+    CHECK(client
+              .exchange("POST /mcp?access_token=right HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        "Content-Length: 2\r\n\r\n{}")
+              .status == 401);
     CHECK(client.exchange(kOpen).status == 401);
     CHECK(client.exchange("DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 401);
     response = client.exchange(post(kEcho, "Authorization: Bearer down\r\n"));
@@ -138,6 +162,45 @@ TEST_CASE("http: with an authenticator no request reaches the handler without it
     REQUIRE(fixture.handler.handled.reaches(1));
     CHECK(subject == "ann");
     CHECK(client.exchange("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").body == "ok");
+}
+
+TEST_CASE("http: how to get a token is told to everybody, at the root and under the path, and to any page") {
+    OneToken tokens;
+    HttpServer::Config config;
+    config.settings.resource = "https://db.example.com/team/mcp";
+    HttpFixture fixture(std::move(config), &tokens);
+    Client client(fixture.port());
+    const auto get = [&](std::string_view path, std::string_view more = "", std::string_view method = "GET") {
+        return client.exchange(concat(method, " ", path, " HTTP/1.1\r\nHost: db.example.com\r\n", more, "\r\n"));
+    };
+    for (std::string_view path : {"", "/mcp", "/team/mcp"}) {
+        Response response = get(concat(kMetadataPath, path), "Origin: https://login.example\r\n");
+        CHECK(response.status == 200);
+        CHECK(response.body == R"({"resource":"https://db.example.com/team/mcp"})");
+        CHECK(response.has("Access-Control-Allow-Origin: *\r\n"));
+        CHECK(response.has("Content-Type: application/json\r\n"));
+    }
+    const Response preflight = get(kMetadataPath,
+                                   "Origin: https://login.example\r\nAccess-Control-Request-Method: GET\r\n"
+                                   "Access-Control-Request-Headers: mcp-protocol-version\r\n",
+                                   "OPTIONS");
+    CHECK(preflight.status == 204);
+    CHECK(preflight.has("Access-Control-Allow-Origin: *\r\n"));
+    tokens.has_metadata = false;
+    CHECK(get(kMetadataPath).status == 404);
+    CHECK(fixture.handler.handled.value() == 0);
+    CHECK(get("/mcp", "Origin: https://login.example\r\nAccept: text/event-stream\r\n").status == 403);
+    Client other(fixture.port());
+    CHECK(other.exchange(concat("GET ", kMetadataPath, "/other HTTP/1.1\r\nHost: localhost\r\n\r\n")).status == 404);
+    Client poster(fixture.port());
+    CHECK(poster.exchange(concat("POST ", kMetadataPath, " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"))
+              .status == 405);
+}
+
+TEST_CASE("http: without an authenticator there is no way to a token to tell of") {
+    HttpFixture fixture;
+    Client client(fixture.port());
+    CHECK(client.exchange(concat("GET ", kMetadataPath, " HTTP/1.1\r\nHost: localhost\r\n\r\n")).status == 404);
 }
 
 }  // namespace howdah::kernel::test
