@@ -183,6 +183,7 @@ std::string_view nameOf(Algorithm algorithm) {
 
 std::vector<Algorithm> allAlgorithms() {
     std::vector<Algorithm> all;
+    all.reserve(kAlgorithms.size());
     for (const Named& named : kAlgorithms)
         all.push_back(named.algorithm);
     return all;
@@ -216,7 +217,7 @@ bool Key::verifies(Algorithm algorithm, std::string_view text, std::string_view 
 
 Result<KeySet> KeySet::parse(std::string_view json) {
     auto document = parseStrictObject(json);
-    if (!document) return Error::invalidArgument("the key set is no JSON object with each key once");
+    if (!document) return Error{Code::invalid_argument, "the key set is no JSON object with each key once"};
     auto keys = document->find("keys");
     if (keys == document->end() || !keys->is_array())
         return Error::invalidArgument("the key set has no array \"keys\"");
