@@ -44,10 +44,10 @@ Result<void> ResumableSink::finish() {
     const StreamLog::Number stream = std::exchange(stream_, 0);
     if (stream == 0) return {};
     if (too_large_) {
-        answer_ = errorResponse(
-            id_, {.code = kInternalError,
-                  .message = concat("the answer is larger than the ", StreamLog::kBytesMax,
-                                    " bytes kept for a client that comes back; ask for a smaller part")});
+        answer_ =
+            errorResponse(id_, {.code = kInternalError,
+                                .message = concat("the answer is larger than the ", StreamLog::kBytesMax,
+                                                  " bytes kept for a client that comes back; ask for a smaller part")});
     }
     session_->streams.finishAnswer(stream, connection_.primed() && answered_ ? std::move(answer_) : "");
     return {};
