@@ -55,6 +55,12 @@ int configCheck(const CommonOptions& options) {
     if (!config) return fail(config.error(), kConfiguration);
     auto warnings = PluginManager::check(*config, pluginPaths(*config));
     if (!warnings) return fail(warnings.error(), kConfiguration);
+    if (const auto& http = config->transports.http; http && http->tls) {
+        auto certificate = TlsCertificate::load({http->tls->certificate, http->tls->key});
+        if (!certificate) return fail(certificate.error(), kConfiguration);
+        for (std::string& warning : (*certificate)->warnings())
+            warnings->push_back(std::move(warning));
+    }
     for (const auto* list : {&config->warnings, &*warnings}) {
         for (const std::string& warning : *list)
             std::fprintf(stderr, "warning: %s\n", warning.c_str());

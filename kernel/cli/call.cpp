@@ -78,13 +78,13 @@ int call(const CommonOptions& common, const CallOptions& options) {
         LogOptions quiet;
         quiet.level = LogLevel::error;
         if (auto logging = startLog(quiet); !logging) return fail(logging.error());
-        if (!config->transports.http) config->transports.http.emplace();
-        config->transports.http->auth = "none";
-        config->transports.http->host = "127.0.0.1";
-        config->transports.http->port = 0;
+        HttpConfig http;
+        http.auth = "none";
+        http.listen.front().port = 0;
+        const std::string path = http.path;
+        config->transports.http = std::move(http);
         Server::Options parts;
         parts.control = false;
-        std::string path = config->transports.http->path;
         auto started = Server::start(std::move(*config), std::move(parts));
         if (!started) return fail(started.error(), kConfiguration);
         server = std::move(*started);

@@ -11,6 +11,7 @@
 #include <howdah/result.hpp>
 
 #include "kernel/config/config.hpp"
+#include "kernel/transport/descriptor.hpp"
 #include "kernel/transport/stdio.hpp"
 
 namespace howdah::kernel::cli {
@@ -33,7 +34,8 @@ Result<Config> loadConfig(const CommonOptions& options);
 // Prints "howdah: message" and the hint; gives the exit code of the error's kind.
 int fail(const Error& error, int exit_code = kFailed);
 
-int serve(const CommonOptions& options, StdioChannel channel);
+// `sockets`: those the process was started with.
+int serve(const CommonOptions& options, StdioChannel channel, std::vector<Descriptor> sockets);
 
 struct DemoOptions {
     bool check = false;  // do everything once, then exit

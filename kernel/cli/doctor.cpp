@@ -2,9 +2,13 @@
 #include <array>
 #include <cstdio>
 
+#include <unistd.h>
+
 #include "kernel/base/log.hpp"
 #include "kernel/cli/commands.hpp"
 #include "kernel/server/server.hpp"
+#include "kernel/server/transport_choice.hpp"
+#include "kernel/transport/http_listener.hpp"
 
 namespace howdah::kernel::cli {
 namespace {
@@ -101,6 +105,24 @@ int exitCodeOf(const Json& report) {
     return code;
 }
 
+// What a server of this configuration would serve on, started as this process was; a choice is made here too.
+Result<std::string> transportsOf(Config& config) {
+    if (config.transports.automatic) {
+        const Environment environment = processEnvironment();
+        auto choice = chooseTransports(StartedBy::now(passedSocketCount(environment), STDIN_FILENO, environment));
+        if (!choice) return std::move(choice).error();
+        choice->applyTo(config);
+        return concat("auto: started like this command, ", choice->describe());
+    }
+    std::string text = config.transports.stdio ? "stdio" : "";
+    if (config.transports.http) {
+        for (const ListenAddress& address : config.transports.http->listen)
+            text += concat(text.empty() ? "" : ", ", "HTTP on ", address.text());
+        if (config.transports.http->tls) text += " with TLS";
+    }
+    return concat("as the configuration names them: ", text);
+}
+
 }  // namespace
 
 int doctor(const CommonOptions& options, bool json) {
@@ -110,6 +132,11 @@ int doctor(const CommonOptions& options, bool json) {
     quiet.level = LogLevel::error;
     if (auto logging = startLog(quiet); !logging) return fail(logging.error());
     std::string source = config->source;
+    auto transports = transportsOf(*config);
+    if (!transports) {
+        stopLog();
+        return fail(transports.error(), kConfiguration);
+    }
     Server::Options parts;
     parts.network = false;
     parts.control = false;
@@ -120,6 +147,7 @@ int doctor(const CommonOptions& options, bool json) {
     }
     Json report = (*server)->report();
     report["configuration"] = source;
+    report["transports"] = *transports;
     (*server)->stop(Deadline::in(std::chrono::seconds(5)));
     server->reset();
     stopLog();
@@ -129,6 +157,7 @@ int doctor(const CommonOptions& options, bool json) {
         return exitCodeOf(report);
     }
     std::printf("howdah %s\nconfiguration: %s\n", report["version"].get<std::string>().c_str(), source.c_str());
+    std::printf("transports: %s\n", transports->c_str());
     printPlugins(report["plugins"]);
     printDatabases(report);
     for (const auto& [id, plugin] : report["reports"].items())

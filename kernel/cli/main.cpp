@@ -10,7 +10,9 @@
 
 #include "kernel/base/nearest.hpp"
 #include "kernel/cli/commands.hpp"
+#include "kernel/config/environment.hpp"
 #include "kernel/server/server.hpp"
+#include "kernel/transport/http_listener.hpp"
 
 namespace howdah::kernel::cli {
 namespace {
@@ -22,6 +24,7 @@ struct Asked {
     CallOptions call;
     bool json = false;
     std::optional<StdioChannel> channel;  // serve only
+    std::vector<Descriptor> sockets;      // serve only
 };
 
 struct Command {
@@ -67,7 +70,7 @@ void callOptions(CLI::App& app, Asked& asked) {
 
 constexpr Command kCommands[] = {
     {"", "serve", "serve clients: stdio, and HTTP as configured", serveOptions,
-     [](Asked& asked) { return serve(asked.common, std::move(*asked.channel)); }},
+     [](Asked& asked) { return serve(asked.common, std::move(*asked.channel), std::move(asked.sockets)); }},
     {"", "demo", "a private PostgreSQL with sample data, served and called", demoOptions,
      [](Asked& asked) { return demo(asked.demo); }},
     {"", "call", "call one tool without a client: howdah call query sql='select 1'", callOptions,
@@ -94,6 +97,7 @@ const char* groupText(std::string_view group) {
 Result<void> claimWire(int argc, char** argv, Asked& asked) {
     if (argc < 2 || std::string_view(argv[1]) != "serve") return {};
     if (argc > 2 && (std::string_view(argv[2]) == "--help" || std::string_view(argv[2]) == "-h")) return {};
+    asked.sockets = passedSockets(processEnvironment());
     auto claimed = StdioChannel::claim();
     if (!claimed) return std::move(claimed).error();
     asked.channel.emplace(std::move(*claimed));

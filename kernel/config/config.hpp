@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "kernel/base/json.hpp"
+#include "kernel/base/listen_address.hpp"
 #include "kernel/config/secrets.hpp"
 #include "kernel/config/yaml.hpp"
 #include "kernel/schema/schema.hpp"
@@ -25,9 +26,17 @@ namespace howdah::kernel {
 // The plugin that judges credentials unless the file says otherwise; it need not be listed.
 inline constexpr std::string_view kDefaultAuth = "auth";
 
+struct TlsConfig {
+    std::string certificate;  // PEM file
+    std::string key;          // PEM file
+};
+
 struct HttpConfig {
-    std::string host = "127.0.0.1";           // loopback: 127.0.0.0/8, ::1 or localhost
-    std::uint16_t port = 8642;                // 0..65535, 0 = any free one
+    std::vector<ListenAddress> listen{ListenAddress{}};  // 1..16; paths are absolute
+    std::vector<std::uint32_t> unix_uids;     // users beside the server's own and root that may use its Unix sockets
+    std::optional<TlsConfig> tls;             // on every TCP address
+    bool behind_proxy = false;                // a proxy on the way in does TLS; then hosts is not empty
+    std::vector<std::string> hosts;           // allowed Host names beside those of loopback, without port
     std::string path = "/mcp";                // begins with /
     std::string auth{kDefaultAuth};           // "none", or the plugin that offers howdah.auth/1
     std::string public_url;                   // how clients reach the endpoint; "" = the address it listens on
@@ -39,6 +48,7 @@ struct HttpConfig {
 };
 
 struct TransportsConfig {
+    bool automatic = true;  // none was named: how the process was started decides, see TransportChoice
     bool stdio = true;
     std::optional<HttpConfig> http;
 };
@@ -82,11 +92,12 @@ struct LimitsConfig {
     std::uint32_t batch_members_max = 50;              // 1..1000, 2025-03-26 only
     std::uint32_t header_bytes_max = 16384;            // bytes, 1024..1048576, HTTP head
     std::uint32_t connections_max = 1024;              // 1..100000, client connections
+    std::uint32_t connections_per_address_max = 64;    // 1..100000, of them from one address elsewhere
     std::uint32_t requests_in_flight_max = 1024;       // 1..100000, in the whole process
     std::uint32_t requests_per_connection_max = 64;    // 1..10000, stdio counts as one connection
     std::chrono::milliseconds request_timeout{60000};  // ms, 1..3600000, one request from frame to answer
     std::chrono::milliseconds idle_timeout{60000};     // ms, 100..86400000, connection without a request
-    std::chrono::milliseconds body_timeout{10000};     // ms, 100..3600000, from first byte of a request to its last
+    std::chrono::milliseconds body_timeout{30000};     // ms, 100..3600000, from the end of a head to the last byte
     std::chrono::milliseconds drain_timeout{10000};    // ms, 0..600000, for requests in flight at SIGTERM
     std::chrono::milliseconds reload_timeout{30000};   // ms, 0..600000, for requests of an old generation
     std::chrono::milliseconds hook_timeout{50};        // ms, 1..60000, host calls inside one hook

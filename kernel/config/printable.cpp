@@ -124,22 +124,36 @@ private:
     }
 
     Json transports() const {
+        if (config_.transports.automatic) return "auto";
         Json out = Json::object();
         if (config_.transports.stdio) out["stdio"] = Json::object();
         if (!config_.transports.http) return out;
         const HttpConfig& http = *config_.transports.http;
         const std::string at = "/transports/http";
-        const bool six = http.host.find(':') != std::string::npos;
-        out["http"] = {
-            {"listen", text(at + "/listen", concat(six ? "[" : "", http.host, six ? "]" : "", ":", http.port))},
-            {"path", text(at + "/path", http.path)},
-            {"auth", text(at + "/auth", http.auth)},
-            {"public_url", text(at + "/public_url", http.public_url)},
-            {"origins", list(at + "/origins", http.origins)},
-            {"sessions_max", written(at + "/sessions_max", http.sessions_max)},
-            {"session_idle_s", written(at + "/session_idle_s", http.session_idle.count())},
-            {"stream_hold_ms", written(at + "/stream_hold_ms", http.stream_hold.count())}};
+        out["http"] = {{"listen", listen(at + "/listen", http.listen)},
+                       {"unix_uids", tree(at + "/unix_uids", http.unix_uids)},
+                       {"behind_proxy", written(at + "/behind_proxy", http.behind_proxy)},
+                       {"hosts", list(at + "/hosts", http.hosts)},
+                       {"path", text(at + "/path", http.path)},
+                       {"auth", text(at + "/auth", http.auth)},
+                       {"public_url", text(at + "/public_url", http.public_url)},
+                       {"origins", list(at + "/origins", http.origins)},
+                       {"sessions_max", written(at + "/sessions_max", http.sessions_max)},
+                       {"session_idle_s", written(at + "/session_idle_s", http.session_idle.count())},
+                       {"stream_hold_ms", written(at + "/stream_hold_ms", http.stream_hold.count())}};
+        if (http.tls) {
+            out["http"]["tls"] = {{"certificate", text(at + "/tls/certificate", http.tls->certificate)},
+                                  {"key", text(at + "/tls/key", http.tls->key)}};
+        }
         return out;
+    }
+
+    Json listen(const std::string& pointer, const std::vector<ListenAddress>& addresses) const {
+        if (addresses.size() == 1) return text(pointer, addresses.front().text());
+        std::vector<std::string> texts;
+        for (const ListenAddress& address : addresses)
+            texts.push_back(address.text());
+        return list(pointer, texts);
     }
 
     Json plugin(const PluginEntry& entry) const {
@@ -158,6 +172,7 @@ private:
                  {"batch_members_max", limits.batch_members_max},
                  {"header_bytes_max", limits.header_bytes_max},
                  {"connections_max", limits.connections_max},
+                 {"connections_per_address_max", limits.connections_per_address_max},
                  {"requests_in_flight_max", limits.requests_in_flight_max},
                  {"requests_per_connection_max", limits.requests_per_connection_max},
                  {"request_timeout_ms", limits.request_timeout.count()},

@@ -1,9 +1,6 @@
 #include "kernel/config/read.hpp"
 
 #include <algorithm>
-#include <charconv>
-
-#include <arpa/inet.h>
 
 #include "kernel/base/sealer.hpp"
 
@@ -27,14 +24,6 @@ void take(const Json& parent, const char* key, std::chrono::milliseconds& target
     if (auto found = parent.find(key); found != parent.end()) {
         target = std::chrono::milliseconds(found->get<std::int64_t>());
     }
-}
-
-bool isLoopback(const std::string& host) {
-    if (host == "localhost") return true;
-    in_addr four{};
-    if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
-    in6_addr six{};
-    return ::inet_pton(AF_INET6, host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 class Reader {
@@ -70,7 +59,9 @@ private:
     }
 
     void transports(const Json& root) {
-        if (!root.contains("transports")) return;
+        const auto named = root.find("transports");
+        if (named == root.end() || named->is_string()) return;  // the only string is "auto"
+        config_.transports.automatic = false;
         const Json& transports = section(root, "transports");
         config_.transports.stdio = transports.contains("stdio");
         if (auto http = transports.find("http"); http != transports.end()) readHttp(*http);
@@ -91,7 +82,20 @@ private:
             http.session_idle = std::chrono::seconds(idle->get<std::int64_t>());
         }
         http.stream_hold = std::chrono::milliseconds(json.value("stream_hold_ms", std::int64_t{0}));
-        if (auto listen = json.find("listen"); listen != json.end()) readListen(listen->get<std::string>(), http);
+        take(json, "hosts", http.hosts);
+        take(json, "behind_proxy", http.behind_proxy);
+        if (http.behind_proxy && http.hosts.empty() && http.public_url.empty()) {
+            fail("/transports/http/behind_proxy",
+                 "needs hosts: [NAME] or public_url beside it: the names clients use, which the proxy passes on as "
+                 "Host");
+        }
+        if (auto tls = json.find("tls"); tls != json.end()) {
+            http.tls.emplace();
+            http.tls->certificate = absolute((*tls)["certificate"].get<std::string>()).string();
+            http.tls->key = absolute((*tls)["key"].get<std::string>()).string();
+        }
+        take(json, "unix_uids", http.unix_uids);
+        if (auto listen = json.find("listen"); listen != json.end()) readListen(*listen, http);
         config_.transports.http = std::move(http);
     }
 
@@ -102,32 +106,30 @@ private:
         std::string host = url.substr(kPlain.size(), url.find('/', kPlain.size()) - kPlain.size());
         if (const auto colon = host.rfind(':'); colon != std::string::npos && !host.ends_with(']')) host.resize(colon);
         if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-        if (!isLoopback(host))
+        if (!isLoopbackHost(host))
             fail("/transports/http/public_url", concat("must begin with https:// unless it is of loopback, got ", url));
     }
 
-    void readListen(const std::string& listen, HttpConfig& http) {
-        constexpr std::string_view kWhere = "/transports/http/listen";
-        const std::size_t colon = listen.rfind(':');
-        std::string host = listen.substr(0, colon);
-        const bool bracketed = host.starts_with('[') && host.ends_with(']');
-        if (bracketed) host = host.substr(1, host.size() - 2);
-        const char* const end = listen.data() + listen.size();
-        unsigned port = 65536;
-        const bool has_port = colon != std::string::npos && colon + 1 < listen.size() &&
-                              std::from_chars(listen.data() + colon + 1, end, port).ptr == end && port <= 65535;
-        if (host.empty() || !has_port || (!bracketed && host.find(':') != std::string::npos)) {
-            return fail(kWhere,
-                        concat("must be host:port with a port of 0 to 65535, like 127.0.0.1:8642 or [::1]:8642, got ",
-                               Json(listen).dump()));
+    // One address, or a list of them.
+    void readListen(const Json& json, HttpConfig& http) {
+        const std::string where = "/transports/http/listen";
+        http.listen.clear();
+        if (json.is_string()) return addListen(where, json.get<std::string>(), http);
+        for (std::size_t i = 0; i < json.size(); ++i)
+            addListen(concat(where, "/", i), json[i].get<std::string>(), http);
+    }
+
+    void addListen(const std::string& where, const std::string& text, HttpConfig& http) {
+        auto address = ListenAddress::parse(text);
+        if (!address) return fail(where, address.error().message);
+        if (address->kind == ListenAddress::Kind::unix_socket) {
+            // The folder may have made it too long.
+            address = ListenAddress::parse(concat("unix:", absolute(address->path).string()));
+            if (!address) return fail(where, address.error().message);
         }
-        if (!isLoopback(host)) {
-            return fail(kWhere,
-                        concat("only loopback addresses (127.0.0.0/8, ::1, localhost) are served, got ", host,
-                               ": without TLS and authorization everyone on the network could query the database"));
-        }
-        http.host = std::move(host);
-        http.port = static_cast<std::uint16_t>(port);
+        const Guarded guarded{.by_auth = http.auth != "none", .by_tls = http.tls || http.behind_proxy};
+        if (auto safe = checkReach(*address, guarded); !safe) return fail(where, safe.error().message);
+        http.listen.push_back(std::move(*address));
     }
 
     void databases(const Json& databases) {
@@ -202,6 +204,7 @@ private:
         take(json, "batch_members_max", limits.batch_members_max);
         take(json, "header_bytes_max", limits.header_bytes_max);
         take(json, "connections_max", limits.connections_max);
+        take(json, "connections_per_address_max", limits.connections_per_address_max);
         take(json, "requests_in_flight_max", limits.requests_in_flight_max);
         take(json, "requests_per_connection_max", limits.requests_per_connection_max);
         take(json, "request_timeout_ms", limits.request_timeout);

@@ -78,7 +78,8 @@ std::string untilRestart(const Config& old, const Config& fresh) {
     const Json before = printable(old);
     const Json after = printable(fresh);
     std::string keys;
-    for (const char* key : {"transports", "limits", "shards", "log", "control", "state_dir", "plugin_paths", "seal_keys"}) {
+    for (const char* key :
+         {"transports", "limits", "shards", "log", "control", "state_dir", "plugin_paths", "seal_keys"}) {
         if (before.value(key, Json()) != after.value(key, Json())) keys += concat(keys.empty() ? "" : ", ", key);
     }
     return keys;
@@ -87,8 +88,10 @@ std::string untilRestart(const Config& old, const Config& fresh) {
 HttpServer::Config httpConfig(const Config& config) {
     const HttpConfig& http = *config.transports.http;
     HttpServer::Config out;
-    out.address = http.host == "localhost" ? "127.0.0.1" : http.host;
-    out.port = http.port;
+    out.listen = http.listen;
+    out.unix_uids = http.unix_uids;
+    out.allowed_hosts = http.hosts;
+    out.behind_proxy = http.behind_proxy;
     out.allowed_origins = http.origins;
     out.settings.path = http.path;
     out.settings.stream_hold = http.stream_hold;
@@ -96,6 +99,7 @@ HttpServer::Config httpConfig(const Config& config) {
     out.settings.limits.head_bytes_max = config.limits.header_bytes_max;
     out.settings.limits.body_bytes_max = config.limits.message_bytes_max;
     out.settings.connections_max = config.limits.connections_max;
+    out.settings.connections_per_address_max = config.limits.connections_per_address_max;
     out.settings.body_limit = config.limits.body_timeout;
     out.settings.idle_limit = config.limits.idle_timeout;
     return out;
@@ -175,7 +179,7 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     return server;
 }
 
-Result<void> Server::startHttp() {
+Result<void> Server::startHttp(std::vector<Descriptor> passed) {
     const HttpConfig& http = *config_.transports.http;
     if (http.auth != "none") {
         if (!authOf(generations_.pin().get(), http.auth)) {
@@ -186,9 +190,14 @@ Result<void> Server::startHttp() {
         }
         authenticator_ = std::make_unique<PluginAuthenticator>(generations_, http.auth);
     }
-    auto started = HttpServer::start(*runtime_, httpConfig(config_), *protocol_, authenticator_.get());
+    HttpServer::Config transport = httpConfig(config_);
+    transport.passed = std::move(passed);
+    if (auto loaded = loadCertificate(); !loaded) return loaded;
+    transport.tls = certificate_;
+    auto started = HttpServer::start(*runtime_, std::move(transport), *protocol_, authenticator_.get());
     if (!started) return std::move(started).error();
     http_ = std::move(*started);
+    http_path_ = http.path;
     return {};
 }
 
@@ -211,7 +220,7 @@ Result<void> Server::startControl() {
 
 Result<void> Server::startTransports(Options& options) {
     if (options.network && config_.transports.http) {
-        if (auto started = startHttp(); !started) return started;
+        if (auto started = startHttp(std::move(options.passed_sockets)); !started) return started;
     }
     if (options.stdio) {
         // The only client has said its last word: a subscription, which never ends by itself, must not hold up the
@@ -253,6 +262,7 @@ Result<std::string> Server::reload() {
         return Error::refused("this server was started without a configuration file; there is nothing to read again");
     auto fresh = read_config_();
     if (!fresh) return std::move(fresh).error();
+    if (auto reread = reloadCertificate(); !reread) return std::move(reread).error();
     Result<std::vector<std::string>> changes{Error{}};
     std::uint64_t number = 0;
     std::string kept;

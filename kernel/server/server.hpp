@@ -40,6 +40,7 @@ public:
     struct Options {
         std::optional<StdioChannel> stdio;       // the claimed wire; absent: not served
         bool network = true;                     // HTTP as configured
+        std::vector<Descriptor> passed_sockets;  // for `listen: systemd`
         bool control = true;                     // control socket as configured
         std::function<void()> on_stdio_end;      // the client is gone and nothing is in flight
         std::function<Result<Config>()> reload;  // reads the configuration again; absent: reload is refused
@@ -57,7 +58,10 @@ public:
     // was cut off.
     bool stop(Deadline deadline);
 
-    std::uint16_t httpPort() const { return http_ ? http_->port() : 0; }
+    bool servesHttp() const { return http_ != nullptr; }
+    std::uint16_t httpPort() const { return http_ ? http_->port() : 0; }  // of the first TCP address
+    // For people: "http://127.0.0.1:8642/mcp", "unix:/run/howdah.sock:/mcp".
+    std::vector<std::string> httpAddresses() const;
     std::string controlPath() const { return control_ ? control_->path() : ""; }
 
     // What every plugin has to report, for `howdah doctor`.
@@ -68,7 +72,9 @@ public:
 private:
     explicit Server(Config config);
     Result<void> startTransports(Options& options);
-    Result<void> startHttp();
+    Result<void> startHttp(std::vector<Descriptor> passed);
+    Result<void> loadCertificate();
+    Result<void> reloadCertificate();
     Result<void> startControl();
     Result<std::string> command(std::string_view name, std::string_view request);
 
@@ -84,7 +90,9 @@ private:
     std::unique_ptr<Protocol> protocol_;
     std::unique_ptr<PluginAuthenticator> authenticator_;
     std::unique_ptr<ControlServer> control_;
+    std::shared_ptr<TlsCertificate> certificate_;
     std::unique_ptr<HttpServer> http_;
+    std::string http_path_;
     std::unique_ptr<StdioServer> stdio_;
     bool stopped_ = false;
     std::atomic<bool> cut_off_ = false;  // stop() cancelled a request

@@ -65,7 +65,7 @@ Result<std::string> controlRequest(const std::string& path, std::string_view req
                                    bool* answered) {
     if (answered) *answered = false;
     const Deadline deadline = Deadline::in(limit);
-    auto address = controlAddress(path);
+    auto address = unixAddress(path);
     if (!address) return address.error();
     const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket) return Error::internal("cannot make a socket: ", std::string_view(std::strerror(errno)));

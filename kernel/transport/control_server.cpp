@@ -2,15 +2,14 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@ namespace {
 
 // One may be held up by a long command; the other still tells the status.
 constexpr unsigned kThreads = 2;
+constexpr int kBacklog = 16;
 
 Error systemError(std::string_view what, const std::string& path) {
     return Error::unavailable("cannot ", what, " ", path, ": ", std::string_view(std::strerror(errno)));
@@ -58,46 +58,8 @@ Result<void> prepareFolder(const std::filesystem::path& folder) {
         .withHint(otherFolder(folder, own, (status.st_mode & S_ISVTX) != 0));
 }
 
-// The lock lives exactly as long as the process that holds it, so a socket file found under it is a dead one's.
-Result<Descriptor> lockPath(const std::string& socket_path) {
-    const std::string path = socket_path + ".lock";
-    Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock) return systemError("open", path);
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return systemError("lock", path);
-        char text[16] = {};
-        const ssize_t length = ::pread(lock.get(), text, sizeof text - 1, 0);
-        return Error::unavailable("another howdah",
-                                  length > 0 ? concat(" (process ", std::string_view(text), ")") : std::string(),
-                                  " is serving on ", socket_path)
-            .withHint("stop it, or give this one another name");
-    }
-    const std::string pid = std::to_string(::getpid());
-    if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-        return systemError("write", path);
-    }
-    return lock;
-}
-
-Result<Descriptor> listenOn(const std::string& path) {
-    auto address = controlAddress(path);
-    if (!address) return address.error();
-    Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket) return systemError("make a socket for", path);
-    // Before bind(): the file never exists with wider rights (the umask can only take away).
-    if (::fchmod(socket.get(), 0600) != 0) return systemError("protect", path);
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return systemError("remove the old", path);
-    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
-        return systemError("bind", path);
-    }
-    if (::listen(socket.get(), 16) != 0) return systemError("listen on", path);
-    return socket;
-}
-
 bool isOwnUser(int connection) {
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    return ::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
+    return peerUid(connection) == std::int64_t{::geteuid()};
 }
 
 std::string errorResponse(const Error& error) {
@@ -116,18 +78,17 @@ struct ControlServer::State {
     std::string path;
     Limits limits;
     Handler handler;
-    Descriptor lock;
-    Descriptor listener;
+    std::optional<UnixListener> listener;
     Descriptor stop_event;
     std::vector<std::thread> threads;
 };
 
 void ControlServer::State::serve() {
     for (;;) {
-        pollfd watched[] = {{listener.get(), POLLIN, 0}, {stop_event.get(), POLLIN, 0}};
+        pollfd watched[] = {{listener->socket(), POLLIN, 0}, {stop_event.get(), POLLIN, 0}};
         if (::poll(watched, 2, -1) < 0 && errno != EINTR) return;
         if (watched[1].revents != 0) return;
-        const Descriptor connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        const Descriptor connection(::accept4(listener->socket(), nullptr, nullptr, SOCK_CLOEXEC));
         if (connection) {
             answer(connection.get());
         } else if (errno == EMFILE || errno == ENFILE) {
@@ -166,11 +127,9 @@ Result<std::string> ControlServer::State::handle(const std::string& request) con
 }
 
 Result<std::unique_ptr<ControlServer>> ControlServer::start(std::string path, Limits limits, Handler handler) {
-    if (auto address = controlAddress(path); !address) return address.error();
+    if (auto address = unixAddress(path); !address) return address.error();
     if (auto prepared = prepareFolder(std::filesystem::path(path).parent_path()); !prepared) return prepared.error();
-    auto lock = lockPath(path);
-    if (!lock) return lock.error();
-    auto listener = listenOn(path);
+    auto listener = UnixListener::open(path, 0600, kBacklog);
     if (!listener) return listener.error();
     Descriptor stop_event(::eventfd(0, EFD_CLOEXEC));
     if (!stop_event) return systemError("make an eventfd for", path);
@@ -179,8 +138,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(std::string path, Li
     state->path = std::move(path);
     state->limits = limits;
     state->handler = std::move(handler);
-    state->lock = std::move(*lock);
-    state->listener = std::move(*listener);
+    state->listener.emplace(std::move(*listener));
     state->stop_event = std::move(stop_event);
     for (unsigned i = 0; i < kThreads; ++i)
         state->threads.emplace_back([raw = state.get()] { raw->serve(); });
@@ -205,10 +163,7 @@ void ControlServer::stop() {
     for (auto& thread : state_->threads)
         thread.join();
     state_->threads.clear();
-    ::unlink(
-        state_->path.c_str());  // the lock file stays: removing it would let two servers lock two files of one name
-    state_->listener = Descriptor();
-    state_->lock = Descriptor();
+    state_->listener.reset();
 }
 
 }  // namespace howdah::kernel

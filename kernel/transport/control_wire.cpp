@@ -11,26 +11,6 @@
 
 namespace howdah::kernel {
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-}
-
-Descriptor::~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-}
-
-Result<sockaddr_un> controlAddress(std::string_view path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path) {
-        return Error::invalidArgument("the path of a control socket must have 1 to ", sizeof address.sun_path - 1,
-                                      " bytes, \"", path, "\" has ", path.size());
-    }
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return address;
-}
-
 bool waitFor(int descriptor, short events, Deadline deadline) {
     for (;;) {
         pollfd watched{descriptor, events, 0};

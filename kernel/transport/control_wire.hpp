@@ -1,4 +1,4 @@
-// What both ends of the control socket share: the address, one line in or out within a time limit, descriptors.
+// What both ends of the control socket share: one line in or out within a time limit.
 //
 // Threads: any; the functions block, at most until the deadline.
 #pragma once
@@ -7,30 +7,12 @@
 #include <string>
 #include <string_view>
 
-#include <sys/un.h>
-
 #include <howdah/result.hpp>
 
 #include "kernel/runtime/deadline.hpp"
+#include "kernel/transport/unix_listener.hpp"
 
 namespace howdah::kernel {
-
-class Descriptor {
-public:
-    Descriptor() = default;
-    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-    Descriptor(Descriptor&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
-    Descriptor& operator=(Descriptor&& other) noexcept;
-    ~Descriptor();
-
-    int get() const { return descriptor_; }
-    explicit operator bool() const { return descriptor_ >= 0; }
-
-private:
-    int descriptor_ = -1;
-};
-
-Result<sockaddr_un> controlAddress(std::string_view path);
 
 // False when the deadline came first.
 bool waitFor(int descriptor, short events, Deadline deadline);

@@ -4,17 +4,21 @@
 #include <utility>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/address.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <unistd.h>
 
 #include "kernel/runtime/runtime.hpp"
 #include "kernel/transport/http_connection.hpp"
+#include "kernel/transport/http_listener.hpp"
 #include "kernel/transport/http_response.hpp"
 
 namespace howdah::kernel {
 
 namespace asio = boost::asio;
-using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
+using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, asio::io_context::executor_type>;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                                         asio::io_context::executor_type>;
 
 namespace {
 // Out of descriptors: others close theirs in time, accepting again at once would only spin.
@@ -22,101 +26,122 @@ constexpr std::chrono::milliseconds kAcceptPause{50};
 // After cancelling, for the answers that say so; then for the loops to close what is left.
 constexpr std::chrono::milliseconds kCancelGrace{500};
 constexpr std::chrono::milliseconds kCloseLimit{1000};
+constexpr int kInvalidRequest = -32600;
+constexpr int kInternalError = -32603;
+
+// Accepting on one address; its own socket is in the acceptor.
+struct Door {
+    Door(asio::io_context& io, HttpListener its_listener) : listener(std::move(its_listener)), acceptor(io), pause(io) {
+        boost::system::error_code impossible;  // a new acceptor, a socket that was looked at
+        acceptor.assign({listener.family, 0}, listener.socket.release(), impossible);
+    }
+    HttpListener listener;
+    Acceptor acceptor;
+    Timer pause;
+};
 }  // namespace
 
 struct HttpServer::State : std::enable_shared_from_this<State> {
-    State(Runtime& runtime, std::shared_ptr<const HttpSettings> its_settings)
+    State(Runtime& runtime, std::shared_ptr<const HttpSettings> its_settings, HttpServer::Config& config,
+          std::vector<HttpListener> listeners)
         : settings(std::move(its_settings)),
-          accept_shard(runtime.shard(0)),
-          acceptor(accept_shard.io()),
-          pause(accept_shard.io()) {
+          tls(std::move(config.tls)),
+          behind_proxy(config.behind_proxy),
+          unix_uids(std::move(config.unix_uids)),
+          accept_shard(runtime.shard(0)) {
         for (unsigned i = 0; i < runtime.shardCount(); ++i)
             shards.push_back(std::make_shared<HttpShard>(runtime.shard(i), settings, total));
+        for (HttpListener& listener : listeners)
+            doors.push_back(std::make_unique<Door>(accept_shard.io(), std::move(listener)));
     }
 
-    Result<void> listen(const asio::ip::tcp::endpoint& endpoint);
-    void accept();
-    void onAccepted(const std::shared_ptr<HttpShard>& home, TcpSocket socket);
-    void refuse(TcpSocket& socket);
+    void accept(Door& door);
+    void onAccepted(Door& door, const std::shared_ptr<HttpShard>& home, StreamSocket socket);
+    bool mayConnect(std::int64_t uid) const;
+    bool encrypts(const Door& door) const { return tls && door.listener.isTcp(); }
+    void refuse(const Door& door, StreamSocket& socket, int status, std::string_view message);
     void drain();
     void onEachConnection(void (*act)(HttpConnection&));
 
     const std::shared_ptr<const HttpSettings> settings;
+    const std::shared_ptr<const TlsCertificate> tls;
+    const bool behind_proxy;
+    const std::vector<std::uint32_t> unix_uids;
     const std::shared_ptr<ConnectionCount> total = std::make_shared<ConnectionCount>();
     std::vector<std::shared_ptr<HttpShard>> shards;
     Shard& accept_shard;
-    Acceptor acceptor;
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                               asio::io_context::executor_type>
-        pause;
-    std::uint16_t port = 0;
+    std::vector<std::unique_ptr<Door>> doors;
 };
 
-Result<void> HttpServer::State::listen(const asio::ip::tcp::endpoint& endpoint) {
-    boost::system::error_code error;
-    auto failed = [&](std::string_view what) -> Error {
-        return Error::unavailable("cannot ", what, " ", endpoint.address().to_string(), " port ", endpoint.port(), ": ",
-                                  error.message())
-            .withHint("another server may be running there; choose another transports.http.listen");
-    };
-    acceptor.open(endpoint.protocol(), error);
-    if (error) return failed("open a socket for");
-    acceptor.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (error) return failed("bind");
-    acceptor.listen(asio::socket_base::max_listen_connections, error);
-    if (error) return failed("listen on");
-    port = acceptor.local_endpoint(error).port();
-    if (error) return failed("listen on");
-    return {};
-}
-
-void HttpServer::State::accept() {
-    if (!acceptor.is_open()) return;
+void HttpServer::State::accept(Door& door) {
+    if (!door.acceptor.is_open()) return;
     const auto& home = *std::min_element(shards.begin(), shards.end(), [](const auto& a, const auto& b) {
         return a->connection_count.load(std::memory_order_relaxed) <
                b->connection_count.load(std::memory_order_relaxed);
     });
-    acceptor.async_accept(home->shard.io().get_executor(),
-                          [self = shared_from_this(), home](const boost::system::error_code& error, TcpSocket socket) {
-                              if (error == asio::error::operation_aborted) return;
-                              if (!error) {
-                                  self->onAccepted(home, std::move(socket));
-                                  return self->accept();
-                              }
-                              if (error == asio::error::connection_aborted) return self->accept();
-                              self->pause.expires_after(kAcceptPause);
-                              self->pause.async_wait([self](const boost::system::error_code& stopped) {
-                                  if (!stopped) self->accept();
-                              });
-                          });
+    door.acceptor.async_accept(
+        home->shard.io().get_executor(),
+        [self = shared_from_this(), &door, home](const boost::system::error_code& error, StreamSocket socket) {
+            if (error == asio::error::operation_aborted) return;
+            if (!error) {
+                self->onAccepted(door, home, std::move(socket));
+                return self->accept(door);
+            }
+            if (error == asio::error::connection_aborted) return self->accept(door);
+            door.pause.expires_after(kAcceptPause);
+            door.pause.async_wait([self, &door](const boost::system::error_code& stopped) {
+                if (!stopped) self->accept(door);
+            });
+        });
 }
 
-void HttpServer::State::onAccepted(const std::shared_ptr<HttpShard>& home, TcpSocket socket) {
-    if (total->value() >= settings->connections_max) return refuse(socket);
-    total->entered();
+void HttpServer::State::onAccepted(Door& door, const std::shared_ptr<HttpShard>& home, StreamSocket socket) {
+    HttpPeer peer = door.listener.peerOf(socket.native_handle());
+    if (!door.listener.isTcp() && !mayConnect(peer.uid)) {
+        return refuse(door, socket, 403,
+                      concat("this socket serves the user the server runs as, not uid ", peer.uid,
+                             "; the operator adds others to transports.http.unix_uids"));
+    }
+    if (behind_proxy) peer.address.clear();
+    switch (total->enter(peer.address, settings->connections_max, settings->connections_per_address_max)) {
+        case ConnectionCount::Entry::ok: break;
+        case ConnectionCount::Entry::full:
+            return refuse(door, socket, 503,
+                          concat("the limit of ", settings->connections_max, " connections is reached"));
+        case ConnectionCount::Entry::address_full:
+            return refuse(door, socket, 503,
+                          concat("the limit of ", settings->connections_per_address_max,
+                                 " connections from one address is reached"));
+    }
     home->connection_count.fetch_add(1, std::memory_order_relaxed);
-    home->shard.post([home, socket = std::move(socket)]() mutable {
-        std::make_shared<HttpConnection>(home, std::move(socket))->start();
+    home->shard.post([home, socket = std::move(socket), peer = std::move(peer),
+                      certificate = encrypts(door) ? tls : nullptr]() mutable {
+        auto session = certificate ? certificate->accept(socket.native_handle()) : nullptr;
+        std::make_shared<HttpConnection>(home, Stream(std::move(socket), std::move(session)), std::move(peer))->start();
     });
 }
 
-void HttpServer::State::refuse(TcpSocket& socket) {
-    const std::string body =
-        jsonRpcError(-32603, concat("the limit of ", settings->connections_max, " connections is reached"));
+bool HttpServer::State::mayConnect(std::int64_t uid) const {
+    return uid == std::int64_t{::geteuid()} || uid == 0 ||
+           std::ranges::any_of(unix_uids, [uid](std::uint32_t allowed) { return std::int64_t{allowed} == uid; });
+}
+
+void HttpServer::State::refuse(const Door& door, StreamSocket& socket, int status, std::string_view message) {
+    if (encrypts(door)) return;  // nothing can be said before a handshake, which is what it is spared
+    const std::string body = jsonRpcError(status < 500 ? kInvalidRequest : kInternalError, message);
     HttpResponseHead head;
-    head.status = 503;
+    head.status = status;
     head.content_type = "application/json";
     head.length = body.size();
     head.keep_alive = false;
-    head.extra = "Retry-After: 1\r\n";
+    if (status == 503) head.extra = "Retry-After: 1\r\n";
     std::string answer;
     head.appendTo(answer);
     answer += body;
     boost::system::error_code best_effort;  // the client learns it from the closed connection otherwise
     socket.non_blocking(true, best_effort);
     socket.write_some(asio::buffer(answer), best_effort);
-    socket.shutdown(TcpSocket::shutdown_send, best_effort);
+    socket.shutdown(StreamSocket::shutdown_send, best_effort);
 }
 
 void HttpServer::State::onEachConnection(void (*act)(HttpConnection&)) {
@@ -132,54 +157,81 @@ void HttpServer::State::onEachConnection(void (*act)(HttpConnection&)) {
 
 void HttpServer::State::drain() {
     accept_shard.post([self = shared_from_this()] {
-        boost::system::error_code ignored;  // closed in any case
-        self->acceptor.close(ignored);
-        self->pause.cancel();
+        for (const auto& door : self->doors) {
+            boost::system::error_code ignored;  // closed in any case
+            door->acceptor.close(ignored);
+            door->pause.cancel();
+            door->listener.file.reset();  // who comes now finds no socket rather than one that does not answer
+        }
     });
     for (const auto& home : shards)
         home->shard.post([home] { home->draining = true; });
     onEachConnection([](HttpConnection& connection) { connection.drain(); });
 }
 
+namespace {
+// How clients reach the endpoint, as far as can be told: where a name was given for what they ask for, by that.
+std::string resourceOf(const HttpServer::Config& config, const HttpListener& first) {
+    const bool named = !config.allowed_hosts.empty() && (config.behind_proxy || first.at.reachedFromElsewhere());
+    if (named && config.behind_proxy) return concat("https://", config.allowed_hosts.front(), config.settings.path);
+    if (!first.isTcp()) return concat("http://localhost", config.settings.path);
+    const std::string address =
+        named ? concat(config.allowed_hosts.front(), ":", first.at.port) : hostAndPort(first.at.host, first.at.port);
+    return concat(config.tls ? "https://" : "http://", address, config.settings.path);
+}
+}  // namespace
+
 Result<std::unique_ptr<HttpServer>> HttpServer::start(Runtime& runtime, Config config, MessageHandler& handler,
                                                       Authenticator* authenticator) {
-    boost::system::error_code error;
-    const auto address = asio::ip::make_address(config.address, error);
-    if (error) {
-        return Error::invalidArgument("transports.http.listen must begin with an IP address, got \"", config.address,
-                                      "\"");
-    }
-    // Whatever the configuration was made from: there is no TLS yet, and so no bind that another machine can reach.
-    if (!address.is_loopback()) {
-        return Error::refused("transports.http.listen: only loopback addresses are served, got ", config.address)
-            .withHint("listen on 127.0.0.1 or [::1], and let a proxy on this machine do TLS");
-    }
+    // Whatever the configuration was made from, and before anything is open.
+    const Guarded guarded{.by_auth = authenticator != nullptr, .by_tls = config.tls || config.behind_proxy};
+    auto reach = [&](const ListenAddress& address) -> Result<void> {
+        auto safe = checkReach(address, guarded);
+        if (safe) return safe;
+        return Error::refused("transports.http.listen: ", safe.error().message);
+    };
+    for (const ListenAddress& address : config.listen)
+        if (auto safe = reach(address); !safe) return std::move(safe).error();
     if (config.settings.path.empty() || config.settings.path[0] != '/') {
         return Error::invalidArgument("transports.http.path must begin with \"/\", got \"", config.settings.path, "\"");
+    }
+    auto listeners = openListeners(config.listen, std::move(config.passed), !config.unix_uids.empty());
+    if (!listeners) return std::move(listeners).error();
+    std::string& resource = config.settings.resource;
+    if (resource.empty()) {
+        resource = resourceOf(config, listeners->front());
+    } else {
+        config.allowed_hosts.emplace_back(hostOfUri(resource));
+    }
+    HttpChecks::Config checks{
+        .path = config.settings.path,
+        .metadata_paths = {std::string(kMetadataPath), concat(kMetadataPath, config.settings.path),
+                           concat(kMetadataPath, pathOfUri(resource))},
+        .tls = config.tls != nullptr,
+        .listen_addresses = {},
+        .ports = {},
+        .allowed_hosts = std::move(config.allowed_hosts),
+        .allowed_origins = std::move(config.allowed_origins),
+    };
+    for (const HttpListener& listener : *listeners) {
+        // Only now is known what was passed.
+        if (auto safe = reach(listener.at); !safe) return std::move(safe).error();
+        if (!listener.isTcp()) continue;
+        // "Any address" is no name for this server, though browsers take it for this machine.
+        if (listener.at.host != "0.0.0.0" && listener.at.host != "::")
+            checks.listen_addresses.push_back(listener.at.host);
+        checks.ports.push_back(listener.at.port);
     }
 
     auto settings = std::make_shared<HttpSettings>(std::move(config.settings));
     settings->handler = &handler;
     settings->authenticator = authenticator;
-    auto state = std::make_shared<State>(runtime, settings);
-    if (auto listening = state->listen({address, config.port}); !listening) return listening.error();
-    if (settings->resource.empty()) {
-        const bool six = address.is_v6();
-        settings->resource =
-            concat("http://", six ? "[" : "", config.address, six ? "]" : "", ":", state->port, settings->path);
-    } else {
-        config.allowed_hosts.emplace_back(hostOfUri(settings->resource));
-    }
-    settings->checks = std::make_unique<HttpChecks>(HttpChecks::Config{
-        .path = settings->path,
-        .metadata_paths = {std::string(kMetadataPath), concat(kMetadataPath, settings->path),
-                           concat(kMetadataPath, pathOfUri(settings->resource))},
-        .listen_address = config.address,
-        .port = state->port,
-        .allowed_hosts = std::move(config.allowed_hosts),
-        .allowed_origins = std::move(config.allowed_origins),
+    settings->checks = std::make_unique<HttpChecks>(std::move(checks));
+    auto state = std::make_shared<State>(runtime, settings, config, std::move(*listeners));
+    state->accept_shard.post([state] {
+        for (const auto& door : state->doors)
+            state->accept(*door);
     });
-    state->accept_shard.post([state] { state->accept(); });
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
 }
 
@@ -190,7 +242,16 @@ HttpServer::~HttpServer() {
 }
 
 std::uint16_t HttpServer::port() const {
-    return state_->port;
+    for (const auto& door : state_->doors)
+        if (door->listener.isTcp()) return door->listener.at.port;
+    return 0;
+}
+
+std::vector<ListenAddress> HttpServer::addresses() const {
+    std::vector<ListenAddress> addresses;
+    for (const auto& door : state_->doors)
+        addresses.push_back(door->listener.at);
+    return addresses;
 }
 
 std::size_t HttpServer::connectionCount() const {

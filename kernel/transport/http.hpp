@@ -1,9 +1,10 @@
-// HttpServer: Streamable HTTP on one address. Accepts on the first shard and gives each connection to the shard that
-// has the fewest; there it stays.
+// HttpServer: Streamable HTTP on one or more addresses. Accepts on the first shard and gives each connection to the
+// shard that has the fewest; there it stays.
 //
-// Threads: start() and stop() on the thread that owns the server (not a shard); port() and drain() any.
-// Owns:    the listening socket and, through the shards, the connections. Must be stopped before the runtime is.
-// Errors:  start(): invalid_argument (address), refused (not loopback without an authenticator), unavailable (in use).
+// Threads: start() and stop() on the thread that owns the server (not a shard); all else any.
+// Owns:    the listening sockets and, through the shards, the connections. Must be stopped before the runtime is.
+// Errors:  start(): invalid_argument (path), refused (an address other machines reach without auth and TLS),
+//          unavailable (in use).
 // Source:  MCP 2025-11-25 and 2026-07-28, "Streamable HTTP".
 #pragma once
 
@@ -15,9 +16,12 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/base/listen_address.hpp"
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/runtime/deadline.hpp"
+#include "kernel/transport/descriptor.hpp"
 #include "kernel/transport/http_settings.hpp"
+#include "kernel/transport/tls_certificate.hpp"
 
 namespace howdah::kernel {
 
@@ -26,8 +30,11 @@ class Runtime;
 class HttpServer {
 public:
     struct Config {
-        std::string address = "127.0.0.1";  // an IP address, v6 without brackets
-        std::uint16_t port = 8642;          // 0 = any free one
+        std::vector<ListenAddress> listen{ListenAddress{}};
+        std::vector<Descriptor> passed;        // listening sockets, for ListenAddress::Kind::systemd
+        std::vector<std::uint32_t> unix_uids;  // users beside our own and root that may use a Unix socket
+        std::shared_ptr<TlsCertificate> tls;   // on every TCP address; null = none
+        bool behind_proxy = false;             // one does TLS: addresses of peers say nothing of who they are
         std::vector<std::string> allowed_hosts;
         std::vector<std::string> allowed_origins;
         HttpSettings settings;  // handler and authenticator are set by start()
@@ -40,7 +47,8 @@ public:
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    std::uint16_t port() const;
+    std::uint16_t port() const;                    // of the first TCP address; 0 = there is none
+    std::vector<ListenAddress> addresses() const;  // as they are in fact: with the ports that were taken
     std::size_t connectionCount() const;
 
     // Stops accepting, closes idle connections and GET streams; requests in flight are answered with Connection: close.

@@ -84,8 +84,8 @@ bool HttpChecks::hostAllowed(std::string_view host_and_port) const {
     const auto host = splitHost(host_and_port);
     if (!host) return false;
     if (isLoopbackName(host->name)) return true;
-    const std::string_view listen = config_.listen_address;
-    if (host->name == listen || host->name == concat("[", listen, "]")) return true;
+    for (const std::string& address : config_.listen_addresses)
+        if (host->name == address || host->name == concat("[", address, "]")) return true;
     return std::ranges::any_of(config_.allowed_hosts,
                                [&](std::string_view allowed) { return equalsIgnoringCase(host->name, allowed); });
 }
@@ -96,12 +96,13 @@ bool HttpChecks::originAllowed(std::string_view origin) const {
         config_.allowed_origins.end()) {
         return true;
     }
-    constexpr std::string_view kScheme = "http://";
-    if (!origin.starts_with(kScheme)) return false;
-    const std::string_view rest = origin.substr(kScheme.size());
+    const std::string_view scheme = config_.tls ? "https://" : "http://";
+    if (!origin.starts_with(scheme)) return false;
+    const std::string_view rest = origin.substr(scheme.size());
     const auto host = splitHost(rest);
     if (!host || std::ranges::any_of(host->name, [](char c) { return c != toLower(c); })) return false;
-    return isLoopbackName(host->name) && host->port.value_or(80) == config_.port;
+    return isLoopbackName(host->name) &&
+           std::ranges::find(config_.ports, host->port.value_or(config_.tls ? 443 : 80)) != config_.ports.end();
 }
 
 std::optional<HttpRefusal> HttpChecks::source(const HttpHead& head) const {
@@ -110,10 +111,11 @@ std::optional<HttpRefusal> HttpChecks::source(const HttpHead& head) const {
     if (head.hosts == 1 && !hostAllowed(head.host)) {
         return HttpRefusal{403,
                            "this Host is not served here: ask for localhost, 127.0.0.1 or [::1]; a reverse proxy has "
-                           "to send one of them as Host"};
+                           "to send one of them as Host, or the operator adds the name to transports.http.hosts"};
     }
     if (const auto authority = authorityOf(head.target)) {
-        if (!head.target.starts_with("http://")) return HttpRefusal{400, "only http:// targets are served here"};
+        const bool known = head.target.starts_with("http://") || (config_.tls && head.target.starts_with("https://"));
+        if (!known) return HttpRefusal{400, "only http:// targets are served here"};
         if (!hostAllowed(*authority)) return HttpRefusal{403, "the target names a host that is not served here"};
     }
     if (head.origins > 1) return HttpRefusal{403, "the Origin header is given twice"};

@@ -24,11 +24,12 @@ class HttpChecks {
 public:
     struct Config {
         std::string path = "/mcp";
-        std::vector<std::string> metadata_paths;   // where the Protected Resource Metadata is
-        std::string listen_address = "127.0.0.1";  // its own literal is a valid Host
-        std::uint16_t port = 0;
-        std::vector<std::string> allowed_hosts;    // names or addresses, without port
-        std::vector<std::string> allowed_origins;  // whole, "https://inspector.example"
+        std::vector<std::string> metadata_paths;    // where the Protected Resource Metadata is
+        bool tls = false;                           // on the addresses listened on
+        std::vector<std::string> listen_addresses;  // IP addresses; each one's own literal is a valid Host
+        std::vector<std::uint16_t> ports;           // of those; a page of this server has one of them in its Origin
+        std::vector<std::string> allowed_hosts;     // names or addresses, without port
+        std::vector<std::string> allowed_origins;   // whole, "https://inspector.example"
     };
 
     explicit HttpChecks(Config config);

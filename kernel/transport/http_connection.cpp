@@ -1,15 +1,14 @@
 #include "kernel/transport/http_connection.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
-#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 
 #include "kernel/transport/http_reply.hpp"
 
 namespace howdah::kernel {
-
-namespace asio = boost::asio;
 
 namespace {
 // One read takes a usual request whole; a larger one grows the buffer once its length is known.
@@ -19,12 +18,13 @@ constexpr std::size_t kAnswerBytesKept = 16 * 1024;
 constexpr std::size_t kUnsentMax = 64 * 1024;
 }  // namespace
 
-HttpConnection::HttpConnection(std::shared_ptr<HttpShard> home, TcpSocket socket)
+HttpConnection::HttpConnection(std::shared_ptr<HttpShard> home, Stream stream, HttpPeer peer)
     : home_(std::move(home)),
       shard_(home_->shard),
       settings_(*home_->settings),
-      socket_(std::move(socket)),
-      writer_(socket_, settings_.stall_limit, [this] { onSettled(); }) {
+      stream_(std::move(stream)),
+      writer_(stream_, settings_.stall_limit, [this] { onSettled(); }),
+      peer_(std::move(peer)) {
     expired = &HttpConnection::onDue;
 }
 
@@ -35,8 +35,6 @@ HttpConnection::~HttpConnection() {
 void HttpConnection::start() {
     home_->connections.push_back(shared_from_this());
     if (home_->draining) return close();
-    boost::system::error_code ignored;  // without it answers are slower, not wrong
-    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     setDueIn(settings_.head_limit);
     armRead();
 }
@@ -51,17 +49,20 @@ void HttpConnection::armRead() {
     MessageBuffer& into = state_ == State::handling ? ahead_ : buffer_;
     if (into.room() == 0) into.reserve(into.capacity() == 0 ? kReadBytes : into.capacity() * 2);
     read_armed_ = true;
-    socket_.async_read_some(asio::buffer(into.end(), into.room()),
-                            [self = shared_from_this()](const boost::system::error_code& error, std::size_t bytes) {
-                                self->read_armed_ = false;
-                                if (self->state_ != State::closed) self->onRead(error, bytes);
-                            });
+    stream_.readSome(into.end(), into.room(),
+                     [self = shared_from_this()](const boost::system::error_code& error, std::size_t bytes) {
+                         self->read_armed_ = false;
+                         if (self->state_ != State::closed) self->onRead(error, bytes);
+                     });
 }
 
 void HttpConnection::onRead(const boost::system::error_code& error, std::size_t bytes) {
-    if (error) return onPeerGone(error == asio::error::eof);
+    if (error) return onPeerGone(error == boost::asio::error::eof);
     switch (state_) {
-        case State::reading: buffer_.appended(bytes); return process();
+        case State::reading:
+            buffer_.appended(bytes);
+            body_bytes_ += bytes;
+            return process();
         case State::handling:
             // A request sent before the last one was answered. It waits, and with it the rest of the stream.
             ahead_.appended(bytes);
@@ -98,15 +99,14 @@ void HttpConnection::close() {
     if (events_) events_->close();
     cancel(CancelReason::client_gone);
     writer_.breakOff();
-    boost::system::error_code ignored;  // closed in any case
-    socket_.close(ignored);
+    stream_.close();
     auto& all = home_->connections;
     for (auto& other : all) {
         if (other.get() != this) continue;
         const auto self = std::exchange(other, std::move(all.back()));
         all.pop_back();
         home_->connection_count.fetch_sub(1, std::memory_order_relaxed);
-        home_->total->left();
+        home_->total->left(peer_.address);
         return;  // `self` may be the last owner
     }
 }
@@ -136,12 +136,29 @@ void HttpConnection::onTimeout() {
         case State::reading:
             if (clogged_) return onStall();
             if (buffer_.size() == 0) return close();
-            return refuse(408, head_bytes_ == 0 ? "the head of the request did not arrive in time"
-                                                : "the body of the request did not arrive in time");
+            if (head_bytes_ == 0) return refuse(408, "the head of the request did not arrive in time");
+            if (bodyArrives()) return;
+            return refuse(408, body_due_.passed() ? "the body of the request did not arrive in time"
+                                                  : "the body of the request arrives too slowly");
         case State::handling: return onSlowAnswer();
         case State::lingering: return close();
         case State::closed: return;
     }
+}
+
+// A whole deadline for each slow client would let a few bytes a second hold a connection and its buffer for long.
+void HttpConnection::expectBody() {
+    body_due_ = Deadline::in(settings_.body_limit);
+    body_bytes_ = 0;
+    setDue(std::min(body_due_, Deadline::in(settings_.body_rate_every)));
+}
+
+bool HttpConnection::bodyArrives() {
+    const auto every_ms = static_cast<std::size_t>(settings_.body_rate_every.count());
+    if (body_due_.passed() || body_bytes_ * 1000 < settings_.body_bytes_per_s_min * every_ms) return false;
+    body_bytes_ = 0;
+    setDue(std::min(body_due_, Deadline::in(settings_.body_rate_every)));
+    return true;
 }
 
 void HttpConnection::answerAwaited() {
@@ -166,8 +183,7 @@ void HttpConnection::onSlowAnswer() {
 void HttpConnection::leaveAnswer() {
     if (writer_.unsentBytes() > 0) return;  // the client reads nothing: it goes on here, or is cut off
     writer_.breakOff();
-    boost::system::error_code ignored;  // the client may have closed it already
-    socket_.shutdown(TcpSocket::shutdown_both, ignored);
+    stream_.hangUp();
 }
 
 void HttpConnection::sendKeepAlive() {
@@ -249,7 +265,7 @@ bool HttpConnection::readHead() {
         writer_.enqueue("HTTP/1.1 100 Continue\r\n\r\n", shared_from_this());
     }
     if (body_expected && buffer_.size() < bytes + head().content_length + head().chunked) {
-        setDueIn(settings_.body_limit);
+        expectBody();
     }
     return true;
 }

@@ -8,16 +8,14 @@
 // request is handled the read goes to a second buffer: the body handed out must not move.
 //
 // Threads: [shard].
-// Owns:    its socket, buffers and place in the shard's list; alive until closed and no fiber or handler uses it.
+// Owns:    its stream, buffers and place in the shard's list; alive until closed and no fiber or handler uses it.
 // Errors:  none leave it: a refusal is answered, a broken connection closed.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +25,7 @@
 #include "kernel/runtime/cancellation.hpp"
 #include "kernel/runtime/deadline_queue.hpp"
 #include "kernel/runtime/shard.hpp"
+#include "kernel/transport/connection_count.hpp"
 #include "kernel/transport/event_link.hpp"
 #include "kernel/transport/http_checks.hpp"
 #include "kernel/transport/http_response.hpp"
@@ -38,35 +37,6 @@ namespace howdah::kernel {
 
 class HttpConnection;
 class HttpReply;
-
-// How many connections the whole server has.
-class ConnectionCount {
-public:
-    void entered() {
-        std::lock_guard lock(mutex_);
-        ++count_;
-    }
-    void left() {
-        std::lock_guard lock(mutex_);
-        if (--count_ == 0) none_.notify_all();
-    }
-    std::size_t value() const {
-        std::lock_guard lock(mutex_);
-        return count_;
-    }
-    bool waitForNone(Deadline deadline) {
-        std::unique_lock lock(mutex_);
-        auto none = [this] { return count_ == 0; };
-        if (!deadline.isNever()) return none_.wait_until(lock, deadline.at(), none);
-        none_.wait(lock, none);
-        return true;
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::condition_variable none_;
-    std::size_t count_ = 0;
-};
 
 // The connections of one shard. [shard], except the counts. What waits in a shard's loop may be destroyed with it,
 // after other shards have gone: so it may own this, which holds nothing of another shard, but not the server.
@@ -85,7 +55,7 @@ struct HttpShard {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection>, private DeadlineQueue::Node {
 public:
-    HttpConnection(std::shared_ptr<HttpShard> home, TcpSocket socket);
+    HttpConnection(std::shared_ptr<HttpShard> home, Stream stream, HttpPeer peer);
     ~HttpConnection();
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
@@ -132,6 +102,8 @@ private:
     static void onDue(DeadlineQueue::Node& node);
     void onTimeout();
     void sendKeepAlive();
+    void expectBody();
+    bool bodyArrives();  // fast enough; watches on
 
     const HttpHead& head() const { return parser_->head(); }
     std::string_view body() const;
@@ -140,8 +112,9 @@ private:
     const std::shared_ptr<HttpShard> home_;
     Shard& shard_;
     const HttpSettings& settings_;
-    TcpSocket socket_;
+    Stream stream_;
     SocketWriter writer_;
+    const HttpPeer peer_;
     State state_ = State::reading;
 
     MessageBuffer buffer_;  // the request being read or handled
@@ -153,6 +126,8 @@ private:
     Accepted accepted_;
     HttpChecks::Endpoint endpoint_ = HttpChecks::Endpoint::none;
     std::size_t head_bytes_ = 0;  // 0 while the head is incomplete
+    Deadline body_due_;           // for the last byte of a body that is not whole
+    std::size_t body_bytes_ = 0;  // that came since its rate was looked at last
 
     std::shared_ptr<Cancellation> cancellation_;  // of the request being handled
     std::string answer_;                          // its answer so far; kept to save the allocation

@@ -114,11 +114,7 @@ void HttpConnection::finishSending() {
     if (state_ == State::closed) return;
     if (writer_.broken() || peer_done_) return close();
     state_ = State::lingering;
-    if (writer_.unsentBytes() == 0) {
-        boost::system::error_code error;
-        socket_.shutdown(TcpSocket::shutdown_send, error);
-        if (error) return close();
-    }
+    if (writer_.unsentBytes() == 0 && !stream_.closeSending()) return close();
     if (!read_armed_) buffer_.clear();
     setDueIn(settings_.linger_limit);
     armRead();
@@ -139,6 +135,7 @@ void HttpConnection::serve() {
     message.last_event_id = request.last_event_id;
     message.host = request.host;
     message.resource = settings_.resource;
+    message.peer_uid = peer_.uid;
     message.accepts_events = accepted_.events;
     message.cancellation = cancellation_.get();
 

@@ -68,7 +68,9 @@ void HttpResponseHead::appendTo(std::string& out) const {
     out += reasonPhrase(status);
     out += "\r\nDate: ";
     out += httpDate();
-    out += "\r\nCache-Control: no-store\r\n";
+    // An event stream besides tells proxies that want to hear it that nothing of it is to be kept back.
+    const bool events = content_type == "text/event-stream";
+    out += events ? "\r\nCache-Control: no-cache, no-store\r\n" : "\r\nCache-Control: no-store\r\n";
     if (!content_type.empty()) {
         out += "Content-Type: ";
         out += content_type;

@@ -23,10 +23,13 @@ struct HttpSettings {
     std::string resource;  // how clients reach it, the audience of tokens; "" = made from the first address
     HttpLimits limits;
     std::size_t connections_max = 1024;
-    std::size_t answer_bytes_collected = 64 * 1024;      // a longer answer is streamed
-    std::size_t stream_queue_bytes_max = 1024 * 1024;    // of a GET stream; beyond, the client is cut off
-    std::chrono::milliseconds head_limit{5'000};         // from connecting or the first byte
-    std::chrono::milliseconds body_limit{10'000};        // from the end of the head
+    std::size_t connections_per_address_max = 64;      // TCP only
+    std::size_t answer_bytes_collected = 64 * 1024;    // a longer answer is streamed
+    std::size_t stream_queue_bytes_max = 1024 * 1024;  // of a GET stream; beyond, the client is cut off
+    std::chrono::milliseconds head_limit{5'000};       // from connecting or the first byte
+    std::chrono::milliseconds body_limit{30'000};      // from the end of the head
+    std::size_t body_bytes_per_s_min = 1024;           // of a body, on average of each of the next
+    std::chrono::milliseconds body_rate_every{5'000};
     std::chrono::milliseconds idle_limit{60'000};        // between requests
     std::chrono::milliseconds stall_limit{30'000};       // a client that reads nothing of its answer
     std::chrono::milliseconds linger_limit{2'000};       // after a refusal

@@ -3,10 +3,6 @@
 #include <cassert>
 #include <cerrno>
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 namespace howdah::kernel {
 
 namespace {
@@ -21,21 +17,16 @@ Result<void> SocketWriter::send(iovec* parts, std::size_t count, const std::shar
         if (queue_.empty() && trySend(parts, count)) return {};
         if (broken_) break;
         sending_ = true;
-        const int unacknowledged_before = unacknowledged();
+        const int unacknowledged_before = stream_.unacknowledged();
         writable_.reset();
         arm(owner);
         const WaitStatus status = writable_.wait(nullptr, Deadline::in(stall_limit_));
         sending_ = false;
         // Half an answer is out, so nothing else can follow. A socket becomes writable only when much of its buffer is
         // free: a peer that reads slowly shows by the bytes it has acknowledged.
-        if (status == WaitStatus::timeout && unacknowledged() >= unacknowledged_before) broken_ = true;
+        if (status == WaitStatus::timeout && stream_.unacknowledged() >= unacknowledged_before) broken_ = true;
     }
     return peerGone();
-}
-
-int SocketWriter::unacknowledged() const {
-    int bytes = 0;
-    return ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;  // 0: a closed socket, no progress
 }
 
 bool SocketWriter::trySend(iovec*& parts, std::size_t& count) {
@@ -45,10 +36,7 @@ bool SocketWriter::trySend(iovec*& parts, std::size_t& count) {
             --count;
         }
         if (count == 0) return true;
-        msghdr message{};
-        message.msg_iov = parts;
-        message.msg_iovlen = count;
-        const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = stream_.send(parts, count);
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno != EAGAIN && errno != EWOULDBLOCK) broken_ = true;
@@ -95,9 +83,9 @@ void SocketWriter::breakOff() {
 void SocketWriter::arm(const std::shared_ptr<void>& owner) {
     if (armed_) return;
     armed_ = true;
-    socket_.async_wait(TcpSocket::wait_write, [this, owner](const boost::system::error_code& error) {
+    stream_.waitWritable([this, owner](const boost::system::error_code& error) {
         armed_ = false;
-        if (error) broken_ = true;  // the socket was closed
+        if (error) broken_ = true;  // the stream was closed
         if (!broken_ && !queue_.empty()) {
             flush();
             if (!broken_ && !queue_.empty()) return arm(owner);

@@ -145,7 +145,7 @@ test('hostile configurations are refused with file, line and column', () => {
   const cases = [
     ['howdah: 1\nplugns: []\n', /bad\.yaml:2:1.*plugns.*plugins/s],
     ['howdah: 1\nhowdah: 1\n', /bad\.yaml:2:1/],
-    ['howdah: 1\ntransports:\n  http: { listen: "0.0.0.0:8642", auth: none }\n', /loopback/],
+    ['howdah: 1\ntransports:\n  http: { listen: "0.0.0.0:8642", auth: none }\n', /other machines reach 0\.0\.0\.0:8642/],
     ['howdah: 1\ntransports:\n  http: { public_url: "http://mcp.example.com/mcp" }\n', /public_url: must begin with https/],
     ['howdah: 1\ndatabases:\n  main: { dsn: "${env:NO_SUCH_VARIABLE_HERE}" }\n', /NO_SUCH_VARIABLE_HERE/],
   ];

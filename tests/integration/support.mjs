@@ -12,11 +12,16 @@ export const program = process.env.HOWDAH_PROGRAM;
 export const dsn = process.env.HOWDAH_TEST_DSN;
 if (!program || !dsn) throw new Error('HOWDAH_PROGRAM and HOWDAH_TEST_DSN must be set; ctest does it');
 
-// Text of a configuration: every test says what differs. `http` is true, or the text of further keys in place of auth: none.
+// Text of a configuration: every test says what differs. `http` is true, the text of further keys in place of auth: none, or
+// the whole section in braces, in which FOLDER is the test's own.
+const section = (http, folder) => {
+  if (http === true) return '{ listen: "127.0.0.1:0", auth: none }';
+  return http.startsWith('{') ? http.replaceAll('FOLDER', folder) : `{ listen: "127.0.0.1:0"${http} }`;
+};
 export const config = ({ http = true, plugins = ['pool', 'guard', 'query', 'schema'], databases, extra = '', folder } = {}) => `howdah: 1
 transports:
   stdio: {}
-${http !== false ? `  http: { listen: "127.0.0.1:0"${http === true ? ', auth: none' : http} }` : ''}
+${http !== false ? `  http: ${section(http, folder)}` : ''}
 databases:
 ${databases ?? `  main: { dsn: "${dsn}" }
   notes: { dsn: "${dsn}", access: read_write }`}
@@ -55,7 +60,7 @@ function spawned(file, stdio) {
 
 // Starts `howdah serve` over HTTP and waits until it says where it listens.
 export async function startServer(options = {}) {
-  const place = inFolder();
+  const place = options.place ?? inFolder();
   const file = join(place.folder, 'howdah.yaml');
   const write = (changed) => writeFileSync(file, config({ ...options, ...changed, folder: place.folder }));
   write({});
@@ -67,7 +72,7 @@ export async function startServer(options = {}) {
     exited.then(() => reject(new Error(`the server ended: ${log}`)));
     createInterface({ input: child.stderr }).on('line', (line) => {
       log += `${line}\n`;
-      const found = line.match(/listening on (http:\S+),/);
+      const found = line.match(/listening on ((?:https?|unix):\S+),/);
       if (found) resolve(found[1]);
     });
   });

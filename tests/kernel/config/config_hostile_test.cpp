@@ -69,12 +69,28 @@ TEST_CASE("config: HTTP is loopback only and says how it is guarded") {
           std::string::npos);
     for (const char* url : {"db.example", "https://", "https://u@h/", "https://h/?q", "https://h/#f", "ftp://h/"})
         CHECK(http(concat("public_url: '", url, "'")) != "");
-    for (const char* host : {"0.0.0.0", "192.168.1.1", "[::]", "example.org", "127.1", "[::ffff:127.0.0.1]"}) {
+    for (const char* host : {"0.0.0.0", "192.168.1.1", "[::]", "[::ffff:127.0.0.1]"}) {
         CAPTURE(host);
-        CHECK(http("auth: none, listen: \"" + std::string(host) + ":80\"")
-                  .starts_with("h.yaml:3:23: transports.http.listen: only loopback addresses (127.0.0.0/8, ::1, "
-                               "localhost) are served, got "));
+        const std::string listen = concat(", listen: \"", host, ":80\"");
+        CHECK(http("auth: none" + listen)
+                  .starts_with(concat("h.yaml:3:23: transports.http.listen: other machines reach ", host, ":80, so ")));
+        CHECK(http("auth: oauth" + listen).find("could read along: it needs tls: {") != std::string::npos);
+        CHECK(http("auth: none, tls: {certificate: c, key: k}" + listen).find("it needs a plugin as auth") !=
+              std::string::npos);
+        CHECK(http("auth: oauth, tls: {certificate: c, key: k}" + listen) == "");
+        CHECK(http("auth: oauth, behind_proxy: true, hosts: [db.example]" + listen) == "");
     }
+    CHECK(http("auth: none, behind_proxy: true").find("needs hosts: [NAME] or public_url beside it") !=
+          std::string::npos);
+    CHECK(http("auth: none, behind_proxy: true, public_url: https://db.example/mcp") == "");
+    CHECK(http("auth: none, tls: {certificate: c}").find("lacks \"key\"") != std::string::npos);
+    CHECK(http("auth: none, listen: []").find("must have 1 to 16 items") != std::string::npos);
+    CHECK(http("auth: none, listen: [\"127.0.0.1:1\", \"0.0.0.0:1\"]")
+              .starts_with("h.yaml:3:47: transports.http.listen.1: other machines"));
+    CHECK(http("auth: none, listen: [\"127.0.0.1:1\", unix:a.sock, systemd]") == "");
+    CHECK(http("auth: none, listen: unix:" + std::string(108, 'x')).find("a path of 1 to 107 bytes") !=
+          std::string::npos);
+    CHECK(http("auth: none, listen: [a, a]") != "");
     for (const char* listen :
          {"8642", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "::1:80", ":8642"}) {
         CAPTURE(listen);

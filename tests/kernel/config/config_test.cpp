@@ -45,8 +45,9 @@ TEST_CASE("config: every key reaches the typed configuration") {
     Config config = load(kFull, {{"URL", "postgresql://h/zoo"}, {"TOKEN", "t0ken"}});
     CHECK_FALSE(config.transports.stdio);
     REQUIRE(config.transports.http);
-    CHECK(config.transports.http->host == "::1");
-    CHECK(config.transports.http->port == 0);
+    REQUIRE(config.transports.http->listen.size() == 1);
+    CHECK(config.transports.http->listen.front().host == "::1");
+    CHECK(config.transports.http->listen.front().port == 0);
     CHECK(config.transports.http->session_idle == std::chrono::seconds(60));
     CHECK(config.transports.http->public_url == "https://db.example/mcp");
     CHECK(config.tools.scopes.at("c") == std::vector<std::string>{"x", "y"});
@@ -97,6 +98,35 @@ TEST_CASE("config: the smallest file has the documented defaults") {
     CHECK(config.databases.at(0).origin == "DATABASE_URL");
     CHECK(config.plugins.size() == 4);
     CHECK(config.state_dir == "/home/a/.local/state/howdah");
+}
+
+TEST_CASE("config: transports left out, or auto, leave the choice open; naming one closes it") {
+    CHECK(load("howdah: 1\n").transports.automatic);
+    CHECK(load("howdah: 1\ntransports: auto\n").transports.automatic);
+    CHECK(printable(load("howdah: 1\n"))["transports"] == "auto");
+    const Config named = load("howdah: 1\ntransports: {stdio: {}}\n");
+    CHECK_FALSE(named.transports.automatic);
+    CHECK(printable(named)["transports"] == Json{{"stdio", Json::object()}});
+}
+
+TEST_CASE("config: every way to listen is read, with paths from the file's folder, and printed as it is read") {
+    const Config config = load(
+        "howdah: 1\ntransports:\n  http:\n    auth: oauth\n    listen: [\"0.0.0.0:1\", \"unix:run/a.sock\", systemd]\n"
+        "    tls: {certificate: a.crt, key: /k}\n    behind_proxy: true\n    hosts: [db.example, \"[::2]\"]\n"
+        "    unix_uids: [33]\nlimits: {connections_per_address_max: 7}\n");
+    const HttpConfig& http = *config.transports.http;
+    REQUIRE(http.listen.size() == 3);
+    CHECK(http.listen[1].path == "/etc/howdah/run/a.sock");
+    CHECK(http.listen[2].kind == ListenAddress::Kind::systemd);
+    CHECK(http.tls->certificate == "/etc/howdah/a.crt");
+    CHECK(http.tls->key == "/k");
+    CHECK(http.unix_uids == std::vector<std::uint32_t>{33});
+    CHECK(config.limits.connections_per_address_max == 7);
+    const Json printed = printable(config)["transports"]["http"];
+    CHECK(printed["listen"] == Json::array({"0.0.0.0:1", "unix:/etc/howdah/run/a.sock", "systemd"}));
+    CHECK(printed["tls"]["certificate"] == "/etc/howdah/a.crt");
+    CHECK(printed["behind_proxy"] == true);
+    CHECK(printed["hosts"] == Json::array({"db.example", "[::2]"}));
 }
 
 TEST_CASE("config: the published example is valid, with and without DATABASE_URL") {

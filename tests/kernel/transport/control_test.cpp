@@ -167,7 +167,7 @@ TEST_CASE("control: a second server of the same name is told who has it; a dead 
     CHECK(controlRequest(folder.socket(), R"({"command":"status"})", 20s, &answered).error().code == Code::unavailable);
     CHECK_FALSE(answered);
     // A socket left behind by a process that was killed.
-    const auto address = controlAddress(folder.socket());
+    const auto address = unixAddress(folder.socket());
     const Descriptor dead(::socket(AF_UNIX, SOCK_STREAM, 0));
     REQUIRE(::bind(dead.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0);
     auto again = serve(folder.socket());
@@ -179,7 +179,7 @@ TEST_CASE("control: a client that says nothing is dropped at the limit and holds
     ControlServer::Limits limits;
     limits.request_limit = 20ms;
     auto server = serve(folder.socket(), limits);
-    const auto address = controlAddress(folder.socket());
+    const auto address = unixAddress(folder.socket());
     const Descriptor silent(::socket(AF_UNIX, SOCK_STREAM, 0));
     REQUIRE(::connect(silent.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0);
     CHECK(controlRequest(folder.socket(), R"({"command":"status"})", 20s));

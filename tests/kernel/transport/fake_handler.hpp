@@ -5,6 +5,7 @@
 //   {"do":"bytes","n":N}     answers with N bytes of 'x' in a JSON string, in pieces of 8 KiB
 //   {"do":"hold"}            parks until released or cancelled, then answers "released" or "cancelled"
 //   {"do":"notify"}          two notifications, then the answer
+//   {"do":"notify_hold"}     one notification, then as hold
 //   {"do":"status"}          404 with a header of its own
 #pragma once
 
@@ -60,7 +61,8 @@ public:
         volatile char last = body.data()[body.size() + 63];
         static_cast<void>(last);
         if (names(body, "none")) return;
-        if (names(body, "hold")) return hold(message, reply);
+        if (names(body, "notify_hold")) static_cast<void>(reply.notify(R"({"progress":0})"));
+        if (names(body, "hold") || names(body, "notify_hold")) return hold(message, reply);
         if (names(body, "bytes")) return answerBytes(body, reply);
         if (names(body, "status")) {
             reply.status(404);

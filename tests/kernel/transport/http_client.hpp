@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace howdah::kernel::test {
@@ -27,15 +28,21 @@ struct Response {
 
 class Client {
 public:
-    explicit Client(std::uint16_t port, int receive_buffer = 0) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    // `to`: in network order.
+    explicit Client(std::uint16_t port, int receive_buffer = 0, in_addr_t to = htonl(INADDR_LOOPBACK))
+        : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
         if (receive_buffer > 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-            throw std::runtime_error("connect");
-        }
+        address.sin_addr.s_addr = to;
+        connectTo(&address, sizeof address);
+    }
+    explicit Client(const std::string& unix_path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        unix_path.copy(address.sun_path, sizeof address.sun_path - 1);
+        connectTo(&address, sizeof address);
     }
     ~Client() { close(); }
     Client(const Client&) = delete;
@@ -50,6 +57,7 @@ public:
         ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         close();
     }
+    int descriptor() const { return socket_; }
     void closeSending() { ::shutdown(socket_, SHUT_WR); }
 
     void send(std::string_view bytes) {
@@ -142,6 +150,12 @@ public:
     }
 
 private:
+    void connectTo(const void* address, socklen_t size) {
+        if (::connect(socket_, static_cast<const sockaddr*>(address), size) == 0) return;
+        close();
+        throw std::runtime_error("connect");
+    }
+
     int socket_;
     std::string buffer_;
 };

@@ -20,7 +20,8 @@ struct HttpFixture {
         auto started = Runtime::start(runtime_config);
         REQUIRE(started);
         runtime = std::move(*started);
-        config.port = 0;
+        if (config.listen.size() == 1 && config.listen.front().text() == ListenAddress{}.text())
+            config.listen.front().port = 0;
         auto listening = HttpServer::start(*runtime, std::move(config), handler, authenticator);
         REQUIRE_MESSAGE(listening, listening.error().message);
         server = std::move(*listening);

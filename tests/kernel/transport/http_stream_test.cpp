@@ -107,6 +107,26 @@ TEST_CASE("http: a quiet GET stream is kept open by comments") {
     get.readUntil(":\n\n");
 }
 
+TEST_CASE("http: an event stream that answers a POST is kept open by comments too, and no proxy is to hold it back") {
+    HttpServer::Config config;
+    config.settings.keep_alive_every = 20ms;
+    HttpFixture fixture(std::move(config));
+    Client client(fixture.port());
+    client.send(post(R"({"do":"notify_hold"})"));
+    const std::string head = client.readUntil("\r\n\r\n");
+    CHECK(head.find("Content-Type: text/event-stream\r\n") != std::string::npos);
+    CHECK(head.find("X-Accel-Buffering: no\r\n") != std::string::npos);
+    CHECK(head.find("Cache-Control: no-cache, no-store\r\n") != std::string::npos);
+    CHECK(client.readChunk() == "event: message\ndata: {\"progress\":0}\n\n");
+    CHECK(client.readChunk() == ":\n\n");
+    CHECK(client.readChunk() == ":\n\n");
+    fixture.handler.release();
+    std::string chunk;
+    while ((chunk = client.readChunk()) == ":\n\n") {
+    }
+    CHECK(chunk == "event: message\ndata: \"released\"\n\n");
+}
+
 TEST_CASE("http: draining ends GET streams") {
     HttpFixture fixture;
     Client client(fixture.port());

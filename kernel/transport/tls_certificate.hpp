@@ -1,0 +1,65 @@
+// TlsCertificate: the certificate and key of a server, from two PEM files that may be replaced while it runs. A new
+// pair serves the connections that come after it; a bad one is refused, and the one before stays.
+//
+// Threads: accept() [shard]; reload() any, one after the other; watch() and the destructor on the owner's thread.
+// Owns:    the pair in force and, while it watches, a thread.
+// Errors:  invalid_argument (no certificate, another's key, a passphrase), not_found or unavailable (files).
+// Source:  OpenSSL 3.0, SSL_CTX_use_certificate_chain_file(3); RFC 7301 (ALPN); RFC 9325.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <howdah/result.hpp>
+
+#include "kernel/transport/tls_session.hpp"
+
+namespace howdah::kernel {
+
+struct TlsFiles {
+    std::string certificate;  // PEM, the server's own first, then those that lead to an authority
+    std::string key;          // PEM, without a passphrase
+};
+
+class TlsCertificate {
+public:
+    static Result<std::shared_ptr<TlsCertificate>> load(TlsFiles files);
+    ~TlsCertificate();
+    TlsCertificate(const TlsCertificate&) = delete;
+    TlsCertificate& operator=(const TlsCertificate&) = delete;
+
+    // Reads the files again. True: another pair serves from now on.
+    Result<bool> reload();
+
+    // Looks at the files this often, and reads them once they have changed and then stayed the same: two files are not
+    // replaced at once. What comes of it goes to `told`, on the watching thread.
+    void watch(std::chrono::milliseconds every, std::function<void(const Result<bool>&)> told);
+
+    std::unique_ptr<TlsSession> accept(int socket) const;
+
+    // For people: "CN=db.example, until 2027-01-31 12:00 UTC".
+    std::string describe() const;
+    // What is wrong with the pair, though it can be served.
+    std::vector<std::string> warnings() const;
+
+private:
+    explicit TlsCertificate(TlsFiles files) : files_(std::move(files)) {}
+    std::shared_ptr<ssl_ctx_st> current() const;
+    void run(std::chrono::milliseconds every, const std::function<void(const Result<bool>&)>& told);
+
+    const TlsFiles files_;
+    std::mutex reloading_;
+    mutable std::mutex mutex_;  // of all below
+    std::shared_ptr<ssl_ctx_st> context_;
+    std::condition_variable stopping_;
+    bool stop_ = false;
+    std::thread watcher_;
+};
+
+}  // namespace howdah::kernel

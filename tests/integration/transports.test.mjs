@@ -1,0 +1,336 @@
+// Where clients connect: TLS with certificates that change, Unix sockets, sockets passed by systemd, a proxy in front, the
+// binds that are refused, and what is chosen when the configuration leaves it open.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import tls from 'node:tls';
+
+import { clients, connected } from './sdk_clients.mjs';
+import { atExit, callTool, config, dsn, inFolder, meta, modern, program, run, runBeside, startServer, until } from './support.mjs';
+
+const kConfiguration = 3;
+const place = inFolder();
+const at = (name) => join(place.folder, name);
+const openssl = (...args) => execFileSync('openssl', args, { stdio: 'ignore' });
+
+// A certificate of our own authority, in place of the one that may be there.
+function writeCertificate(name, folder) {
+  const [key, request, certificate] = ['key', 'csr', 'crt'].map((end) => join(folder, `${name}.${end}.new`));
+  const names = join(folder, `${name}.cnf`);
+  writeFileSync(names, 'subjectAltName=DNS:localhost,DNS:db.test,IP:127.0.0.1\n');
+  openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`, '-keyout', key, '-out', request);
+  openssl('x509', '-req', '-in', request, '-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2',
+    '-extfile', names, '-out', certificate);
+  renameSync(key, join(folder, 'server.key'));
+  renameSync(certificate, join(folder, 'server.crt'));
+}
+
+before(() => {
+  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=howdah test authority',
+    '-keyout', at('ca.key'), '-out', at('ca.crt'));
+  tls.setDefaultCACertificates([readFileSync(at('ca.crt'), 'utf8')]);  // for fetch and so for the official clients
+});
+after(() => place.remove());
+
+const withTls = '{ listen: ["127.0.0.1:0", "unix:FOLDER/mcp.sock"], auth: none, tls: { certificate: server.crt, key: server.key } }';
+async function startTls() {
+  const own = inFolder();
+  writeCertificate('first', own.folder);
+  return startServer({ http: withTls, place: own });
+}
+
+// The name in the certificate a new connection sees.
+function servedBy(url) {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url);
+    const socket = tls.connect({ host: hostname, port, servername: 'localhost', ALPNProtocols: ['http/1.1'] }, () => {
+      const name = socket.getPeerCertificate().subject.CN;
+      assert.equal(socket.alpnProtocol, 'http/1.1');
+      socket.end();
+      resolve(name);
+    });
+    socket.on('error', reject);
+  });
+}
+
+// What the plugin auth has made where nobody said a word about auth.
+const tokenIn = (state) => ({ Authorization: `Bearer ${readFileSync(join(state, 'plugins', 'auth', 'token'), 'utf8').trim()}` });
+async function fortyTwoFrom(url, headers) {
+  const { status, json } = await modern(url, 'tools/call', { name: 'query', arguments: { sql: 'select 6 * 7' } }, undefined, headers);
+  assert.equal(status, 200, JSON.stringify(json));
+  assert.deepEqual(json.result.structuredContent.rows, [[42]]);
+}
+
+// fetch over a Unix socket, as far as the official clients use it.
+const fetchOver = (socketPath) => (input, { method = 'GET', headers = {}, body, signal } = {}) => new Promise((resolve, reject) => {
+  const url = new URL(input);
+  const request = http.request({ socketPath, path: url.pathname, method, signal, headers: { ...Object.fromEntries(new Headers(headers)), host: 'localhost' } });
+  request.on('error', reject);
+  request.on('response', (answer) => {
+    const empty = [204, 202].includes(answer.statusCode);
+    const stream = new ReadableStream({
+      start(controller) {
+        answer.on('data', (bytes) => controller.enqueue(new Uint8Array(bytes)));
+        answer.on('end', () => controller.close());
+        answer.on('error', (error) => controller.error(error));
+      },
+    });
+    if (empty) answer.resume();
+    resolve(new Response(empty ? null : stream, { status: answer.statusCode, headers: answer.headers }));
+  });
+  request.end(body);
+});
+
+const overHttp = clients.filter((entry) => !entry.stdio);
+const fortyTwo = async (client) => {
+  const result = await client.callTool({ name: 'query', arguments: { sql: 'select 6 * 7' } });
+  assert.ok(!result.isError, JSON.stringify(result));
+  assert.match(JSON.stringify(result.content), /42/);
+};
+
+test('the official clients speak TLS with a server whose authority they know, and no others', async (t) => {
+  const server = await startTls();
+  assert.match(server.url, /^https:/);
+  const url = server.url.replace('127.0.0.1', 'localhost');
+  for (const entry of overHttp) {
+    await t.test(entry.name, async () => {
+      const client = await connected(entry, { url });
+      await fortyTwo(client);
+      await client.close();
+    });
+  }
+  await assert.rejects(fetch(url.replace('localhost', '127.0.0.2')), /fetch failed/);  // a name the certificate does not have
+  const plain = await fetch(server.url.replace('https:', 'http:'));
+  assert.equal(plain.status, 400);
+  assert.match(await plain.text(), /https:\/\//);
+  assert.equal((await server.stop()).code, 0);
+});
+
+test('the official clients speak over a Unix socket, which is its owner\'s and goes with the server', async (t) => {
+  const server = await startServer({ http: '{ listen: "unix:FOLDER/mcp.sock", auth: none }' });
+  const socket = join(server.folder, 'mcp.sock');
+  assert.equal(server.url, `unix:${socket}:/mcp`);
+  assert.equal(statSync(socket).mode & 0o777, 0o600);
+  for (const entry of overHttp) {
+    await t.test(entry.name, async () => {
+      const client = await connected(entry, { url: 'http://localhost/mcp', fetch: fetchOver(socket) });
+      await fortyTwo(client);
+      await client.close();
+    });
+  }
+  // A second server of the same address is told who has it; the first goes on.
+  const other = inFolder();
+  const file = join(other.folder, 'howdah.yaml');
+  writeFileSync(file, config({ http: `{ listen: "unix:${socket}", auth: none }`, folder: other.folder }));
+  const second = run(['serve', '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  assert.equal(second.code, kConfiguration);
+  assert.match(second.err, new RegExp(`another howdah \\(process ${server.child.pid}\\) is serving on`));
+  assert.ok(existsSync(socket));
+  other.remove();
+
+  server.child.kill('SIGKILL');  // leaves its socket behind
+  await server.exited;
+  assert.ok(existsSync(socket));
+  const next = await startServer({ http: `{ listen: "unix:${socket}", auth: none }` });
+  const client = await connected(overHttp[0], { url: 'http://localhost/mcp', fetch: fetchOver(socket) });
+  await fortyTwo(client);
+  await client.close();
+  assert.equal((await next.stop()).code, 0);
+  assert.ok(!existsSync(socket));
+  await server.stop();
+});
+
+test('a certificate changes under traffic: by reload, by itself, and not at all when it is bad', async () => {
+  const server = await startTls();
+  assert.equal(await servedBy(server.url), 'first');
+  let calls = 0;
+  let failed;
+  let going = true;
+  const traffic = Array.from({ length: 4 }, async () => {
+    while (going && !failed) {
+      await callTool(server.url.replace('127.0.0.1', 'localhost'), 'query', { sql: 'select 1' }).catch((error) => { failed ??= error; });
+      calls += 1;
+    }
+  });
+  writeCertificate('second', server.folder);
+  const reloaded = await runBeside(['reload', '-c', server.file]);
+  assert.equal(reloaded.code, 0, reloaded.err);
+  assert.equal(await servedBy(server.url), 'second');
+  assert.match(server.log(), /another certificate serves: \/CN=second, until /);
+
+  const key = readFileSync(join(server.folder, 'server.key'));
+  writeFileSync(join(server.folder, 'server.key'), readFileSync(at('ca.key')));  // another's
+  const refused = await runBeside(['reload', '-c', server.file]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /is not that of the certificate .*the certificate and the configuration from before serve on/);
+  assert.match(server.log(), /is not that of the certificate .*serves on/);
+  assert.equal(await servedBy(server.url), 'second');
+  writeFileSync(join(server.folder, 'server.key'), key);
+
+  writeCertificate('third', server.folder);
+  await until('the new files are seen', async () => (await servedBy(server.url)) === 'third');
+  going = false;
+  await Promise.all(traffic);
+  assert.equal(failed, undefined);
+  assert.ok(calls > 0);
+  assert.equal((await server.stop()).code, 0);
+});
+
+test('an address other machines reach is served with TLS and a token', async () => {
+  const own = inFolder();
+  writeCertificate('far', own.folder);
+  const server = await startServer({ http: '{ listen: "0.0.0.0:0", tls: { certificate: server.crt, key: server.key }, hosts: [db.test] }', place: own });
+  const url = server.url.replace('0.0.0.0', 'localhost');
+  assert.equal((await modern(url, 'tools/list')).status, 401);
+  await fortyTwoFrom(url, tokenIn(join(own.folder, 'state')));
+  const metadata = await fetch(url.replace('/mcp', '/.well-known/oauth-protected-resource'));
+  assert.equal(metadata.status, 404);  // a token file has no authorization server
+  assert.equal((await server.stop()).code, 0);
+});
+
+test('an address other machines reach is refused without auth and TLS, by config check and by the start', () => {
+  const own = inFolder();
+  const file = join(own.folder, 'howdah.yaml');
+  const refusals = [
+    ['{ listen: "0.0.0.0:0", auth: none }', /howdah\.yaml:4:\d+: transports\.http\.listen: other machines reach 0\.0\.0\.0:0, .*not auth: none, and tls: \{/],
+    ['{ listen: ["127.0.0.1:0", "[::]:0"], auth: none, tls: { certificate: c, key: k } }', /listen\.1: other machines reach \[::\]:0, .*it needs a plugin as auth/],
+    ['{ listen: "127.0.0.1:0", auth: none, behind_proxy: true }', /behind_proxy: needs hosts: \[NAME\] or public_url beside it/],
+    ['{ listen: "127.0.0.1:0", auth: none, tls: { certificate: no.crt, key: no.key } }', /tls\.certificate: .*no\.crt is not there/],
+    ['{ listen: systemd, auth: none }', /started with no sockets/, 'serve'],
+  ];
+  for (const [section, expected, only] of refusals) {
+    writeFileSync(file, config({ http: section, folder: own.folder }));
+    for (const command of only ? [[only]] : [['config', 'check'], ['serve']]) {
+      const done = run([...command, '-c', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+      assert.equal(done.code, kConfiguration, `${command} ${section}: ${done.err}`);
+      assert.match(done.err, expected);
+    }
+  }
+  own.remove();
+});
+
+test('behind a proxy that does TLS, clients use its name; another name is refused', async () => {
+  const server = await startServer({ http: '{ listen: "127.0.0.1:0", auth: none, behind_proxy: true, hosts: [db.test] }' });
+  writeCertificate('proxy', place.folder);
+  const { port } = new URL(server.url);
+  const proxy = https.createServer({ key: readFileSync(at('server.key')), cert: readFileSync(at('server.crt')) }, (request, answer) => {
+    const onward = http.request({ port, path: request.url, method: request.method, headers: request.headers }, (from) => {
+      answer.writeHead(from.statusCode, from.headers);
+      from.pipe(answer);
+    });
+    request.pipe(onward);
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const ask = (host) => new Promise((resolve, reject) => {
+    const request = https.request({ port: proxy.address().port, servername: 'db.test', path: '/mcp', method: 'POST', agent: false,
+      headers: { host, 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' } }, async (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    });
+    request.on('error', reject);
+    request.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: meta() } }));
+  });
+  assert.equal(await ask('db.test'), 200);
+  assert.equal(await ask('db.test:443'), 200);
+  assert.equal(await ask('evil.test'), 403);
+  proxy.close();
+  assert.equal((await server.stop()).code, 0);
+});
+
+// Starts a command as systemd would: with listening sockets from descriptor 3 on. Gives what it says on stderr, line by line.
+async function activated(args, environment, use) {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  const child = spawn('sh', ['-c', 'export LISTEN_PID=$$; exec "$@"', 'sh', program, ...args],
+    { stdio: ['ignore', 'pipe', 'pipe', listener._handle.fd], env: { ...process.env, LISTEN_FDS: '1', ...environment } });
+  const forget = atExit(() => child.kill('SIGKILL'));
+  listener.close();  // from here on only the child accepts
+  const exited = once(child, 'exit');
+  const lines = [];
+  createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
+  await use({ port, lines, child });
+  child.kill('SIGTERM');
+  const [code] = await exited;
+  forget();
+  return code;
+}
+
+const environmentOnly = (folder) => ({ DATABASE_URL: dsn, XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder, XDG_RUNTIME_DIR: folder, HOWDAH_CONFIG: '' });
+
+test('sockets passed by systemd are served, named in the configuration or found by auto', async () => {
+  const own = inFolder();
+  const file = join(own.folder, 'howdah.yaml');
+  const use = (headers) => async ({ port, lines, child }) => {
+    await until('it listens', () => child.exitCode !== null || lines.some((line) => line.includes(`listening on http://127.0.0.1:${port}/mcp`)));
+    await fortyTwoFrom(`http://127.0.0.1:${port}/mcp`, headers());
+  };
+  writeFileSync(file, config({ http: '{ listen: systemd, auth: none }', folder: own.folder }));
+  assert.equal(await activated(['serve', '-c', file], {}, use(() => ({}))), 0);
+  assert.equal(await activated(['serve'], environmentOnly(own.folder), use(() => tokenIn(join(own.folder, 'howdah')))), 0);
+  own.remove();
+});
+
+test('with no configuration the way the process was started decides, and doctor says how', async () => {
+  const own = inFolder();
+  const env = environmentOnly(own.folder);
+  const told = (options) => {
+    const doctor = run(['doctor'], { cwd: own.folder, ...options, env: { ...env, ...options.env } });
+    assert.equal(doctor.code, 0, doctor.out + doctor.err);
+    return doctor.out.match(/^transports: (.*)$/m)[1];
+  };
+  assert.match(told({ input: '' }), /^auto: started like this command, stdio, because stdin is a (pipe|socket)$/);  // Node's pipes are sockets
+  assert.match(told({ stdio: ['ignore', 'pipe', 'pipe'] }), /HTTP and WebSocket on 127\.0\.0\.1:8642, because stdin is \/dev\/null/);
+  assert.match(told({ input: '', env: { HTTP_PORT: '9000', WS_PORT: '9001' } }),
+    /HTTP and WebSocket on 127\.0\.0\.1:9000 and 127\.0\.0\.1:9001, because HTTP_PORT is 9000 and WS_PORT is 9001/);
+  const wrong = run(['doctor'], { cwd: own.folder, env: { ...env, HTTP_PORT: '99999' } });
+  assert.equal(wrong.code, kConfiguration);
+  assert.match(wrong.err, /HTTP_PORT must be a port of 0 to 65535, got "99999"/);
+  const file = join(own.folder, 'named.yaml');
+  writeFileSync(file, config({ folder: own.folder }));
+  const named = run(['doctor', '-c', file], { input: '', env: { HTTP_PORT: '9000' } });
+  assert.match(named.out, /^transports: as the configuration names them: stdio, HTTP on 127\.0\.0\.1:0$/m);
+  own.remove();
+});
+
+test('at a terminal doctor names HTTP, and the server tells where to point a client', async () => {
+  const own = inFolder();
+  const env = { ...process.env, ...environmentOnly(own.folder) };
+  const typed = ['-qec', `${program} doctor`, '/dev/null'];
+  assert.match(execFileSync('script', typed, { cwd: own.folder, env, encoding: 'utf8' }), /HTTP and WebSocket on 127\.0\.0\.1:8642, because stdin is a terminal/);
+  const terminal = spawn('script', ['-qec', `exec ${program} serve`, '/dev/null'], { cwd: own.folder, env: { ...env, HTTP_PORT: '0' } });
+  const forget = atExit(() => terminal.kill('SIGKILL'));
+  const exited = once(terminal, 'exit');
+  let shown = '';
+  terminal.stdout.on('data', (bytes) => { shown += bytes; });
+  const url = await until('it says where', () => shown.match(/howdah: point an MCP client at (http:\S+);/)?.[1]);
+  await fortyTwoFrom(url, tokenIn(join(own.folder, 'howdah')));
+  terminal.stdin.write('\x03');
+  assert.equal((await exited)[0], 0, shown);
+  forget();
+  own.remove();
+});
+
+test('HTTP_PORT makes a server on loopback without a word of configuration', async () => {
+  const own = inFolder();
+  const child = spawn(program, ['serve'], { cwd: own.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environmentOnly(own.folder), HTTP_PORT: '0', WS_PORT: '0' } });
+  const forget = atExit(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  const lines = [];
+  createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
+  const line = await until('it listens', () => lines.find((text) => /listening on/.test(text)));
+  assert.ok(lines.some((text) => text.includes('transports: auto: HTTP and WebSocket on 127.0.0.1:0, because HTTP_PORT is 0 and WS_PORT is 0')));
+  const url = line.match(/listening on (\S+),/)[1];
+  assert.equal((await fetch(url.replace('/mcp', '/healthz'))).status, 200);
+  child.kill('SIGTERM');
+  assert.equal((await exited)[0], 0);
+  forget();
+  own.remove();
+});
