@@ -1,5 +1,5 @@
 // What a stdio client can do while as many of its requests are served as may be.
-#include "kernel/transport/stdio_backlog.hpp"
+#include "kernel/transport/message_backlog.hpp"
 
 #include <algorithm>
 #include <mutex>
@@ -182,7 +182,7 @@ TEST_CASE("stdio: only what certainly wants no answer passes the requests that w
     };
     for (const Row& row : rows) {
         CAPTURE(row.text);
-        const StdioTurn turn = StdioTurn::of(buffer(row.text));
+        const MessageTurn turn = MessageTurn::of(buffer(row.text));
         CHECK(turn.waits == row.waits);
         CHECK(turn.id == row.id);
         CHECK(turn.cancels == row.cancels);
@@ -190,7 +190,7 @@ TEST_CASE("stdio: only what certainly wants no answer passes the requests that w
 }
 
 TEST_CASE("stdio: the backlog counts what each message costs, and gives its room back") {
-    StdioBacklog backlog(1000);
+    MessageBacklog backlog(1000);
     CHECK(backlog.hasRoomFor(buffer(std::string(5000, 'x'))));  // an empty one takes any
     backlog.add(buffer(std::string(100, 'a')), "1");
     backlog.add(buffer(std::string(100, 'b')), "2");

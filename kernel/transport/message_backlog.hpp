@@ -1,5 +1,5 @@
-// StdioBacklog: what a stdio client sends while as many of its requests are served as may be. Requests wait here in
-// their order, and one that is taken back meanwhile leaves; what wants no answer does not wait at all.
+// MessageBacklog: what a client of a duplex channel sends while as many of its requests are served as may be. Requests
+// wait here in their order, and one that is taken back meanwhile leaves; what wants no answer does not wait at all.
 //
 // Threads: one at a time.
 // Owns:    the messages that wait, within the bound.
@@ -14,9 +14,9 @@
 
 namespace howdah::kernel {
 
-class StdioBacklog {
+class MessageBacklog {
 public:
-    explicit StdioBacklog(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+    explicit MessageBacklog(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
     bool empty() const { return waiting_.empty(); }
     // An empty one takes any message: lines have a bound of their own.
@@ -40,12 +40,12 @@ private:
 };
 
 // Whether a message has to wait its turn, read from the message itself.
-struct StdioTurn {
+struct MessageTurn {
     bool waits = true;    // a request, a batch, or what is no message and will be refused
     std::string id;       // of a request
     std::string cancels;  // the id that notifications/cancelled names
 
-    static StdioTurn of(const MessageBuffer& message);
+    static MessageTurn of(const MessageBuffer& message);
 };
 
 }  // namespace howdah::kernel

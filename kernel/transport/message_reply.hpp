@@ -1,5 +1,4 @@
-// StdioReply: the answer to one message on the stdio transport: a line, queued whole when it is short, streamed when
-// not.
+// MessageReply: the answer to one message of a duplex channel, queued whole when it is short, in pieces when not.
 //
 // Threads: the fiber that serves the message.
 // Errors:  cancelled when the client is gone.
@@ -10,25 +9,26 @@
 #include <string_view>
 
 #include "kernel/protocol/exchange.hpp"
-#include "kernel/transport/line_writer.hpp"
+#include "kernel/transport/message_output.hpp"
 
 namespace howdah::kernel {
 
-class StdioReply final : public ReplySink {
+class MessageReply final : public ReplySink {
 public:
-    StdioReply(LineWriter& writer, std::size_t bytes_collected) : writer_(writer), bytes_collected_(bytes_collected) {}
-    ~StdioReply() override {
-        if (line_held_) writer_.endLine();
+    MessageReply(MessageOutput& output, std::size_t bytes_collected)
+        : output_(output), bytes_collected_(bytes_collected) {}
+    ~MessageReply() override {
+        if (in_pieces_) output_.end();
     }
-    StdioReply(const StdioReply&) = delete;
-    StdioReply& operator=(const StdioReply&) = delete;
+    MessageReply(const MessageReply&) = delete;
+    MessageReply& operator=(const MessageReply&) = delete;
 
     void status(int) override {}
     void header(std::string_view, std::string_view) override {}
 
     Result<void> notify(std::string_view json) override {
         if (answer_begun_) return {};  // progress of what is already being answered
-        return writer_.write(json);
+        return output_.write(json);
     }
 
     Result<void> write(std::string_view bytes) override {
@@ -37,12 +37,12 @@ public:
             collected_ += bytes;
             return {};
         }
-        if (!line_held_) {
-            if (auto begun = writer_.beginLine(); !begun) return begun;
-            line_held_ = true;
+        if (!in_pieces_) {
+            if (auto begun = output_.begin(); !begun) return begun;
+            in_pieces_ = true;
         }
-        auto sent = writer_.writePiece(collected_);
-        if (sent) sent = writer_.writePiece(bytes);
+        auto sent = output_.piece(collected_);
+        if (sent) sent = output_.piece(bytes);
         collected_.clear();
         return sent;
     }
@@ -50,19 +50,19 @@ public:
     Result<void> finish() override {
         if (finished_ || !answer_begun_) return {};
         finished_ = true;
-        if (!line_held_) return writer_.write(collected_);
-        auto sent = writer_.writePiece(collected_);
-        line_held_ = false;
-        writer_.endLine();
+        if (!in_pieces_) return output_.write(collected_);
+        auto sent = output_.piece(collected_);
+        in_pieces_ = false;
+        output_.end();
         return sent;
     }
 
 private:
-    LineWriter& writer_;
+    MessageOutput& output_;
     const std::size_t bytes_collected_;
     std::string collected_;
     bool answer_begun_ = false;
-    bool line_held_ = false;
+    bool in_pieces_ = false;
     bool finished_ = false;
 };
 

@@ -1,4 +1,4 @@
-#include "kernel/transport/stdio_backlog.hpp"
+#include "kernel/transport/message_backlog.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,41 +12,41 @@ namespace {
 constexpr std::size_t kEachBytes = 256;
 }  // namespace
 
-std::size_t StdioBacklog::costOf(const MessageBuffer& message) {
+std::size_t MessageBacklog::costOf(const MessageBuffer& message) {
     return message.capacity() + kEachBytes;
 }
 
-bool StdioBacklog::hasRoomFor(const MessageBuffer& message) const {
+bool MessageBacklog::hasRoomFor(const MessageBuffer& message) const {
     return empty() || bytes_ + costOf(message) <= bytes_max_;
 }
 
-void StdioBacklog::add(MessageBuffer message, std::string id) {
+void MessageBacklog::add(MessageBuffer message, std::string id) {
     bytes_ += costOf(message);
     waiting_.push_back({std::move(message), std::move(id)});
 }
 
-MessageBuffer StdioBacklog::next() {
+MessageBuffer MessageBacklog::next() {
     MessageBuffer message = std::move(waiting_.front().message);
     waiting_.pop_front();
     bytes_ -= costOf(message);
     return message;
 }
 
-void StdioBacklog::drop(std::string_view id) {
+void MessageBacklog::drop(std::string_view id) {
     const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return one.id == id; });
     if (found == waiting_.end()) return;
     bytes_ -= costOf(found->message);
     waiting_.erase(found);
 }
 
-void StdioBacklog::clear() {
+void MessageBacklog::clear() {
     waiting_.clear();
     bytes_ = 0;
 }
 
-StdioTurn StdioTurn::of(const MessageBuffer& message) {
+MessageTurn MessageTurn::of(const MessageBuffer& message) {
     const MessageLimits limits;  // what is beyond them waits, to be refused in its turn
-    StdioTurn turn;
+    MessageTurn turn;
     Document document;
     Message read;
     if (document.parse(message.text(), limits) || Message::read(document.root(), limits, read)) return turn;
