@@ -27,7 +27,27 @@ std::optional<std::string> decoded(std::string_view text, std::string_view alpha
     return out;
 }
 
+std::string encoded(std::string_view bytes, std::string_view alphabet) {
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    std::uint32_t held = 0;
+    unsigned bits = 0;
+    for (char byte : bytes) {
+        held = (held << 8) | static_cast<unsigned char>(byte);
+        for (bits += 8; bits >= 6; bits -= 6)
+            out += alphabet[(held >> (bits - 6)) & 63];
+    }
+    if (bits > 0) out += alphabet[(held << (6 - bits)) & 63];
+    return out;
+}
+
 }  // namespace
+
+std::string toBase64(std::string_view bytes) {
+    std::string out = encoded(bytes, kPlain);
+    out.resize((out.size() + 3) / 4 * 4, '=');
+    return out;
+}
 
 std::optional<std::string> fromBase64(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;
@@ -36,17 +56,7 @@ std::optional<std::string> fromBase64(std::string_view text) {
 }
 
 std::string toBase64Url(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() * 4 + 2) / 3);
-    std::uint32_t held = 0;
-    unsigned bits = 0;
-    for (char byte : bytes) {
-        held = (held << 8) | static_cast<unsigned char>(byte);
-        for (bits += 8; bits >= 6; bits -= 6)
-            out += kUrl[(held >> (bits - 6)) & 63];
-    }
-    if (bits > 0) out += kUrl[(held << (6 - bits)) & 63];
-    return out;
+    return encoded(bytes, kUrl);
 }
 
 std::optional<std::string> fromBase64Url(std::string_view text) {

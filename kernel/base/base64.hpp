@@ -11,6 +11,7 @@
 namespace howdah::kernel {
 
 // Section 4, padded. Nothing for what is no base64.
+std::string toBase64(std::string_view bytes);
 std::optional<std::string> fromBase64(std::string_view text);
 
 // Section 5, for URLs and file names, without padding.

@@ -41,6 +41,7 @@ struct HttpConfig {
     std::string auth{kDefaultAuth};           // "none", or the plugin that offers howdah.auth/1
     std::string public_url;                   // how clients reach the endpoint; "" = the address it listens on
     std::vector<std::string> origins;         // allowed Origin values beside those of loopback
+    bool websocket = true;                    // a GET of the path may become a WebSocket
     std::uint32_t sessions_max = 1000;        // 1..100000, legacy sessions kept at once
     std::chrono::seconds session_idle{1800};  // 1..86400, then a legacy session is forgotten
     // 0..3600000; then the connection of a slow answer of a legacy session ends and its client comes back; 0 = never

@@ -138,6 +138,7 @@ private:
                        {"auth", text(at + "/auth", http.auth)},
                        {"public_url", text(at + "/public_url", http.public_url)},
                        {"origins", list(at + "/origins", http.origins)},
+                       {"websocket", written(at + "/websocket", http.websocket)},
                        {"sessions_max", written(at + "/sessions_max", http.sessions_max)},
                        {"session_idle_s", written(at + "/session_idle_s", http.session_idle.count())},
                        {"stream_hold_ms", written(at + "/stream_hold_ms", http.stream_hold.count())}};

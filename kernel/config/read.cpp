@@ -77,6 +77,7 @@ private:
         take(json, "public_url", http.public_url);
         checkPublicUrl(http.public_url);
         take(json, "origins", http.origins);
+        take(json, "websocket", http.websocket);
         take(json, "sessions_max", http.sessions_max);
         if (auto idle = json.find("session_idle_s"); idle != json.end()) {
             http.session_idle = std::chrono::seconds(idle->get<std::int64_t>());

@@ -57,7 +57,7 @@ public:
     GenerationPin generation;  // null in a plugin's own tasks: they pin for each query, so as not to hold one for life
     const Principal* principal;
     const Client* client = nullptr;  // null outside client requests
-    std::string_view transport;      // "stdio", "http", "control"
+    std::string_view transport;      // "stdio", "http", "websocket", "control"
     Deadline deadline;
     Cancellation* cancellation = nullptr;
     Arena arena;

@@ -1,8 +1,8 @@
 // The seam between transports and protocol: one message in, answers out.
 //
 // A transport frames messages, checks Origin, Host, credentials and limits, and calls MessageHandler::handle() on a
-// fiber for each message. It implements ReplySink, once per message, and PeerLink, once per connection (stdio) or open
-// event stream. Protocol implements MessageHandler.
+// fiber for each message. It implements ReplySink, once per message, and PeerLink, once per duplex connection (stdio,
+// WebSocket) or open event stream. Protocol implements MessageHandler.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,7 @@ public:
     virtual Result<void> finish() = 0;
 };
 
-// A way to reach the peer outside an exchange: the stdio pipe, an open GET stream, a subscriptions/listen stream.
+// A way to reach the peer outside an exchange: the stdio pipe, a WebSocket, an open GET stream.
 class PeerLink {
 public:
     virtual ~PeerLink() = default;
@@ -71,7 +71,7 @@ struct HeaderField {
 
 // What the transport knows of a message. Views are valid until handle() returns.
 struct Inbound {
-    std::string_view transport;         // "stdio", "http"
+    std::string_view transport;         // "stdio", "http", "websocket"
     std::string_view body;              // the raw message; at least 64 readable bytes follow it (simdjson padding)
     std::string_view authorization;     // header values; data() == nullptr when the header is absent
     std::string_view protocol_version;  // MCP-Protocol-Version
@@ -88,7 +88,7 @@ struct Inbound {
     // goes away and the protocol decides what that means. nullptr: the peer cannot be seen going away.
     Cancellation* cancellation = nullptr;
     const Principal* principal = nullptr;  // whom the transport authenticated; null: the local user (stdio, auth: none)
-    // stdio: the way back to this client, the same object for each of its messages. HTTP: null.
+    // Duplex channels: the way back to this client, the same object for each of its messages. HTTP: null.
     std::shared_ptr<PeerLink> peer;
 };
 

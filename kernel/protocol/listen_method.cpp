@@ -113,7 +113,8 @@ void listen(Exchange& exchange) {
         }
     }
     if (!sent) return;
-    // The last word. On stdio the stream has no end of its own to see, so the protocol wants it said as well.
+    // The last word. On a duplex channel the stream has no end of its own to see, so the protocol wants it said as
+    // well.
     if (!exchange.http())
         sent =
             exchange.sink.notify(concat(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)",

@@ -162,7 +162,7 @@ void Protocol::handleOne(const Inbound& inbound, ReplySink& sink, Connection* co
                       .principal = principalOf(inbound)};
     Client client;
     if (auto refusal = enterEra(exchange, client)) {
-        // Over stdio nobody may answer a notification; over HTTP the sender's POST must be told.
+        // On a duplex channel nobody may answer a notification; over HTTP the sender's POST must be told.
         if (message.kind == Message::Kind::request || exchange.http()) return refuseWith(sink, message.id, *refusal);
         (void)sink.finish();
         return;
@@ -238,7 +238,7 @@ void Protocol::serve(Exchange& exchange) {
     }
     exchange.cancellation = cancellation.get();
 
-    // Ids are unique in flight within a stdio connection and within a session; stateless HTTP requests know no others.
+    // Ids are unique in flight within a duplex connection and within a session; stateless HTTP requests know no others.
     InFlight* requests = exchange.connection                   ? &exchange.connection->requests()
                          : exchange.session && exchange.http() ? &exchange.session->in_flight
                                                                : nullptr;
@@ -246,7 +246,7 @@ void Protocol::serve(Exchange& exchange) {
     InFlight::Entry entry;
     if (requests && !requests->enter(entry, exchange.message.id, *cancellation)) {
         Refusal refusal{.message = concat("the id ", exchange.message.id, " is in flight already")};
-        // On a shared pipe an error with that id would look like the answer to the first request.
+        // On a duplex channel an error with that id would look like the answer to the first request.
         exchange.sink.status(refusal.http_status);
         (void)exchange.sink.write(errorResponse(exchange.http() ? exchange.message.id : std::string_view(), refusal));
         return;
@@ -307,16 +307,19 @@ void Protocol::endSession(Inbound& inbound, ReplySink& sink) {
 
 std::shared_ptr<Connection> Protocol::connectionOf(const std::shared_ptr<PeerLink>& peer) {
     std::lock_guard lock(connections_mutex_);
-    for (const auto& connection : connections_)
-        if (connection->isOf(peer)) return connection;
-    std::erase_if(connections_, [](const auto& connection) { return connection->closed(); });
-    connections_.push_back(std::make_shared<Connection>(peer));
-    return connections_.back();
+    if (const auto known = connections_.find(peer.get()); known != connections_.end() && known->second->isOf(peer))
+        return known->second;
+    std::erase_if(connections_, [](const auto& entry) { return entry.second->closed(); });
+    return connections_[peer.get()] = std::make_shared<Connection>(peer);
 }
 
 std::vector<std::shared_ptr<Connection>> Protocol::connections() {
     std::lock_guard lock(connections_mutex_);
-    return connections_;
+    std::vector<std::shared_ptr<Connection>> all;
+    all.reserve(connections_.size());
+    for (const auto& [link, connection] : connections_)
+        all.push_back(connection);
+    return all;
 }
 
 bool Protocol::cancelAll(CancelReason reason) {

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <howdah/result.hpp>
@@ -69,7 +70,7 @@ public:
     bool stopTasks(Deadline deadline) { return tasks_.stop(deadline); }
     // [any] Whoever subscribed to that resource is told.
     void resourceUpdated(std::string_view uri);
-    // [any] The drain has taken too long: what stdio peers and sessions still have in flight ends as cancelled.
+    // [any] The drain has taken too long: what duplex peers and sessions still have in flight ends as cancelled.
     // False if there was nothing.
     bool cancelAll(CancelReason reason);
 
@@ -107,7 +108,8 @@ private:
     std::atomic<std::uint64_t> questions_asked_{0};
     std::atomic<std::size_t> in_flight_{0};
     std::mutex connections_mutex_;
-    std::vector<std::shared_ptr<Connection>> connections_;  // stdio: one, seldom more
+    // Of stdio and of WebSockets, by their link's address; a link that is gone may leave its address to another.
+    std::unordered_map<const PeerLink*, std::shared_ptr<Connection>> connections_;
 };
 
 }  // namespace howdah::kernel

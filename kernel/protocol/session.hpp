@@ -66,7 +66,7 @@ public:
     Session(std::string session_id, Revision agreed, Client sender, Principal owner)
         : id(std::move(session_id)), revision(agreed), client(std::move(sender)), principal(std::move(owner)) {}
 
-    const std::string id;  // "" on stdio
+    const std::string id;  // "" on a duplex channel
     const Revision revision;
     const Client client;
     const Principal principal;
@@ -82,7 +82,7 @@ public:
     }
 };
 
-// The peer at the other end of one stdio pipe.
+// The peer at the other end of one duplex channel: a stdio pipe, a WebSocket.
 class Connection {
 public:
     explicit Connection(const std::shared_ptr<PeerLink>& link) : link_(link) {}

@@ -96,10 +96,12 @@ HttpServer::Config httpConfig(const Config& config) {
     out.settings.path = http.path;
     out.settings.stream_hold = http.stream_hold;
     out.settings.resource = http.public_url;
+    out.settings.websocket = http.websocket;
     out.settings.limits.head_bytes_max = config.limits.header_bytes_max;
     out.settings.limits.body_bytes_max = config.limits.message_bytes_max;
     out.settings.connections_max = config.limits.connections_max;
     out.settings.connections_per_address_max = config.limits.connections_per_address_max;
+    out.settings.requests_per_connection_max = config.limits.requests_per_connection_max;
     out.settings.body_limit = config.limits.body_timeout;
     out.settings.idle_limit = config.limits.idle_timeout;
     return out;

@@ -66,6 +66,7 @@ void HttpConnection::onRead(const boost::system::error_code& error, std::size_t 
         case State::handling:
             // A request sent before the last one was answered. It waits, and with it the rest of the stream.
             ahead_.appended(bytes);
+            if (websocket_) readWebSocket();
             return;
         case State::lingering: return armRead();
         case State::closed: return;
@@ -82,6 +83,7 @@ void HttpConnection::onPeerGone(bool can_still_read) {
 }
 
 void HttpConnection::cancel(CancelReason reason) {
+    if (websocket_) return reason == CancelReason::client_gone ? websocket_->gone() : websocket_->cancelAll(reason);
     if (cancellation_) cancellation_->cancel(reason);
 }
 
@@ -90,6 +92,7 @@ void HttpConnection::drain() {
     keep_alive_ = false;
     if (idle) return close();
     if (events_) events_->close();
+    if (websocket_) websocket_->drain();
 }
 
 void HttpConnection::close() {
@@ -140,7 +143,12 @@ void HttpConnection::onTimeout() {
             if (bodyArrives()) return;
             return refuse(408, body_due_.passed() ? "the body of the request did not arrive in time"
                                                   : "the body of the request arrives too slowly");
-        case State::handling: return onSlowAnswer();
+        case State::handling:
+            if (const auto session = websocket_) {
+                session->tick();
+                return setDueIn(session->tickEvery());
+            }
+            return onSlowAnswer();
         case State::lingering: return close();
         case State::closed: return;
     }
@@ -314,6 +322,7 @@ void HttpConnection::startRequest() {
 void HttpConnection::requestDone() {
     cancellation_.reset();
     events_.reset();
+    websocket_.reset();
     events_begun_ = false;
     if (state_ == State::closed) return;
     if (!keep_alive_ || writer_.broken() || (peer_done_ && ahead_.size() == 0)) return finishSending();

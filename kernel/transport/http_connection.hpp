@@ -4,6 +4,9 @@
 //   reading --head and body whole--> handling --answered--> reading
 //      '--refused--> lingering (the refusal is sent, the rest of the request is read and dropped)
 //
+// After an upgrade the connection stays in handling: the fiber of the upgrade sends, and what arrives goes to the
+// WebSocketSession.
+//
 // A read is pending in every state, so a peer that goes away is noticed without a system call of its own. While a
 // request is handled the read goes to a second buffer: the body handed out must not move.
 //
@@ -32,6 +35,7 @@
 #include "kernel/transport/http_settings.hpp"
 #include "kernel/transport/message_buffer.hpp"
 #include "kernel/transport/socket_writer.hpp"
+#include "kernel/transport/websocket_session.hpp"
 
 namespace howdah::kernel {
 
@@ -89,6 +93,9 @@ private:
     bool authenticate(Inbound& request, HttpReply& reply, std::shared_ptr<const Principal>& principal);
     void serveMetadata(HttpReply& reply);
     void serveStream(Inbound& request, HttpReply& reply);
+    bool upgrades() const { return head().websocket && head().method == HttpHead::Method::get; }
+    void serveWebSocket(std::shared_ptr<const Principal> principal);
+    void readWebSocket();
     void requestDone();
     void nextRequest();
     void finishSending();
@@ -133,12 +140,13 @@ private:
     std::string answer_;                          // its answer so far; kept to save the allocation
     bool keep_alive_ = true;
     bool in_process_ = false;
-    bool clogged_ = false;                // no request is read until the peer has read its answers
-    std::size_t pending_before_ = 0;      // bytes it had not taken when that was looked at last
-    HttpReply* reply_ = nullptr;          // of the request being handled
-    bool events_begun_ = false;           // the answer is an event stream: comments keep it open
-    Deadline held_until_;                 // then it is left, if its client can come back
-    std::shared_ptr<EventQueue> events_;  // of an open GET stream
+    bool clogged_ = false;                         // no request is read until the peer has read its answers
+    std::size_t pending_before_ = 0;               // bytes it had not taken when that was looked at last
+    HttpReply* reply_ = nullptr;                   // of the request being handled
+    bool events_begun_ = false;                    // the answer is an event stream: comments keep it open
+    Deadline held_until_;                          // then it is left, if its client can come back
+    std::shared_ptr<EventQueue> events_;           // of an open GET stream
+    std::shared_ptr<WebSocketSession> websocket_;  // once upgraded, in state handling to the end
     Deadline due_;
 };
 

@@ -5,6 +5,7 @@
 #include "kernel/transport/framing.hpp"
 #include "kernel/transport/http_connection.hpp"
 #include "kernel/transport/http_reply.hpp"
+#include "kernel/transport/websocket_upgrade.hpp"
 
 namespace howdah::kernel {
 
@@ -12,6 +13,7 @@ namespace {
 constexpr std::string_view kAllow = "Allow: POST, GET, DELETE, OPTIONS\r\n";
 constexpr int kInvalidRequest = -32600;
 constexpr int kInternalError = -32603;
+constexpr std::size_t kWebSocketReadBytes = 16 * 1024;
 }  // namespace
 
 std::string_view HttpConnection::corsOrigin() const {
@@ -51,6 +53,11 @@ bool HttpConnection::route() {
     switch (request.method) {
         case Method::post: refusal = HttpChecks::post(request); break;
         case Method::get:
+            if (request.websocket) {
+                refusal = settings_.websocket ? checkUpgrade(request)
+                                              : HttpRefusal{403, "transports.http.websocket is false here; use POST"};
+                break;
+            }
             if (!accepted_.events) refusal = HttpRefusal{406, "Accept must allow text/event-stream"};
             accepted_.json = true;  // a refusal is JSON in any case
             break;
@@ -64,7 +71,7 @@ bool HttpConnection::route() {
         default: refuse(405, "the MCP endpoint understands POST, GET and DELETE", kAllow); return false;
     }
     if (refusal) {
-        refuse(refusal->status, refusal->message);
+        refuse(refusal->status, refusal->message, refusal->status == 426 ? kUpgradeRequired : std::string_view());
         return false;
     }
     return true;
@@ -124,7 +131,7 @@ void HttpConnection::finishSending() {
 void HttpConnection::serve() {
     const HttpHead& request = head();
     Inbound message;
-    message.transport = "http";
+    message.transport = upgrades() ? "websocket" : "http";
     message.body = body();
     message.authorization = request.authorization;
     message.protocol_version = request.protocol_version;
@@ -145,6 +152,11 @@ void HttpConnection::serve() {
     if (endpoint_ == HttpChecks::Endpoint::metadata) {
         serveMetadata(reply);
     } else if (!settings_.authenticator || authenticate(message, reply, principal)) {
+        if (upgrades()) {
+            reply_ = nullptr;
+            serveWebSocket(std::move(principal));
+            return requestDone();
+        }
         message.principal = principal.get();
         switch (request.method) {
             case HttpHead::Method::get: serveStream(message, reply); break;
@@ -206,6 +218,38 @@ void HttpConnection::serveStream(Inbound& request, HttpReply& reply) {
         if (!reply.sendFrames(frames)) break;
     }
     events_->close();
+}
+
+// On the fiber of the upgrade, which sends from here on. The other half is readWebSocket(), in the loop.
+void HttpConnection::serveWebSocket(std::shared_ptr<const Principal> principal) {
+    const std::shared_ptr<HttpConnection> self = shared_from_this();
+    keep_alive_ = false;  // nothing follows a WebSocket
+    std::string answer = upgradeAnswer(head());
+    iovec part{answer.data(), answer.size()};
+    if (!writer_.send(&part, 1, self) || state_ == State::closed || peer_done_) return;
+    auto on_room = [weak = weak_from_this(), &shard = shard_] {
+        shard.post([weak] {
+            const auto connection = weak.lock();
+            if (!connection || !connection->websocket_) return;
+            connection->websocket_->resume();
+            connection->readWebSocket();
+        });
+    };
+    const auto session = WebSocketSession::open(
+        shard_, settings_, {.host = std::string(head().host), .principal = std::move(principal)}, std::move(on_room));
+    websocket_ = session;
+    setDueIn(session->tickEvery());
+    if (home_->draining) session->drain();
+    readWebSocket();  // what came right behind the head
+    if (!session->sendAll(writer_, self)) writer_.breakOff();
+    session->waitForIdle();
+}
+
+void HttpConnection::readWebSocket() {
+    ahead_.dropFront(websocket_->receive(ahead_.text()));
+    if (ahead_.size() > 0 || read_armed_) return;  // goes on once there is room
+    ahead_.reserve(kWebSocketReadBytes);
+    armRead();
 }
 
 }  // namespace howdah::kernel

@@ -123,7 +123,19 @@ struct HttpRequestParser::Parser final : http::basic_parser<true> {
                 if (!equalsIgnoringCase(text, "100-continue")) return refuse(ec, 417, "unknown Expect");
                 head.expects_continue = true;
                 return;
-            case http::field::accept: acceptList(text); return;
+            case http::field::accept: addToList(head.accept, joined_accept, text); return;
+            case http::field::upgrade: names_websocket = names_websocket || listHas(text, "websocket"); return;
+            case http::field::sec_websocket_key:
+                head.websocket_key = text;
+                head.websocket_once_fields = std::max(head.websocket_once_fields, ++websocket_counts[0]);
+                return;
+            case http::field::sec_websocket_version:
+                head.websocket_version = text;
+                head.websocket_once_fields = std::max(head.websocket_once_fields, ++websocket_counts[1]);
+                return;
+            case http::field::sec_websocket_protocol:
+                addToList(head.websocket_protocols, joined_protocols, text);
+                return;
             case http::field::content_type:
                 if (head.content_type.data()) return refuse(ec, 400, "Content-Type is given twice");
                 head.content_type = text;
@@ -136,13 +148,13 @@ struct HttpRequestParser::Parser final : http::basic_parser<true> {
     }
 
     // A list may be split over several fields; one is the rule and needs no copy.
-    void acceptList(std::string_view text) {
-        if (!head.accept.data()) {
-            head.accept = text;
+    static void addToList(std::string_view& list, std::string& joined, std::string_view text) {
+        if (!list.data()) {
+            list = text;
             return;
         }
-        joined_accept = concat(head.accept, ",", text);
-        head.accept = joined_accept;
+        joined = concat(list, ",", text);
+        list = joined;
     }
 
     void unknownField(std::string_view name, std::string_view value) {
@@ -177,6 +189,7 @@ struct HttpRequestParser::Parser final : http::basic_parser<true> {
         if (encodings > 0 && !head.http_1_1) return refuse(ec, 400, "HTTP/1.0 knows no Transfer-Encoding");
         head.chunked = chunked();
         head.keep_alive = keep_alive();
+        head.websocket = names_websocket && upgrade();
         if (auto length = content_length()) head.content_length = *length;
     }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
@@ -203,11 +216,13 @@ struct HttpRequestParser::Parser final : http::basic_parser<true> {
     const HttpLimits& limits;
     HttpHead head;
     std::optional<HttpRefusal> refusal;
-    std::string joined_accept;
+    std::string joined_accept, joined_protocols;
     std::string chunked_body;
     std::size_t fields = 0;
     unsigned lengths = 0, encodings = 0;
     unsigned mcp_counts[4] = {};
+    unsigned websocket_counts[2] = {};
+    bool names_websocket = false;
     bool head_done = false;
 };
 

@@ -68,6 +68,10 @@ struct HttpHead {
     std::vector<HeaderField> mcp_params;  // without their prefix Mcp-Param-
     std::string_view cors_method, cors_headers;
     bool cors_private_network = false;
+
+    bool websocket = false;  // asks for an upgrade to it
+    std::string_view websocket_key, websocket_version, websocket_protocols;
+    unsigned websocket_once_fields = 0;  // the most often one of those occurs that may occur once
 };
 
 // Parses one head and, for a chunked one, the body behind it.
@@ -91,7 +95,7 @@ public:
 private:
     struct Parser;  // Beast's, kept out of other translation units
     // In place: a request allocates nothing here. The size is asserted where the type is known.
-    static constexpr std::size_t kRoom = 752;
+    static constexpr std::size_t kRoom = 880;
     alignas(std::max_align_t) std::byte room_[kRoom];
     Parser* parser_;
 };

@@ -45,12 +45,11 @@ Result<void> Outbox::begin() {
     return {};
 }
 
-// A message that was begun before finish() may still become whole.
 Result<void> Outbox::piece(std::string_view bytes) {
     std::unique_lock lock(mutex_);
-    while (!closed_ && !queue_.empty() && queue_.size() + bytes.size() > bytes_max_)
+    while (!takesNothing() && !queue_.empty() && queue_.size() + bytes.size() > bytes_max_)
         parkWriter(lock);
-    if (closed_) return peerGone();
+    if (takesNothing()) return peerGone();
     if (bytes.empty()) return {};
     framing_.appendPiece(queue_, bytes, std::exchange(first_piece_, false));
     wakeSender(lock);
@@ -60,7 +59,7 @@ Result<void> Outbox::piece(std::string_view bytes) {
 void Outbox::end() {
     std::unique_lock lock(mutex_);
     in_pieces_ = false;
-    if (closed_) return;
+    if (takesNothing()) return;
     framing_.appendEnd(queue_, first_piece_);
     queue_ += behind_;
     behind_.clear();
@@ -88,7 +87,7 @@ Outbox::Taken Outbox::take(std::string& batch, Cancellation* cancellation, Deadl
                 sending_ = batch.size();
                 return Taken::bytes;
             }
-            if (closed_ || (finished_ && !in_pieces_)) return Taken::ended;
+            if (takesNothing()) return Taken::ended;
             event = sender_ = std::make_shared<Event>();
         }
         switch (event->wait(cancellation, deadline)) {
@@ -127,9 +126,12 @@ void Outbox::closeLocked(std::unique_lock<std::mutex>& lock) {
     wakeSender(lock);
 }
 
-void Outbox::finish() {
+void Outbox::finish(std::string_view last_words) {
     std::unique_lock lock(mutex_);
+    if (takesNothing()) return;
     finished_ = true;
+    queue_ += last_words;
+    behind_ = {};
     wakeWriters(lock);
     wakeSender(lock);
 }

@@ -60,8 +60,11 @@ public:
     bool takeOnThread(std::string& batch);                                          // false at the end
     void sent();
 
-    void close();   // nobody reads any more: what is queued is dropped, take() ends
-    void finish();  // nothing more comes in; take() ends once what is queued was taken
+    // Nobody reads any more: what is queued is dropped, take() ends.
+    void close();
+    // Nothing more comes in but these frames, whatever their size; a message in pieces stays without its end. take()
+    // ends once what is queued was taken.
+    void finish(std::string_view last_words = {});
 
     bool closed() const;
     std::size_t bytesQueued() const;  // includes the batch the sender holds

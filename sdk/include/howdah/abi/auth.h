@@ -11,7 +11,7 @@ extern "C" {
 typedef struct howdah_credential {
     uint32_t struct_size;
     uint32_t reserved;
-    howdah_str transport;     /* "http", "stdio" */
+    howdah_str transport;     /* "http", "websocket", "stdio" */
     howdah_str authorization; /* the Authorization header as it came; empty = none */
     howdah_str resource;      /* canonical URI of this server */
     int64_t peer_uid;         /* user at the other end of a Unix socket, as the operating system says; -1 = none */

@@ -24,7 +24,7 @@ typedef struct howdah_connect_event {
     howdah_str client_name; /* as the client says; never to be trusted */
     howdah_str client_version;
     howdah_str protocol;  /* MCP revision */
-    howdah_str transport; /* "stdio", "http" */
+    howdah_str transport; /* "stdio", "http", "websocket" */
     howdah_str database;  /* kind DATABASE */
 } howdah_connect_event;
 
