@@ -48,8 +48,8 @@ public:
             if (auto wrong = handshake(); !wrong.empty()) return wrong;
         for (const Step& step : transcript_.steps)
             if (auto wrong = take(step); !wrong.empty())
-                return transcript_.file + ":" + std::to_string(step.line) + " in " + revision_ +
-                       (client_.http() ? " over http: " : " over stdio: ") + wrong;
+                return concat(transcript_.file, ":", step.line, " in ", revision_, " over ", client_.name(), ": ",
+                              wrong);
         return {};
     }
 
@@ -195,8 +195,8 @@ Transcript Transcript::read(const std::string& path) {
         else if (text.starts_with("@revisions "))
             setRevisions(transcript, after("@revisions "));
         else if (text == "@transports http")
-            transcript.stdio = false;
-        else if (text == "@transports stdio")
+            transcript.duplex = false;
+        else if (text == "@transports duplex")
             transcript.http = false;
         else if (text == "@bare")
             transcript.bare = true;

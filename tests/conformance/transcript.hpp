@@ -4,14 +4,14 @@
 //
 //   # what the transcript shows                          a comment; the first line is its title
 //   @revisions 2025-06-18..                              all (default), one, a.., ..b, a..b
-//   @transports http                                     all (default), http, stdio
+//   @transports http                                     all (default), http, duplex (stdio, WebSocket, ...)
 //   @bare                                                no handshake is made before the first line
 //   > {"jsonrpc":"2.0",...}                              sent, with the envelope
 //   >raw {"jsonrpc":                                     sent as it stands, without one
 //   >header Mcp-Name: other                              for the next message: this value ("-" leaves the header out)
 //   < {"jsonrpc":"2.0",...}                              the next message; what the envelope added may be left out
 //   <nothing                                             the exchange ended without an answer
-//   <status 404                                          the HTTP status of the message before (stdio: skipped)
+//   <status 404                                          the HTTP status of the message before (duplex: skipped)
 //
 // "*" stands for any value. Threads: none of its own. Errors: run() returns what differed, with the line.
 #pragma once
@@ -37,7 +37,8 @@ struct Received {
 class TranscriptClient {
 public:
     virtual ~TranscriptClient() = default;
-    virtual bool http() const = 0;
+    virtual bool http() const = 0;  // else duplex
+    virtual std::string_view name() const { return http() ? "http" : "stdio"; }
     virtual void send(const std::string& body, const Headers& headers) = 0;  // returns without waiting for the answer
     virtual std::optional<Received> receive() = 0;                           // nothing when none came in time
 };
@@ -52,11 +53,12 @@ struct Step {
 struct Transcript {
     std::string file, title;
     std::string first, last;  // revisions, inclusive
-    bool http = true, stdio = true, bare = false;
+    bool http = true, duplex = true, bare = false;
     std::vector<Step> steps;
 
     static Transcript read(const std::string& path);
     bool covers(std::string_view revision) const { return revision >= first && revision <= last; }
+    bool covers(const TranscriptClient& client) const { return client.http() ? http : duplex; }
 };
 
 inline const std::vector<std::string> kRevisions = {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25",
