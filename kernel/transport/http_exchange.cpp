@@ -246,7 +246,8 @@ void HttpConnection::serveWebSocket(std::shared_ptr<const Principal> principal) 
 }
 
 void HttpConnection::readWebSocket() {
-    ahead_.dropFront(websocket_->receive(ahead_.text()));
+    const auto session = websocket_;
+    ahead_.dropFront(session->receive(ahead_.text()));
     if (ahead_.size() > 0 || read_armed_) return;  // goes on once there is room
     ahead_.reserve(kWebSocketReadBytes);
     armRead();

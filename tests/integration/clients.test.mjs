@@ -1,4 +1,4 @@
-// What the official clients see of the sample database, in every era and over both transports.
+// What the official clients see of the sample database, in every era and over every transport.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { writeFileSync } from 'node:fs';

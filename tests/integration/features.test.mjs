@@ -89,7 +89,7 @@ for (const entry of clients) {
         const listening = await client.listen({ resourceSubscriptions: [uri, 'test://nothing'] });
         assert.deepEqual(listening.honoredFilter, { resourceSubscriptions: [uri] });
       } else {
-        if (!entry.stdio) await streamOpen;
+        if (!entry.duplex) await streamOpen;
         await client.subscribeResource({ uri });
         await assert.rejects(client.subscribeResource({ uri: 'test://nothing' }), /there is no such resource/);
       }

@@ -17,7 +17,7 @@ const plugins = (schema) => ['pool', 'guard', 'query', ...(schema ? ['schema'] :
 // Connected, and listening where that takes a stream of its own.
 async function listening(entry, there, options) {
   const client = await connected(entry, there, options);
-  if (entry.revision !== '2026-07-28') await there.listening;
+  if (!entry.duplex && entry.revision !== '2026-07-28') await there.listening;
   return client;
 }
 

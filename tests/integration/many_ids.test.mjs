@@ -1,11 +1,11 @@
-// 10,000 requests with ids of their own, interleaved: each is answered once, with its own value. Over a pipe and over
-// 64 connections, in both eras at the same time.
+// 10,000 requests with ids of their own, interleaved: each is answered once, with its own value. Over a pipe, one
+// WebSocket and 64 HTTP connections, in both eras at the same time.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import { test } from 'node:test';
 
-import { initialize, meta, openSession, startServer, startStdio } from './support.mjs';
+import { initialize, meta, openSession, openSocket, startServer, startStdio } from './support.mjs';
 
 const kTotal = 10000;
 const query = (value) => ({ name: 'query', arguments: { sql: 'select $1::int as value', params: [value] } });
@@ -14,13 +14,13 @@ const valueOf = (index) => 3 * index + 1;
 // Both kinds of id, and values with which 1 and "1" would meet.
 const idOf = (index) => (index % 2 === 0 ? index : String(index - 1));
 
-test('10,000 interleaved ids on stdio, both eras on one pipe: each is answered once with its own value', async () => {
-  const pipe = startStdio();
+// Sends them all without waiting for answers; `ready` waits until the channel takes more.
+async function all(channel, ready) {
   const answers = new Map();
   let done;
-  const all = new Promise((resolve) => { done = resolve; });
-  await pipe.request('open', 'initialize', initialize('2025-11-25'));
-  pipe.each((message) => {
+  const whole = new Promise((resolve) => { done = resolve; });
+  await channel.request('open', 'initialize', initialize('2025-11-25'));
+  channel.each((message) => {
     const key = JSON.stringify(message.id);
     answers.set(key, [...(answers.get(key) ?? []), message]);
     if (answers.size === kTotal) done();
@@ -28,16 +28,35 @@ test('10,000 interleaved ids on stdio, both eras on one pipe: each is answered o
   for (let index = 0; index < kTotal; index++) {
     const modern = index % 3 === 0 ? { _meta: meta() } : {};
     const request = index % 5 !== 0 ? { method: 'tools/list', params: modern } : { method: 'tools/call', params: { ...query(valueOf(index)), ...modern } };
-    if (!pipe.send({ id: idOf(index), ...request })) await once(pipe.child.stdin, 'drain');
+    await ready(channel.send({ id: idOf(index), ...request }));
   }
-  await all;
-  assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
+  await whole;
+  return answers;
+}
+function check(answers) {
   for (let index = 0; index < kTotal; index++) {
     const [answer, ...more] = answers.get(JSON.stringify(idOf(index)));
     assert.equal(more.length, 0, `id ${idOf(index)} was answered twice`);
     if (index % 5 === 0) assert.deepEqual(answer.result.structuredContent.rows, [[valueOf(index)]]);
     else assert.equal(answer.result.tools.length, 5);
   }
+}
+
+test('10,000 interleaved ids on stdio, both eras on one pipe: each is answered once with its own value', async () => {
+  const pipe = startStdio();
+  const answers = await all(pipe, (taken) => taken || once(pipe.child.stdin, 'drain'));
+  assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
+  check(answers);
+});
+
+test('10,000 interleaved ids on one WebSocket, both eras: each is answered once with its own value', async () => {
+  const server = await startServer();
+  const socket = await openSocket(server.url);
+  const answers = await all(socket, () => {});
+  socket.socket.close();
+  assert.equal((await socket.closed).clean, true);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  check(answers);
 });
 
 // One request on a connection of the agent.

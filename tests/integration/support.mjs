@@ -126,6 +126,38 @@ export function startStdio(options = {}) {
   };
 }
 
+// A WebSocket to a server that runs, used as startStdio's pipe is; closed tells how it ended.
+export async function openSocket(url, protocols = 'mcp') {
+  const socket = new WebSocket(url.replace('http', 'ws'), protocols);
+  const messages = [];
+  let each = (message) => messages.push(message);
+  let waiting = [];
+  socket.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    each(message);
+    waiting = waiting.filter(({ fits, resolve }) => !fits(message) || resolve(message));
+  };
+  const closed = new Promise((resolve) => { socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, clean: wasClean }); });
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onerror = ({ message }) => reject(new Error(message ?? 'no upgrade'));
+  });
+  const send = (message) => socket.send(JSON.stringify({ jsonrpc: '2.0', ...message }));
+  const next = (fits) => new Promise((resolve) => {
+    const there = messages.find(fits);
+    if (there) resolve(there);
+    else waiting.push({ fits, resolve });
+  });
+  return {
+    socket, closed, messages, send, next,
+    each: (use) => { each = use; },
+    request(id, method, params = {}) {
+      send({ id, method, params });
+      return next((message) => message.id === id);
+    },
+  };
+}
+
 export const initialize = (revision) => ({ protocolVersion: revision, capabilities: {}, clientInfo: { name: 'raw', version: '1' } });
 
 // Opens a legacy session over HTTP and gives the headers of its later requests.

@@ -22,7 +22,7 @@ Config load(const std::string& text, const std::map<std::string, std::string>& v
 }
 constexpr const char* kFull = R"(howdah: 1
 transports:
-  http: { listen: "[::1]:0", path: /x, auth: none, public_url: "https://db.example/mcp", origins: ["https://a.example"], session_idle_s: 60 }
+  http: { listen: "[::1]:0", path: /x, auth: none, public_url: "https://db.example/mcp", origins: ["https://a.example"], session_idle_s: 60, websocket: false }
 databases:
   zoo:  { dsn: "${env:URL}", access: read_write, allow_unguarded: true }
   main: { dsn: "postgresql://u:hunter2@h/d" }
@@ -51,6 +51,7 @@ TEST_CASE("config: every key reaches the typed configuration") {
     CHECK(config.transports.http->session_idle == std::chrono::seconds(60));
     CHECK(config.transports.http->public_url == "https://db.example/mcp");
     CHECK(config.tools.scopes.at("c") == std::vector<std::string>{"x", "y"});
+    CHECK_FALSE(config.transports.http->websocket);
     REQUIRE(config.databases.size() == 2);
     CHECK(config.databases[0].name == "zoo");  // the order of the file, not of the alphabet
     CHECK(config.databases[0].dsn == "postgresql://h/zoo");
