@@ -187,19 +187,18 @@ WebSocketReader::Got WebSocketReader::beginData(bool first) {
 void WebSocketReader::takePayload(std::string_view& bytes) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, bytes.size()));
     if (count == 0) return;
-    char* to = nullptr;
-    if (isControl(opcode_)) {
-        to = control_ + control_size_;
-        std::memcpy(to, bytes.data(), count);
+    const bool control = isControl(opcode_);
+    const std::size_t size = message_.size() + count;
+    if (!control && size > message_.capacity())
+        message_.reserve(std::max(size, std::min(2 * message_.capacity(), limits_.message_bytes_max)));
+    char* const to = control ? control_ + control_size_ : message_.end();
+    std::memcpy(to, bytes.data(), count);
+    unmask(to, count, header_, mask_at_);
+    if (control) {
         control_size_ += count;
     } else {
-        const std::size_t size = message_.size() + count;
-        if (size > message_.capacity())
-            message_.reserve(std::max(size, std::min(2 * message_.capacity(), limits_.message_bytes_max)));
-        to = message_.end();
-        message_.append(bytes.substr(0, count));
+        message_.appended(count);
     }
-    unmask(to, count, header_, mask_at_);
     mask_at_ = (mask_at_ + count) % kMaskBytes;
     payload_left_ -= count;
     bytes.remove_prefix(count);

@@ -1,4 +1,5 @@
 // The limits of a WebSocket, on both sides of each.
+#include <set>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -150,9 +151,9 @@ TEST_CASE("websocket: beyond the bound of requests in flight others wait, and on
     REQUIRE(fixture.handler.handled.reaches(3));
     CHECK(fixture.handler.handled.value() == 3);
     fixture.handler.release();
-    CHECK(client.message() == "\"released\"");
-    CHECK(client.message() == "\"released\"");
-    CHECK(client.message() == request(4, "echo"));
+    // The fourth takes the place of the first that ends, the other may still be about to.
+    const std::multiset<std::string> answers{client.message(), client.message(), client.message()};
+    CHECK(answers == std::multiset<std::string>{"\"released\"", "\"released\"", request(4, "echo")});
 }
 
 TEST_CASE("websocket: when the backlog is full nothing more is read, and all of it is answered later") {
