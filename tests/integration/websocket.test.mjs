@@ -1,10 +1,12 @@
 // WebSocket as a client meets it: the door, both eras on one connection, the end of a connection on either side. What the
 // official clients do over it stands with the other transports (sdk_clients.mjs).
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { initialize, meta, openSocket, psql, startServer, textOf, until } from './support.mjs';
+import { inFolder, initialize, meta, openSocket, psql, startServer, textOf, until } from './support.mjs';
 
 let server;
 before(async () => { server = await startServer(); });
@@ -48,6 +50,27 @@ test('websocket: false closes this door and leaves POST open', async () => {
   assert.equal((await upgrade(other.url)).status, 403);
   assert.equal((await fetch(other.url.replace('/mcp', '/healthz'))).status, 200);
   assert.deepEqual(await other.stop(), { code: 0, signal: null });
+});
+
+test('a token is needed before the upgrade, and its scopes bound what the connection may do', async () => {
+  const place = inFolder();
+  const file = join(place.folder, 'tokens');
+  const token = 'r'.repeat(30);
+  writeFileSync(file, `${token} name=reader scopes=howdah:read\n`, { mode: 0o600 });
+  const other = await startServer({ http: '', plugins: ['pool', 'guard', 'query', 'schema', { auth: { token_file: file } }] });
+  const refused = await upgrade(other.url);
+  assert.equal(refused.status, 401);
+  assert.match(refused.headers['www-authenticate'], /^Bearer /);
+  assert.equal((await upgrade(other.url, { Authorization: 'Bearer wrong' })).status, 401);
+  // The headers are an extension of Node; a page in a browser has no such way.
+  const socket = await openSocket(other.url, { protocols: 'mcp', headers: { Authorization: `Bearer ${token}` } });
+  assert.deepEqual(rowsOf(await socket.request(1, 'tools/call', { ...query('select 1'), _meta: meta() })), [[1]]);
+  const write = { name: 'execute', arguments: { sql: 'update shop.suppliers set name = name where false', database: 'notes' } };
+  const { error } = await socket.request(2, 'tools/call', { ...write, _meta: meta() });
+  assert.deepEqual(error.data.required_scopes, ['howdah:write']);
+  socket.socket.close();
+  assert.deepEqual(await other.stop(), { code: 0, signal: null });
+  place.remove();
 });
 
 test('both eras share one connection; a session is that of its connection', async () => {
