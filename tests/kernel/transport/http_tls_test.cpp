@@ -5,6 +5,7 @@
 
 #include "http_fixture.hpp"
 #include "tls_support.hpp"
+#include "websocket_client.hpp"
 
 namespace howdah::kernel::test {
 
@@ -119,6 +120,30 @@ TEST_CASE("tls: requests in pieces, many at once, and a large body") {
     const std::string large = concat(R"({"do":"echo","pad":")", std::string(300'000, 'p'), "\"}");
     CHECK(client.exchange(post(large)).body == large);
     CHECK(client.exchange(post(R"({"do":"notify"})")).body.find("data: {\"result\":\"after\"}") != std::string::npos);
+}
+
+TEST_CASE("tls: a WebSocket works over it, both ways, in fragments, to the goodbye of both layers") {
+    TlsFixture fixture;
+    TlsClient client(fixture.port());
+    client.send(upgrade() + frame(kText, "first"));
+    CHECK(client.readUntil("\r\n\r\n").starts_with("HTTP/1.1 101 "));
+    CHECK(client.readUntil("first") ==
+          "\x81\x05"
+          "first");
+    client.send(frame(kTextBegin, "ab") + frame(kPing, "p") + frame(kLast, "cd"));
+    CHECK(client.readUntil("abcd") ==
+          "\x8A\x01p\x81\x04"
+          "abcd");
+    const std::string large(200'000, 'x');
+    client.send(frame(kText, large));
+    client.readUntil(large);
+    CHECK(client.readUntil(std::string("\x80\x00", 2)).size() == 2);  // the end of the message, an empty fragment
+    client.send(frame(kText, R"({"do":"hold"})"));
+    REQUIRE(fixture.http->handler.holding.reaches(1));
+    client.send(frame(kClose, closePayload(1000)));
+    CHECK(client.readUntil(closePayload(1000)).size() == 4);
+    CHECK(fixture.http->handler.cancelled.reaches(1));
+    CHECK(client.endsProperly());
 }
 
 TEST_CASE("tls: a slow reader parks the handler and gets every byte") {
