@@ -226,7 +226,9 @@ export async function post(url, body, headers = {}, signal) {
     body: typeof body === 'string' ? body : JSON.stringify(body),
     signal,
   });
-  const text = await answer.text();
+  const said = await answer.text();
+  // An answer of a 2025-11-25 session that took its time came as a stream: an empty event with an id, then the answer.
+  const text = said.startsWith('id: ') ? said.trimEnd().split('\n').at(-1).replace(/^data: /, '') : said;
   return { status: answer.status, headers: answer.headers, json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text };
 }
 
