@@ -176,6 +176,8 @@ private:
                  {"connections_per_address_max", limits.connections_per_address_max},
                  {"requests_in_flight_max", limits.requests_in_flight_max},
                  {"requests_per_connection_max", limits.requests_per_connection_max},
+                 {"tasks_max", limits.tasks_max},
+                 {"tasks_per_principal_max", limits.tasks_per_principal_max},
                  {"request_timeout_ms", limits.request_timeout.count()},
                  {"idle_timeout_ms", limits.idle_timeout.count()},
                  {"body_timeout_ms", limits.body_timeout.count()},

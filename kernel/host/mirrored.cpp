@@ -5,6 +5,8 @@
 #include <cctype>
 #include <string_view>
 
+#include "kernel/base/ascii.hpp"
+
 namespace howdah::kernel {
 namespace {
 
@@ -15,11 +17,6 @@ bool isToken(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
         return std::isalnum(c) != 0 || kTokenMarks.find(static_cast<char>(c)) != std::string_view::npos;
     });
-}
-
-bool equalNames(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b,
-                              [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 template <std::size_t kSize>
@@ -76,7 +73,7 @@ private:
         if (type != "string" && type != "integer" && type != "boolean")
             return Error::invalidArgument(kAnnotation, " \"", header,
                                           "\": the type must be string, integer or boolean");
-        if (std::ranges::any_of(found_, [&](const auto& other) { return equalNames(other.header, header); }))
+        if (std::ranges::any_of(found_, [&](const auto& other) { return equalsIgnoringCase(other.header, header); }))
             return Error::invalidArgument(kAnnotation, " \"", header, "\" stands twice");
         found_.push_back({header, path_});
         return {};

@@ -1,19 +1,13 @@
 #include "kernel/protocol/mirrored_headers.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <string>
 
+#include "kernel/base/ascii.hpp"
 #include "kernel/protocol/era.hpp"
 
 namespace howdah::kernel {
 namespace {
-
-bool equalNames(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b,
-                              [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
 
 // The value at the path; nothing when it is absent or null, as then there is no header either.
 std::optional<simdjson::dom::element> valueAt(simdjson::dom::element from, const std::vector<std::string>& path) {
@@ -46,7 +40,7 @@ std::optional<Refusal> checkMirrored(const Tool& tool, simdjson::dom::element ar
     for (const MirroredParameter& parameter : tool.mirrored) {
         const HeaderField* found = nullptr;
         for (const HeaderField& field : inbound.mcp_params) {
-            if (!equalNames(field.name, parameter.header)) continue;
+            if (!equalsIgnoringCase(field.name, parameter.header)) continue;
             if (found) return mismatch(concat("the header Mcp-Param-", parameter.header, " is given twice"));
             found = &field;
         }

@@ -8,6 +8,7 @@ namespace howdah::kernel {
 namespace {
 
 constexpr const char* kTasksExtension = "io.modelcontextprotocol/tasks";
+constexpr std::size_t kQuestionsMax = 32;       // of one call
 constexpr std::chrono::minutes kStateLife{30};  // a person may be asked
 constexpr std::chrono::milliseconds kAnswerLimit{300'000};
 
@@ -74,8 +75,17 @@ bool takesTasks(const Client& client) {
     return (client.askable & HOWDAH_CALL_CAN_TASK) != 0;
 }
 
-bool isQuestions(const Json& questions) {
-    return questions.is_object() && !questions.empty() && questions.size() <= kQuestionsMax;
+Result<Json> readQuestions(std::string_view json) {
+    Json questions = Json::parse(json, nullptr, false);
+    if (questions.is_object() && !questions.empty() && questions.size() <= kQuestionsMax) return questions;
+    return Error::internal("questions are an object of 1 to ", kQuestionsMax, " entries");
+}
+
+std::string answersTo(const Json& questions, const Json& answers) {
+    Json found;
+    for (const auto& [key, question] : questions.items())
+        found[key] = answers[key];
+    return dumpJson(found);
 }
 
 Result<Json> resultOf(const Json& response, std::string_view key) {
@@ -159,10 +169,10 @@ std::optional<Refusal> Questions::missingCapability() const {
 
 Result<std::string> Questions::ask(Request& request, std::string_view questions) {
     if (request.has_written) return Error::internal("a question after a write; ask before you act");
-    const Json asked = Json::parse(questions, nullptr, false);
-    if (!isQuestions(asked)) return Error::internal("questions are an object of 1 to ", kQuestionsMax, " entries");
+    auto asked = readQuestions(questions);
+    if (!asked) return std::move(asked).error();
     Json missing;
-    for (const auto& [key, question] : asked.items()) {
+    for (const auto& [key, question] : asked->items()) {
         if (brought_.contains(key) && brought_[key].is_object()) answers_[key] = brought_[key];
         if (answers_.contains(key)) continue;
         if (auto refused = unanswerable(question, exchange_.client ? *exchange_.client : Client{})) {
@@ -178,10 +188,7 @@ Result<std::string> Questions::ask(Request& request, std::string_view questions)
     }
     if (!missing.empty())
         if (auto failed = askNow(request, missing)) return std::move(*failed);
-    Json found;
-    for (const auto& [key, question] : asked.items())
-        found[key] = answers_[key];
-    return dumpJson(found);
+    return answersTo(*asked, answers_);
 }
 
 // Legacy: all questions go out, then the fiber waits for each. The time of a person is not the request's.

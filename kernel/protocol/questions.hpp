@@ -53,8 +53,10 @@ private:
 std::uint32_t askableOf(simdjson::dom::object capabilities);
 bool takesTasks(const Client& client);
 
-inline constexpr std::size_t kQuestionsMax = 32;  // of one call
-bool isQuestions(const Json& questions);
+// {"key":{"method","params"}}, 1 to 32 of them; internal when a plugin asks something else.
+Result<Json> readQuestions(std::string_view json);
+// {"key":<answer>} for each question, from all answers there are.
+std::string answersTo(const Json& questions, const Json& answers);
 
 // Why this client cannot be asked that, and the ClientCapabilities it lacks; nothing when it can.
 struct Unanswerable {

@@ -15,27 +15,31 @@ ResumableSink::ResumableSink(ReplySink& connection, std::shared_ptr<Session> ses
 }
 
 bool ResumableSink::connected() {
-    if (!gone_ && stream_ != 0 && session_->streams.continuesElsewhere(stream_)) gone_ = true;
+    // Only a client that was given an id can have come back elsewhere.
+    if (!gone_ && connection_.primed() && session_->streams.continuesElsewhere(stream_)) gone_ = true;
     return !gone_;
 }
 
 Result<void> ResumableSink::notify(std::string_view json) {
+    if (answered_) return {};  // the connection would drop it too
+    // On the log first: a client may be back with the id of this event before the connection has taken it whole. Where
+    // events can have ids, this one primes the client.
+    if (stream_ != 0) session_->streams.append(stream_, std::string(json));
     if (connected() && !connection_.notify(json)) gone_ = true;
-    if (connection_.primed()) session_->streams.append(stream_, std::string(json));
     return {};
 }
 
 Result<void> ResumableSink::write(std::string_view bytes) {
     answered_ = true;
-    if (connection_.primed() && !too_large_) {
-        too_large_ = answer_.size() + bytes.size() > StreamLog::kBytesMax;
-        if (too_large_) {
-            answer_ = {};
-        } else {
-            answer_ += bytes;
-        }
-    }
     if (connected() && !connection_.write(bytes)) gone_ = true;
+    // After it: the first piece may have begun the stream, for a client that takes events only.
+    if (!connection_.primed() || too_large_) return {};
+    too_large_ = answer_.size() + bytes.size() > StreamLog::kBytesMax;
+    if (too_large_) {
+        answer_ = {};
+    } else {
+        answer_ += bytes;
+    }
     return {};
 }
 

@@ -8,44 +8,51 @@
 namespace howdah::kernel {
 namespace {
 
-enum class Eras : std::uint8_t { legacy, modern, both };
+// The revisions that have a method, first and last.
+struct Span {
+    Revision first;
+    Revision last;
+};
+constexpr Span kEvery{Revision::v2024_11_05, Revision::v2026_07_28};
+constexpr Span kLegacy{Revision::v2024_11_05, kLatestLegacy};
+constexpr Span kModern{Revision::v2026_07_28, Revision::v2026_07_28};
+constexpr Span kSinceTasks{Revision::v2025_11_25, Revision::v2026_07_28};
+constexpr Span kFirstTasks{Revision::v2025_11_25, Revision::v2025_11_25};
 
 struct Method {
     std::string_view name;
-    Eras eras;
+    Span revisions;
     void (*handler)(Exchange&);
 
-    bool servedIn(Revision revision) const {
-        return eras == Eras::both || (eras == Eras::modern) == isModern(revision);
-    }
+    bool servedIn(Revision revision) const { return revisions.first <= revision && revision <= revisions.last; }
 };
 
 // Every method there is. What is not here is answered with -32601.
 constexpr Method kRequests[] = {
-    {"tools/call", Eras::both, &toolsCall},
-    {"tools/list", Eras::both, &toolsList},
-    {"prompts/get", Eras::both, &promptsGet},
-    {"prompts/list", Eras::both, &promptsList},
-    {"resources/read", Eras::both, &resourcesRead},
-    {"resources/list", Eras::both, &resourcesList},
-    {"resources/templates/list", Eras::both, &resourceTemplatesList},
-    {"resources/subscribe", Eras::legacy, &resourcesSubscribe},
-    {"resources/unsubscribe", Eras::legacy, &resourcesUnsubscribe},
-    {"completion/complete", Eras::both, &complete},
-    {"logging/setLevel", Eras::legacy, &setLogLevel},
-    {"ping", Eras::legacy, &ping},
-    {"initialize", Eras::legacy, &initialize},
-    {"server/discover", Eras::modern, &discover},
-    {"subscriptions/listen", Eras::modern, &listen},
-    {"tasks/get", Eras::both, &tasksGet},
-    {"tasks/cancel", Eras::both, &tasksCancel},
-    {"tasks/update", Eras::modern, &tasksUpdate},
-    {"tasks/list", Eras::legacy, &tasksList},
-    {"tasks/result", Eras::legacy, &tasksResult},
+    {"tools/call", kEvery, &toolsCall},
+    {"tools/list", kEvery, &toolsList},
+    {"prompts/get", kEvery, &promptsGet},
+    {"prompts/list", kEvery, &promptsList},
+    {"resources/read", kEvery, &resourcesRead},
+    {"resources/list", kEvery, &resourcesList},
+    {"resources/templates/list", kEvery, &resourceTemplatesList},
+    {"resources/subscribe", kLegacy, &resourcesSubscribe},
+    {"resources/unsubscribe", kLegacy, &resourcesUnsubscribe},
+    {"completion/complete", kEvery, &complete},
+    {"logging/setLevel", kLegacy, &setLogLevel},
+    {"ping", kLegacy, &ping},
+    {"initialize", kLegacy, &initialize},
+    {"server/discover", kModern, &discover},
+    {"subscriptions/listen", kModern, &listen},
+    {"tasks/get", kSinceTasks, &tasksGet},
+    {"tasks/cancel", kSinceTasks, &tasksCancel},
+    {"tasks/update", kModern, &tasksUpdate},
+    {"tasks/list", kFirstTasks, &tasksList},
+    {"tasks/result", kFirstTasks, &tasksResult},
 };
 constexpr Method kNotifications[] = {
-    {"notifications/initialized", Eras::legacy, &initialized},
-    {"notifications/cancelled", Eras::both, &cancelled},
+    {"notifications/initialized", kLegacy, &initialized},
+    {"notifications/cancelled", kEvery, &cancelled},
 };
 
 const Method* find(std::span<const Method> methods, const Exchange& exchange) {

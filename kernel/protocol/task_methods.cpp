@@ -1,8 +1,7 @@
 // tasks/get, tasks/cancel in both forms; tasks/update (the extension); tasks/list, tasks/result (2025-11-25).
-#include <algorithm>
+#include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "kernel/protocol/handling.hpp"
 #include "kernel/protocol/methods.hpp"
@@ -11,22 +10,8 @@
 namespace howdah::kernel {
 namespace {
 
-bool hasTasks(const Exchange& exchange) {
-    return exchange.revision >= Revision::v2025_11_25;
-}
-
-void refuseMethod(Exchange& exchange) {
-    exchange.refuse({.code = kMethodNotFound,
-                     .http_status = 200,
-                     .message = concat(exchange.message.method, " is not served in ", name(exchange.revision))});
-}
-
 // The task the request names, or nullptr after refusing.
 std::shared_ptr<CallTask> named(Exchange& exchange) {
-    if (!hasTasks(exchange)) {
-        refuseMethod(exchange);
-        return nullptr;
-    }
     if (exchange.modern() && !takesTasks(*exchange.client)) {
         exchange.refuse(missingTasks());
         return nullptr;
@@ -110,7 +95,6 @@ void tasksUpdate(Exchange& exchange) {
 }
 
 void tasksList(Exchange& exchange) {
-    if (!hasTasks(exchange)) return refuseMethod(exchange);
     auto after = cursorOf(exchange);
     if (!after) return;
     std::string json = "\"tasks\":[";

@@ -58,10 +58,10 @@ public:
     Result<std::string> ask(Request& request, std::string_view questions) override {
         if (begun() || request.has_written)
             return Error::internal("a question after the answer has begun or a write; ask first");
-        const Json asked = Json::parse(questions, nullptr, false);
-        if (!isQuestions(asked)) return Error::internal("questions are an object of 1 to ", kQuestionsMax, " entries");
+        auto asked = readQuestions(questions);
+        if (!asked) return std::move(asked).error();
         Json missing;
-        for (const auto& [key, question] : asked.items()) {
+        for (const auto& [key, question] : asked->items()) {
             if (answers_.contains(key)) continue;
             if (auto refused = unanswerable(question, *request.client)) return std::move(refused->error);
             missing[key] = question;
@@ -71,10 +71,7 @@ public:
             if (!answered) return std::move(answered).error();
             answers_.update(*answered);
         }
-        Json found;
-        for (const auto& [key, question] : asked.items())
-            found[key] = answers_[key];
-        return dumpJson(found);
+        return answersTo(*asked, answers_);
     }
 
 private:
@@ -175,15 +172,8 @@ Result<std::shared_ptr<CallTask>> startTask(Exchange& exchange, std::string_view
 }
 
 void answerCreated(Exchange& exchange, const CallTask& task) {
-    const auto view = CallTask::View{.status = TaskStatus::working,
-                                     .message = {},
-                                     .updated = task.created,
-                                     .result = nullptr,
-                                     .error = nullptr,
-                                     .questions = {},
-                                     .version = 0};
     const std::string members =
-        taskMembers(task, view, exchange.revision, false, exchange.tasks().limits().poll_interval);
+        taskMembers(task, task.view(), exchange.revision, false, exchange.tasks().limits().poll_interval);
     if (exchange.modern()) return exchange.answer({members}, "task");
     exchange.answer({"\"task\":{", members, "}"});
 }

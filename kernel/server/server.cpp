@@ -66,6 +66,8 @@ ProtocolOptions protocolOptions(const Config& config) {
     options.message.batch_max = config.limits.batch_members_max;
     options.in_flight_max = config.limits.requests_in_flight_max;
     options.request_timeout = config.limits.request_timeout;
+    options.tasks.tasks_max = config.limits.tasks_max;
+    options.tasks.of_one_principal_max = config.limits.tasks_per_principal_max;
     if (config.transports.http) {
         options.session.sessions_max = config.transports.http->sessions_max;
         options.session.idle_timeout = config.transports.http->session_idle;

@@ -6,7 +6,7 @@
 
 #include <howdah/result.hpp>
 
-#include "kernel/transport/ascii.hpp"
+#include "kernel/base/ascii.hpp"
 
 namespace howdah::kernel {
 

@@ -181,21 +181,23 @@ void HttpConnection::eventsBegun() {
 
 void HttpConnection::onSlowAnswer() {
     // A fiber that is sending shows by itself that the answer comes.
+    if (left_) return leaveAnswer();
     if (reply_ && !writer_.sending()) {
         if (!events_begun_) return reply_->primeNow();
-        if (held_until_.passed() && writer_.unsentBytes() == 0) reply_->leave();
+        if (held_until_.passed() && writer_.unsentBytes() == 0) return reply_->leave();
     }
     sendKeepAlive();
 }
 
 void HttpConnection::leaveAnswer() {
-    if (writer_.unsentBytes() > 0) return;  // the client reads nothing: it goes on here, or is cut off
+    left_ = true;
+    if (writer_.unsentBytes() > 0) return setDueIn(settings_.keep_alive_every);  // until the client has read the end
     writer_.breakOff();
     stream_.hangUp();
 }
 
 void HttpConnection::sendKeepAlive() {
-    if (!events_begun_ || writer_.broken()) return;
+    if (!events_begun_) return;
     // A fiber in the middle of sending shows by itself that the stream is alive.
     if (!writer_.sending() && writer_.unsentBytes() == 0) {
         writer_.enqueue(head().http_1_1 ? "3\r\n:\n\n\r\n" : ":\n\n", shared_from_this());
@@ -323,7 +325,7 @@ void HttpConnection::requestDone() {
     cancellation_.reset();
     events_.reset();
     websocket_.reset();
-    events_begun_ = false;
+    events_begun_ = left_ = false;
     if (state_ == State::closed) return;
     if (!keep_alive_ || writer_.broken() || (peer_done_ && ahead_.size() == 0)) return finishSending();
     state_ = State::reading;

@@ -145,6 +145,7 @@ private:
     HttpReply* reply_ = nullptr;                   // of the request being handled
     bool events_begun_ = false;                    // the answer is an event stream: comments keep it open
     Deadline held_until_;                          // then it is left, if its client can come back
+    bool left_ = false;                            // its response has ended, its client comes back for the answer
     std::shared_ptr<EventQueue> events_;           // of an open GET stream
     std::shared_ptr<WebSocketSession> websocket_;  // once upgraded, in state handling to the end
     Deadline due_;

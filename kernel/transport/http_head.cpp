@@ -10,7 +10,7 @@
 
 #include <howdah/result.hpp>
 
-#include "kernel/transport/ascii.hpp"
+#include "kernel/base/ascii.hpp"
 
 namespace howdah::kernel {
 

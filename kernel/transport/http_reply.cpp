@@ -100,6 +100,7 @@ void HttpReply::leave() {
     if (!primed() || answer_begun_ || finished_) return;
     collected_ = kRetry;
     enqueue(true);
+    left_ = true;
     connection_.leaveAnswer();
 }
 
@@ -122,6 +123,7 @@ Result<void> HttpReply::beginEvents() {
 
 Result<void> HttpReply::notify(std::string_view json) {
     if (finished_ || answer_begun_ || !accepts_events_) return {};
+    if (left_) return Error::cancelled("the client comes back for it");
     if (form_ == Form::collecting) begin(Form::events);
     std::string event;
     event.reserve(json.size() + kEventBegin.size() + kEventEnd.size() + 32);
@@ -133,6 +135,7 @@ Result<void> HttpReply::notify(std::string_view json) {
 Result<void> HttpReply::write(std::string_view bytes) {
     assert(!finished_);
     if (bytes.empty()) return {};
+    if (left_) return Error::cancelled("the client comes back for it");
     if (connection_.writer_.broken()) return Error::cancelled("the client has gone");
     if (!answer_begun_) {
         answer_begun_ = true;
@@ -176,6 +179,7 @@ Result<void> HttpReply::sendWhole() {
 Result<void> HttpReply::finish() {
     if (finished_) return {};
     finished_ = true;
+    if (left_) return Error::cancelled("the client comes back for it");
     if (form_ == Form::collecting) return sendWhole();
     if (form_ == Form::events && answer_begun_) collected_ += kEventEnd;
     return sendPart({}, true);

@@ -60,6 +60,7 @@ private:
     std::string head_;          // to be sent before the next bytes
     std::string stream_;        // of which the ids of events are made, "" = they have none
     std::uint64_t events_ = 0;  // that have an id
+    bool left_ = false;         // the response has ended; what the handler still says goes nowhere
     int status_ = 0;            // 0 = not set by the handler
     Form form_ = Form::collecting;
     bool answer_begun_ = false;

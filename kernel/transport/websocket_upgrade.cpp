@@ -6,8 +6,8 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/base/ascii.hpp"
 #include "kernel/base/base64.hpp"
-#include "kernel/transport/ascii.hpp"
 
 namespace howdah::kernel {
 

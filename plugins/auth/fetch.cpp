@@ -8,14 +8,11 @@
 #include <unistd.h>
 
 #include "addresses.hpp"
+#include "freed.hpp"
 
 namespace howdah::auth {
 namespace {
 
-template <auto kFree>
-struct Freed {
-    void operator()(auto* thing) const { kFree(thing); }
-};
 using Url = std::unique_ptr<CURLU, Freed<curl_url_cleanup>>;
 using Transfer = std::unique_ptr<CURL, Freed<curl_easy_cleanup>>;
 using Headers = std::unique_ptr<curl_slist, Freed<curl_slist_free_all>>;

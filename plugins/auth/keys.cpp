@@ -11,15 +11,12 @@
 #include <openssl/rsa.h>
 
 #include "encoding.hpp"
+#include "freed.hpp"
 #include "strict_json.hpp"
 
 namespace howdah::auth {
 namespace {
 
-template <auto kFree>
-struct Freed {
-    void operator()(auto* thing) const { kFree(thing); }
-};
 using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
 using Params = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;

@@ -115,10 +115,10 @@ test('connections ended by an administrator under load: every call is answered, 
   let calls = 0;
   try {
     const load = Array.from({ length: 8 }, async () => {
-      let failed = 0;
+      const failed = [];
       while (ended < 50) {
         const { json } = await answered(modern(server.url, 'tools/call', { name: 'query', arguments: { sql: 'select 1' } }));
-        if (json.result.isError) failed++;
+        if (json.result.isError) failed.push(textOf(json.result));
         calls++;
       }
       return failed;
@@ -130,7 +130,7 @@ test('connections ended by an administrator under load: every call is answered, 
       await until('the load goes on', () => calls >= earned);
       ended += Number(psql("select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'outage'", cluster.dsn));
     }
-    assert.deepEqual(await Promise.all(load), Array(8).fill(0), 'reads are tried again on another connection');
+    assert.deepEqual((await Promise.all(load)).flat(), [], 'reads are tried again on another connection');
   } finally {
     assert.equal((await server.stop()).code, 0);
   }

@@ -1,14 +1,13 @@
 // Prompts, resources, completions, contents of every kind, log messages: a plugin that uses only the SDK
 // (tests/conformance/fixture), asked by the official clients in both eras over both transports.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { LoggingMessageNotificationSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
-import { clients, connected } from './sdk_clients.mjs';
-import { config, inFolder, meta, post, program, startServer, textOf } from './support.mjs';
+import { clients, connectedToOwn } from './sdk_clients.mjs';
+import { meta, post, program, startServer, textOf } from './support.mjs';
 
 const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
 const kPng = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
@@ -17,31 +16,19 @@ const isPng = (base64) => Buffer.from(base64, 'base64').subarray(0, 4).equals(kP
 for (const entry of clients) {
   describe(entry.name, () => {
     let client;
-    let server;
-    let place;
+    let own;
     let opened;
     const streamOpen = new Promise((resolve) => { opened = resolve; });  // the event stream of a legacy session
     before(async () => {
-      if (entry.stdio) {
-        place = inFolder();
-        const file = join(place.folder, 'howdah.yaml');
-        writeFileSync(file, config({ ...options, http: false, folder: place.folder }));
-        client = await connected(entry, { file });
-      } else {
-        server = await startServer(options);
-        const watched = async (url, init) => {
-          const answer = await fetch(url, init);
-          if (init?.method === 'GET') opened();
-          return answer;
-        };
-        client = await connected(entry, { url: server.url, fetch: watched });
-      }
+      const watched = async (url, init) => {
+        const answer = await fetch(url, init);
+        if (init?.method === 'GET') opened();
+        return answer;
+      };
+      own = await connectedToOwn(entry, options, undefined, watched);
+      client = own.client;
     });
-    after(async () => {
-      await client.close();
-      await server?.stop();
-      place?.remove();
-    });
+    after(() => own.close());
 
     test('lists prompts and gets them', async () => {
       const { prompts } = await client.listPrompts();

@@ -1,14 +1,13 @@
 // Questions to the client on the way of a call: the same plugin code asks a legacy client by requests of its own and one
 // of 2026-07-28 by ending the call as input_required.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
-import { clients, connected } from './sdk_clients.mjs';
-import { config, inFolder, initialize, meta, post, program, psql, startServer, startStdio, textOf } from './support.mjs';
+import { clients, connectedToOwn } from './sdk_clients.mjs';
+import { initialize, meta, post, program, psql, startServer, startStdio, textOf } from './support.mjs';
 
 const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
 const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} };
@@ -23,19 +22,11 @@ function answering(client, answers) {
 for (const entry of clients) {
   describe(entry.name, () => {
     let client;
-    let server;
-    let place;
+    let own;
     const asked = [];
     before(async () => {
-      if (entry.stdio) {
-        place = inFolder();
-        const file = join(place.folder, 'howdah.yaml');
-        writeFileSync(file, config({ ...options, http: false, folder: place.folder }));
-        client = await connected(entry, { file }, { capabilities });
-      } else {
-        server = await startServer(options);
-        client = await connected(entry, { url: server.url }, { capabilities });
-      }
+      own = await connectedToOwn(entry, options, { capabilities });
+      client = own.client;
       answering(client, {
         'elicitation/create': (params) => {
           asked.push(params.message);
@@ -46,11 +37,7 @@ for (const entry of clients) {
         'roots/list': () => ({ roots: [{ uri: 'file:///project' }] }),
       });
     });
-    after(async () => {
-      await client.close();
-      await server?.stop();
-      place?.remove();
-    });
+    after(() => own.close());
 
     const call = async (name) => {
       const result = await client.callTool({ name, arguments: {} });

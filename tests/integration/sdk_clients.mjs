@@ -1,4 +1,7 @@
 // The official TypeScript clients, 2.4 and legacy 1.32, over stdio, HTTP and WebSocket, in both eras.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from '@modelcontextprotocol/client';
 import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
@@ -6,7 +9,7 @@ import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/c
 import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { WebSocketClientTransport as LegacySocket } from '@modelcontextprotocol/sdk/client/websocket.js';
 
-import { program } from './support.mjs';
+import { config, inFolder, program, startServer } from './support.mjs';
 import { WebSocketTransport as ModernSocket } from './websocket_transport.mjs';
 
 const info = { name: 'integration', version: '1' };
@@ -42,4 +45,18 @@ export async function connected(entry, place, options) {
   const client = entry.make(options);
   await client.connect(entry.transport(place));
   return client;
+}
+
+// The same on a server of its own, configured by `options`: { client, close }. `fetch`: the client's own unless given.
+export async function connectedToOwn(entry, options, clientOptions, fetch) {
+  if (entry.stdio) {
+    const place = inFolder();
+    const file = join(place.folder, 'howdah.yaml');
+    writeFileSync(file, config({ ...options, http: false, folder: place.folder }));
+    const client = await connected(entry, { file }, clientOptions);
+    return { client, close: async () => { await client.close(); place.remove(); } };
+  }
+  const server = await startServer(options);
+  const client = await connected(entry, { url: server.url, fetch }, clientOptions);
+  return { client, close: async () => { await client.close(); await server.stop(); } };
 }

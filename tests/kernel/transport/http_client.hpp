@@ -26,64 +26,12 @@ struct Response {
     bool has(std::string_view header_line) const { return head.find(header_line) != std::string::npos; }
 };
 
-class Client {
+// Takes responses out of the bytes of a connection, one at a time.
+class ResponseReader {
 public:
-    // `to`: in network order.
-    explicit Client(std::uint16_t port, int receive_buffer = 0, in_addr_t to = htonl(INADDR_LOOPBACK))
-        : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-        if (receive_buffer > 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = to;
-        connectTo(&address, sizeof address);
-    }
-    explicit Client(const std::string& unix_path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        unix_path.copy(address.sun_path, sizeof address.sun_path - 1);
-        connectTo(&address, sizeof address);
-    }
-    ~Client() { close(); }
-    Client(const Client&) = delete;
-    Client& operator=(const Client&) = delete;
-
-    void close() {
-        if (socket_ >= 0) ::close(socket_);
-        socket_ = -1;
-    }
-    void reset() {  // an RST instead of a FIN
-        const linger at_once{1, 0};
-        ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        close();
-    }
-    int descriptor() const { return socket_; }
-    void closeSending() { ::shutdown(socket_, SHUT_WR); }
-
-    void send(std::string_view bytes) {
-        while (!bytes.empty()) {
-            const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (sent <= 0) return;  // refused early: the response tells why
-            bytes.remove_prefix(static_cast<std::size_t>(sent));
-        }
-    }
-
-    // Sends what fits now; the bytes taken.
-    std::size_t sendSome(std::string_view bytes) {
-        const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        return sent > 0 ? static_cast<std::size_t>(sent) : 0;
-    }
-
+    virtual ~ResponseReader() = default;
     // More bytes into the buffer; false at the end of the stream.
-    bool more() {
-        pollfd readable{socket_, POLLIN, 0};
-        if (::poll(&readable, 1, 20'000) != 1) throw std::runtime_error("no bytes from the server within 20 s");
-        char bytes[65536];
-        const ssize_t count = ::recv(socket_, bytes, sizeof bytes, 0);
-        if (count <= 0) return false;
-        buffer_.append(bytes, static_cast<std::size_t>(count));
-        return true;
-    }
+    virtual bool more() = 0;
 
     bool atEnd() {
         while (more())
@@ -144,6 +92,68 @@ public:
         return chunk;
     }
 
+protected:
+    std::string buffer_;
+};
+
+class Client : public ResponseReader {
+public:
+    // `to`: in network order.
+    explicit Client(std::uint16_t port, int receive_buffer = 0, in_addr_t to = htonl(INADDR_LOOPBACK))
+        : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        if (receive_buffer > 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = to;
+        connectTo(&address, sizeof address);
+    }
+    explicit Client(const std::string& unix_path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        unix_path.copy(address.sun_path, sizeof address.sun_path - 1);
+        connectTo(&address, sizeof address);
+    }
+    ~Client() override { close(); }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    void close() {
+        if (socket_ >= 0) ::close(socket_);
+        socket_ = -1;
+    }
+    void reset() {  // an RST instead of a FIN
+        const linger at_once{1, 0};
+        ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        close();
+    }
+    int descriptor() const { return socket_; }
+    void closeSending() { ::shutdown(socket_, SHUT_WR); }
+
+    void send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent <= 0) return;  // refused early: the response tells why
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+    }
+
+    // Sends what fits now; the bytes taken.
+    std::size_t sendSome(std::string_view bytes) {
+        const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+    }
+
+    bool more() override {
+        pollfd readable{socket_, POLLIN, 0};
+        if (::poll(&readable, 1, 20'000) != 1) throw std::runtime_error("no bytes from the server within 20 s");
+        char bytes[65536];
+        const ssize_t count = ::recv(socket_, bytes, sizeof bytes, 0);
+        if (count <= 0) return false;
+        buffer_.append(bytes, static_cast<std::size_t>(count));
+        return true;
+    }
+
     Response exchange(std::string_view request) {
         send(request);
         return read();
@@ -157,7 +167,6 @@ private:
     }
 
     int socket_;
-    std::string buffer_;
 };
 
 inline std::string post(std::string_view body, std::string_view extra = {},

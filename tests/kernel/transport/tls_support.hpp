@@ -78,7 +78,7 @@ private:
 };
 
 // Throws when the handshake fails. Believes any certificate: which one it was is what tests ask.
-class TlsClient {
+class TlsClient final : public ResponseReader {
 public:
     struct Options {
         int version_max = TLS1_3_VERSION;
@@ -108,7 +108,7 @@ public:
             bytes.remove_prefix(static_cast<std::size_t>(sent));
         }
     }
-    bool more() {
+    bool more() override {
         pollfd readable{raw_.descriptor(), POLLIN, 0};
         if (SSL_pending(ssl_.get()) == 0 && ::poll(&readable, 1, 20'000) != 1)
             throw std::runtime_error("no bytes from the server within 20 s");
@@ -117,36 +117,6 @@ public:
         if (count <= 0) return false;
         buffer_.append(bytes, static_cast<std::size_t>(count));
         return true;
-    }
-    std::string readUntil(std::string_view mark) {
-        std::size_t at;
-        while ((at = buffer_.find(mark)) == std::string::npos)
-            if (!more()) throw std::runtime_error("the server closed; so far: " + buffer_.substr(0, 500));
-        std::string text = buffer_.substr(0, at + mark.size());
-        buffer_.erase(0, text.size());
-        return text;
-    }
-    // The body of the next answer, by its length or to its last chunk.
-    Response read() {
-        Response response;
-        response.head = readUntil("\r\n\r\n");
-        response.status = std::atoi(response.head.c_str() + 9);
-        if (const auto at = response.head.find("Content-Length: "); at != std::string::npos) {
-            const std::size_t length = std::strtoul(response.head.c_str() + at + 16, nullptr, 10);
-            while (buffer_.size() < length)
-                if (!more()) throw std::runtime_error("the server closed within a body");
-            response.body = buffer_.substr(0, length);
-            buffer_.erase(0, length);
-            return response;
-        }
-        for (;;) {
-            const std::size_t size = std::strtoul(readUntil("\r\n").c_str(), nullptr, 16);
-            while (buffer_.size() < size + 2)
-                if (!more()) throw std::runtime_error("the server closed within a chunk");
-            response.body.append(buffer_, 0, size);
-            buffer_.erase(0, size + 2);
-            if (size == 0) return response;
-        }
     }
     Response exchange(std::string_view request) {
         send(request);
@@ -179,7 +149,6 @@ private:
     Client raw_;
     std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{nullptr, SSL_CTX_free};
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
-    std::string buffer_;
 };
 
 }  // namespace howdah::kernel::test

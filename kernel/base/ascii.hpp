@@ -10,14 +10,12 @@ constexpr char toLower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-// `lower` is in lower case already.
-constexpr bool equalsIgnoringCase(std::string_view text, std::string_view lower) {
-    return text.size() == lower.size() &&
-           std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) { return toLower(a) == b; });
+constexpr bool equalsIgnoringCase(std::string_view a, std::string_view b) {
+    return std::ranges::equal(a, b, [](char x, char y) { return toLower(x) == toLower(y); });
 }
 
 // Whether a comma-separated list has that member, as header fields do.
-constexpr bool listHas(std::string_view list, std::string_view lower) {
+constexpr bool listHas(std::string_view list, std::string_view wanted) {
     for (;;) {
         const std::size_t comma = std::min(list.find(','), list.size());
         std::string_view member = list.substr(0, comma);
@@ -25,7 +23,7 @@ constexpr bool listHas(std::string_view list, std::string_view lower) {
             member.remove_prefix(1);
         while (!member.empty() && (member.back() == ' ' || member.back() == '\t'))
             member.remove_suffix(1);
-        if (equalsIgnoringCase(member, lower)) return true;
+        if (equalsIgnoringCase(member, wanted)) return true;
         if (comma == list.size()) return false;
         list.remove_prefix(comma + 1);
     }
