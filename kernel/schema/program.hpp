@@ -20,6 +20,7 @@ namespace howdah::kernel {
 
 using NodeId = std::uint32_t;
 constexpr NodeId kNoNode = std::numeric_limits<NodeId>::max();
+using ResourceId = std::uint32_t;  // a schema with an $id of its own, or the root
 
 struct Bounds {
     std::size_t min = 0;
@@ -85,11 +86,20 @@ struct ObjectRules {
 struct LogicRules {
     std::vector<NodeId> all, any, one;
     NodeId ref = kNoNode;
-    NodeId none = kNoNode;  // not
+    NodeId dynamic_ref = kNoNode;               // where $dynamicRef leads when the way here decides nothing
+    std::optional<std::uint32_t> dynamic_name;  // else: index into Program::dynamic_anchors
+    NodeId none = kNoNode;                      // not
     NodeId condition = kNoNode, then = kNoNode, otherwise = kNoNode;
 };
 
+// What no other keyword of the node, nor of those applied in its place, has looked at.
+struct UnevaluatedRules {
+    NodeId properties = kNoNode;
+    NodeId items = kNoNode;
+};
+
 struct Node {
+    ResourceId resource = 0;
     std::uint8_t types = kAnyType;               // 0 = nothing is valid
     std::unique_ptr<std::vector<Json>> allowed;  // enum; const is an enum of one
     std::unique_ptr<NumberRules> number;
@@ -97,10 +107,13 @@ struct Node {
     std::unique_ptr<ArrayRules> array;
     std::unique_ptr<ObjectRules> object;
     std::unique_ptr<LogicRules> logic;
+    std::unique_ptr<UnevaluatedRules> unevaluated;
 };
 
 struct Schema::Program {
     std::vector<Node> nodes;
+    // By name, then by resource: the node of a $dynamicAnchor that a $dynamicRef may mean.
+    std::vector<std::vector<NodeId>> dynamic_anchors;
     NodeId root = 0;
     SchemaLimits limits;
 };

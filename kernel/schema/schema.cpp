@@ -5,6 +5,7 @@
 #include "kernel/base/nearest.hpp"
 #include "kernel/schema/compare.hpp"
 #include "kernel/schema/key_set.hpp"
+#include "kernel/schema/unevaluated.hpp"
 #include "kernel/schema/validator.hpp"
 
 namespace howdah::kernel {
@@ -216,6 +217,7 @@ bool Validator::checkPresence(const ObjectRules& rules, const KeySet& seen, cons
 template <typename View>
 bool Validator::checkLogic(const LogicRules& rules, const View& view, const Path& path) {
     if (rules.ref != kNoNode && !check(rules.ref, view, path)) return false;
+    if (rules.dynamic_ref != kNoNode && !check(dynamicTarget(rules), view, path)) return false;
     for (NodeId node : rules.all) {
         if (!check(node, view, path)) return false;
     }

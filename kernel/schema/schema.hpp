@@ -1,10 +1,10 @@
 // JSON Schema 2020-12 with bounds: compiled once into a node tree, then run against tool arguments (simdjson) and
 // configuration (nlohmann) alike.
 //
-// What holds: every assertion and applicator of 2020-12 except unevaluatedProperties, unevaluatedItems and dynamic
-// references; $ref within the same schema only ("#", "#/..."); format is an annotation; `pattern` is the linear-time
-// subset of kernel/schema/pattern.hpp. What is not supported is refused by compile(), never ignored. Keywords the
-// standard does not know are annotations. A key of `properties` written twice in one object is a violation.
+// What holds: every keyword of 2020-12; references lead to places in the same schema only ($id, $anchor, JSON
+// pointers); format and content* are annotations; `pattern` is the linear-time subset of kernel/schema/pattern.hpp.
+// What is not supported is refused by compile(), never ignored. Keywords the standard does not know are annotations. A
+// key of `properties` written twice in one object is a violation.
 //
 // Threads: compile() any; a Schema is immutable and cheap to copy (shared), validate() runs on any number of threads.
 // Errors:  compile() says where in the schema (JSON pointer) and why. validate() returns the first violation.

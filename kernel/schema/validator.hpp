@@ -58,9 +58,26 @@ private:
         }
         --steps_left_;
         ++frames_;
+        const bool entered = enter(program_.nodes[id]);
         const bool valid = checkNode(program_.nodes[id], view, path);
+        if (entered) scope_.pop_back();
         --frames_;
         return valid;
+    }
+
+    // The resources on the way here decide what a $dynamicRef means. Schemas without one keep no account.
+    bool enter(const Node& node) {
+        if (program_.dynamic_anchors.empty() || (!scope_.empty() && scope_.back() == node.resource)) return false;
+        scope_.push_back(node.resource);
+        return true;
+    }
+    NodeId dynamicTarget(const LogicRules& rules) const {
+        if (!rules.dynamic_name) return rules.dynamic_ref;
+        const std::vector<NodeId>& by_resource = program_.dynamic_anchors[*rules.dynamic_name];
+        for (ResourceId resource : scope_) {
+            if (by_resource[resource] != kNoNode) return by_resource[resource];
+        }
+        return rules.dynamic_ref;
     }
 
     // The same without words: for branches of anyOf, not, if.
@@ -97,7 +114,8 @@ private:
                 break;
             default: break;
         }
-        return !node.logic || checkLogic(*node.logic, view, path);
+        if (node.logic && !checkLogic(*node.logic, view, path)) return false;
+        return !node.unevaluated || checkUnevaluated(node, view, path);
     }
 
     template <typename View>
@@ -118,6 +136,15 @@ private:
     bool checkLogic(const LogicRules& rules, const View& view, const Path& path);
     template <typename View>
     bool checkOne(const LogicRules& rules, const View& view, const Path& path);
+    // kernel/schema/unevaluated.hpp
+    template <typename View>
+    bool checkUnevaluated(const Node& node, const View& view, const Path& path);
+    template <typename View>
+    void markEvaluated(NodeId id, const View& view, const Path& path, std::vector<bool>& evaluated);
+    template <typename View>
+    void markOwn(const Node& node, const View& view, const Path& path, std::vector<bool>& evaluated);
+    template <typename View>
+    void markApplied(const Node& node, const View& view, const Path& path, std::vector<bool>& evaluated);
     // Says why none of the branches fits: the one that came furthest, or all that were expected.
     template <typename View>
     bool failBranches(const std::vector<NodeId>& branches, const View& view, const Path& path);
@@ -136,7 +163,8 @@ private:
     std::size_t steps_left_;
     unsigned frames_ = 0;
     bool exhausted_ = false;
-    Violation* report_ = nullptr;  // null: only the answer counts
+    std::vector<ResourceId> scope_;  // on the way here, outermost first
+    Violation* report_ = nullptr;    // null: only the answer counts
 };
 
 }  // namespace howdah::kernel

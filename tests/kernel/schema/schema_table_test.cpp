@@ -180,3 +180,49 @@ TEST_CASE("schema: $defs, $ref, recursion, annotations") {
          {"1"}},
     });
 }
+
+TEST_CASE("schema: unevaluatedProperties and unevaluatedItems see what the keywords beside them have looked at") {
+    run({
+        {R"({"properties":{"a":{}},"unevaluatedProperties":false})", {"{}", R"({"a":1})", "[1]"}, {R"({"b":1})"}},
+        {R"({"allOf":[{"properties":{"a":{}}},{"patternProperties":{"^x":{}}}],"unevaluatedProperties":{"type":"null"}})",
+         {R"({"a":1,"x1":2,"z":null})"},
+         {R"({"z":1})"}},
+        {R"({"anyOf":[{"properties":{"a":{"const":1}},"required":["a"]},{"properties":{"b":{}}}],"unevaluatedProperties":false})",
+         {R"({"a":1,"b":2})", R"({"b":2})"},
+         {R"({"a":2,"b":2})", R"({"c":1})"}},
+        {R"({"if":{"properties":{"a":{"const":1}},"required":["a"]},"then":{"properties":{"b":{}}},"else":{"properties":{"c":{}}},"unevaluatedProperties":false})",
+         {R"({"a":1,"b":1})", R"({"c":1})"},
+         {R"({"a":1,"c":1})", R"({"b":1})"}},
+        {R"({"dependentSchemas":{"a":{"properties":{"a":{},"b":{}}}},"unevaluatedProperties":false})",
+         {R"({"a":1,"b":1})"},
+         {R"({"b":1})"}},
+        {R"({"not":{"properties":{"a":{}},"required":["b"]},"unevaluatedProperties":false})", {"{}"}, {R"({"a":1})"}},
+        {R"({"allOf":[{"unevaluatedProperties":{"type":"integer"}}],"unevaluatedProperties":false})",
+         {R"({"a":1})"},
+         {R"({"a":"x"})"}},
+        {R"({"prefixItems":[{}],"contains":{"const":9},"unevaluatedItems":false})",
+         {"[1,9,9]", "[9]"},
+         {"[1]", "[9,1]"}},
+        {R"({"$ref":"#/$defs/l","$defs":{"l":{"prefixItems":[{}]}},"unevaluatedItems":{"type":"string"}})",
+         {"[1,\"x\"]"},
+         {"[1,2]"}},
+    });
+}
+
+TEST_CASE("schema: names inside the schema lead to their places") {
+    run({
+        {R"({"$ref":"#n","$defs":{"x":{"$anchor":"n","type":"integer"}}})", {"1"}, {"\"x\""}},
+        {R"({"$id":"http://example.org/root.json","$ref":"part.json","$defs":{"p":{"$id":"part.json","$ref":"#/$defs/i","$defs":{"i":{"type":"integer"}}}}})",
+         {"1"},
+         {"\"x\""}},
+        {R"({"$id":"urn:example:root","items":{"$ref":"urn:example:part#n"},"$defs":{"p":{"$id":"urn:example:part","$defs":{"i":{"$anchor":"n","type":"null"}}}}})",
+         {"[null]"},
+         {"[1]"}},
+        // The list says what its items are only once it knows who extends it.
+        {R"({"$id":"http://example.org/strings","$ref":"list","$defs":{"item":{"$dynamicAnchor":"item","type":"string"},
+             "list":{"$id":"list","type":"array","items":{"$dynamicRef":"#item"},"$defs":{"any":{"$dynamicAnchor":"item"}}}}})",
+         {"[\"x\"]"},
+         {"[1]"}},
+        {R"({"$dynamicRef":"#n","$defs":{"x":{"$anchor":"n","type":"integer"}}})", {"1"}, {"\"x\""}},
+    });
+}

@@ -89,6 +89,8 @@ TEST_CASE("schema: the words for the other keywords") {
         {R"({"properties":{"s":false}})", R"({"s":"b"})", R"("s" must be absent, got "b")"},
         {R"({"properties":{"o":{"required":["k"],"properties":{"k":{"type":"null"}}}}})", R"({"o":{}})",
          R"("o" lacks "k", which must be null)"},
+        {R"({"properties":{"a":{}},"unevaluatedProperties":false})", R"({"b":1})", "\"b\" is not a known key"},
+        {R"({"prefixItems":[{}],"unevaluatedItems":false})", "[1,2]", "\"1\" is one item too many"},
         {R"({"const":1})", "\"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeee\"",
          R"(the value must be 1, got "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd...")"},
     };
