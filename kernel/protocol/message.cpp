@@ -47,6 +47,10 @@ Refusal tooDeep(const MessageLimits& limits) {
     return {.code = kParseError, .message = concat("JSON nested deeper than ", limits.depth_max)};
 }
 
+Refusal tooLong(const MessageLimits& limits) {
+    return {.message = concat("the message has a string of more than ", limits.string_bytes_max, " bytes")};
+}
+
 struct Walk {
     const MessageLimits& limits;
     std::size_t nodes = 0;
@@ -57,7 +61,9 @@ struct Walk {
         if (depth > limits.depth_max && (value.is_array() || value.is_object())) return tooDeep(limits);
         if (++nodes > limits.nodes_max)
             return Refusal{.message = concat("the message has more than ", limits.nodes_max, " values")};
-        if (value.type() == element_type::ARRAY) {
+        if (value.type() == element_type::STRING) {
+            if (value.get_string_length().value_unsafe() > limits.string_bytes_max) return tooLong(limits);
+        } else if (value.type() == element_type::ARRAY) {
             for (auto child : simdjson::dom::array(value))
                 if (auto refusal = check(child, depth + 1)) return refusal;
         } else if (value.type() == element_type::OBJECT) {
@@ -65,8 +71,10 @@ struct Walk {
             if (auto key = repeatedKey(object)) {
                 return Refusal{.message = concat("the key \"", key->substr(0, 64), "\" stands twice in one object")};
             }
-            for (auto field : object)
+            for (auto field : object) {
+                if (field.key.size() > limits.string_bytes_max) return tooLong(limits);
                 if (auto refusal = check(field.value, depth + 1)) return refusal;
+            }
         }
         return std::nullopt;
     }
