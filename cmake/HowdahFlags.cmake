@@ -34,3 +34,7 @@ elseif(HOWDAH_SANITIZE STREQUAL "thread")
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
     add_compile_definitions(_FORTIFY_SOURCE=2)
 endif()
+
+if(HOWDAH_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -143,6 +143,8 @@ void checkText(std::string_view text) {
             if (length == 0) throw Refusal{at, "not valid UTF-8, save the file as UTF-8"};
         } else if (byte == '\t' && line_start) {
             throw Refusal{at, "a tab cannot indent YAML, use spaces"};
+        } else if (byte == '\r' && text.substr(i + 1, 1) != "\n") {
+            throw Refusal{at, "a carriage return without a line feed ends no line, save the file with LF or CR LF"};
         } else if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f) {
             throw Refusal{at, "control characters are not text, is this a binary file?"};
         }

@@ -25,6 +25,13 @@ bool onlyDigits(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// Beast waits for a CR LF behind it, so it would go unnoticed until the time for the body is over.
+bool hasBareLineFeed(std::string_view text) {
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string_view::npos; ++at)
+        if (at == 0 || text[at - 1] != '\r') return true;
+    return false;
+}
+
 std::string_view view(beast::string_view text) {
     return {text.data(), text.size()};
 }
@@ -249,11 +256,18 @@ const HttpHead& HttpRequestParser::head() const {
 
 std::optional<HttpRefusal> HttpRequestParser::parseChunks(std::string_view bytes, std::size_t& consumed) {
     consumed = 0;
-    while (!parser_->is_done()) {
+    // The least that ends a body. Beast asserts on having that much once it has seen the last chunk, and as every body
+    // ends so, nothing is lost by waiting for it.
+    constexpr std::size_t kEndBytes = sizeof("0\r\n\r\n") - 1;
+    while (!parser_->is_done() && bytes.size() - consumed >= kEndBytes) {
         beast::error_code ec;
         const std::size_t step = parser_->put({bytes.data() + consumed, bytes.size() - consumed}, ec);
         consumed += step;
-        if (ec == http::error::need_more || (!ec && consumed == bytes.size())) break;
+        if (ec == http::error::need_more) {
+            if (hasBareLineFeed(bytes.substr(consumed))) return HttpRefusal{400, "a chunk's line ends without CR LF"};
+            break;
+        }
+        if (!ec && consumed == bytes.size()) break;
         if (ec) return parser_->take(ec);
     }
     // What is left is part of a chunk header or of the trailer.

@@ -1,0 +1,26 @@
+// A password in a connection string never survives the mask, whatever stands around it.
+#include <algorithm>
+#include <cctype>
+
+#include "fuzz/input.hpp"
+#include "kernel/config/secrets.hpp"
+
+using namespace howdah::kernel;
+using howdah::fuzz::must;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+    constexpr const char* kSecret = "S3CRETxyzzy";
+    std::string_view rest = howdah::fuzz::textOf(bytes, size);
+    std::string user(howdah::fuzz::takePart(rest));
+    std::erase_if(user, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; });
+    const std::string noise(rest);
+    if (noise.find(kSecret) != std::string::npos) return 0;  // where it is no password, it may be shown
+    for (const std::string& dsn :
+         {"postgresql://" + user + ":" + kSecret + "@" + noise, "postgres://" + user + ":" + kSecret + noise + "@h/d",
+          "host=h password=" + std::string(kSecret) + " " + noise, "password='" + std::string(kSecret) + "' " + noise,
+          "postgresql://h/d?password=" + std::string(kSecret) + "&" + noise}) {
+        must(maskDsn(dsn).find(kSecret) == std::string::npos, dsn.c_str());
+    }
+    static_cast<void>(maskDsn(noise));
+    return 0;
+}
