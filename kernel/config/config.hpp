@@ -98,6 +98,7 @@ struct LimitsConfig {
     std::uint32_t requests_per_connection_max = 64;    // 1..10000, stdio counts as one connection
     std::uint32_t tasks_max = 1000;                    // 1..100000, kept at once, ended ones too
     std::uint32_t tasks_per_principal_max = 100;       // 1..100000, the same, of one principal
+    std::uint32_t subscriptions_max = 1000;            // 1..100000, open subscriptions/listen streams
     std::chrono::milliseconds request_timeout{60000};  // ms, 1..3600000, one request from frame to answer
     std::chrono::milliseconds idle_timeout{60000};     // ms, 100..86400000, connection without a request
     std::chrono::milliseconds body_timeout{30000};     // ms, 100..3600000, from the end of a head to the last byte

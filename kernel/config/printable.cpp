@@ -178,6 +178,7 @@ private:
                  {"requests_per_connection_max", limits.requests_per_connection_max},
                  {"tasks_max", limits.tasks_max},
                  {"tasks_per_principal_max", limits.tasks_per_principal_max},
+                 {"subscriptions_max", limits.subscriptions_max},
                  {"request_timeout_ms", limits.request_timeout.count()},
                  {"idle_timeout_ms", limits.idle_timeout.count()},
                  {"body_timeout_ms", limits.body_timeout.count()},

@@ -210,6 +210,7 @@ private:
         take(json, "requests_per_connection_max", limits.requests_per_connection_max);
         take(json, "tasks_max", limits.tasks_max);
         take(json, "tasks_per_principal_max", limits.tasks_per_principal_max);
+        take(json, "subscriptions_max", limits.subscriptions_max);
         take(json, "request_timeout_ms", limits.request_timeout);
         take(json, "idle_timeout_ms", limits.idle_timeout);
         take(json, "body_timeout_ms", limits.body_timeout);

@@ -95,14 +95,31 @@ bool contains(const std::vector<std::string>& list, std::string_view text) {
     return std::find(list.begin(), list.end(), text) != list.end();
 }
 
+// "; plugin "x" has it and is not listed under plugins:" when one that is installed has a tool of that name.
+std::string whoElseHas(const std::string& tool, const std::vector<std::filesystem::path>& search_paths) {
+    for (const auto& path : search_paths) {
+        std::error_code ignored;
+        for (const auto& folder : std::filesystem::directory_iterator(path, ignored)) {
+            auto manifest = Manifest::fromFile(folder.path() / "plugin.json");
+            if (!manifest) continue;
+            const auto& tools = manifest->tools;
+            if (std::none_of(tools.begin(), tools.end(), [&](const auto& one) { return one.name == tool; })) continue;
+            return concat("; plugin \"", manifest->id, "\" has it and is not listed under plugins:");
+        }
+    }
+    return {};
+}
+
 // A mistyped name in tools: would silently list or hide the wrong thing.
 Result<void> checkTools(const Config& config, const char* key, const std::vector<std::string>& names,
-                        const std::vector<std::string_view>& known) {
+                        const std::vector<std::string_view>& known,
+                        const std::vector<std::filesystem::path>& search_paths) {
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (std::find(known.begin(), known.end(), names[i]) != known.end()) continue;
-        return Error::invalidArgument(
-            config.describe(concat("/tools/", key, "/", i),
-                            concat("no plugin has a tool \"", names[i], "\"", didYouMean(names[i], known))));
+        std::string instead = whoElseHas(names[i], search_paths);
+        if (instead.empty()) instead = didYouMean(names[i], known);
+        return Error::invalidArgument(config.describe(concat("/tools/", key, "/", i),
+                                                      concat("no plugin has a tool \"", names[i], "\"", instead)));
     }
     return {};
 }
@@ -114,6 +131,18 @@ Result<void> checkToolScopes(const Config& config, const std::vector<std::string
             "/tools/scopes/" + tool, concat("no plugin has a tool \"", tool, "\"", didYouMean(tool, known))));
     }
     return {};
+}
+
+Result<void> checkProfile(const Config& config, const std::vector<PluginStatus>& plugins) {
+    std::vector<std::string_view> known{"core", "all"};
+    for (const PluginStatus& plugin : plugins) {
+        for (const ToolManifest& tool : plugin.manifest->tools)
+            known.insert(known.end(), tool.profiles.begin(), tool.profiles.end());
+    }
+    const std::string& profile = config.tools.profile;
+    if (std::find(known.begin(), known.end(), profile) != known.end()) return {};
+    return Error::invalidArgument(config.describe(
+        "/tools/profile", concat("no tool has the profile \"", profile, "\"", didYouMean(profile, known))));
 }
 
 // That the plugin named at `pointer` is listed and offers the service it is named for.
@@ -189,7 +218,8 @@ Result<Resolution> PluginManager::resolveAll(const Config& config, const std::ve
     return resolve(items, config.services, {HOWDAH_KV_1});
 }
 
-Result<void> PluginManager::checkNames(const Config& config, const std::vector<PluginStatus>& plugins) {
+Result<void> PluginManager::checkNames(const Config& config, const std::vector<PluginStatus>& plugins,
+                                       const std::vector<std::filesystem::path>& search_paths) {
     std::vector<std::string_view> tools;
     bool all_known = true;
     for (const PluginStatus& plugin : plugins) {
@@ -200,8 +230,9 @@ Result<void> PluginManager::checkNames(const Config& config, const std::vector<P
     }
     // A manifest that cannot be read may have had the tool.
     if (all_known) {
-        if (auto sound = checkTools(config, "include", config.tools.include, tools); !sound) return sound;
-        if (auto sound = checkTools(config, "exclude", config.tools.exclude, tools); !sound) return sound;
+        if (auto sound = checkTools(config, "include", config.tools.include, tools, search_paths); !sound) return sound;
+        if (auto sound = checkTools(config, "exclude", config.tools.exclude, tools, search_paths); !sound) return sound;
+        if (auto sound = checkProfile(config, plugins); !sound) return sound;
         if (auto sound = checkToolScopes(config, tools); !sound) return sound;
     }
     for (const DatabaseConfig& database : config.databases) {
@@ -227,7 +258,7 @@ Result<std::vector<std::string>> PluginManager::check(const Config& config,
     for (const auto& [index, reason] : resolution->blocked) {
         return Error::invalidArgument("plugin \"", (*plugins)[index].entry.id, "\" ", reason);
     }
-    if (auto sound = checkNames(config, *plugins); !sound) return std::move(sound).error();
+    if (auto sound = checkNames(config, *plugins, search_paths); !sound) return std::move(sound).error();
     return unguarded(config, *plugins);
 }
 

@@ -97,7 +97,7 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
     std::vector<PluginStatus>& next = *discovered;
     auto resolution = resolveAll(config, next);
     if (!resolution) return std::move(resolution).error();
-    if (auto sound = checkNames(config, next); !sound) return std::move(sound).error();
+    if (auto sound = checkNames(config, next, search_paths_); !sound) return std::move(sound).error();
     for (const auto& [index, reason] : resolution->blocked) {
         if (next[index].blocked.empty()) next[index].blocked = reason;
     }

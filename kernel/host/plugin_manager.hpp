@@ -73,7 +73,8 @@ private:
                                                          bool strict);
     static Result<Resolution> resolveAll(const Config& config, const std::vector<PluginStatus>& plugins);
     // The plugins and tools that other parts of the configuration name.
-    static Result<void> checkNames(const Config& config, const std::vector<PluginStatus>& plugins);
+    static Result<void> checkNames(const Config& config, const std::vector<PluginStatus>& plugins,
+                                   const std::vector<std::filesystem::path>& search_paths);
     std::filesystem::path imageStore() const;
     Result<void> bringUp(std::vector<PluginStatus>& next, std::size_t index, const Instance::Providers& providers);
     Result<GenerationPin> build(const Config& config, std::vector<PluginStatus>& plugins);

@@ -78,6 +78,25 @@ void resourcesRead(Exchange& exchange) {
         });
 }
 
+namespace {
+
+// What a plugin suggested, as it goes out: never more than the protocol allows, whatever the plugin was written in.
+Result<std::string> completionOf(std::string_view suggested) {
+    constexpr std::size_t kValuesMax = 100;
+    if (suggested.empty()) return std::string(R"({"values":[],"total":0,"hasMore":false})");
+    Json completion = Json::parse(suggested, nullptr, false);
+    if (!completion.is_object() || !completion.value("values", Json()).is_array())
+        return Error::internal("the plugin's suggestions are no object with an array \"values\"");
+    Json& values = completion["values"];
+    if (values.size() <= kValuesMax) return std::string(suggested);
+    if (!completion.contains("total")) completion["total"] = values.size();
+    values.erase(values.begin() + kValuesMax, values.end());
+    completion["hasMore"] = true;
+    return dumpJson(completion);
+}
+
+}  // namespace
+
 void complete(Exchange& exchange) {
     const auto& params = exchange.message.params;
     auto reference = params ? objectMember(*params, "ref") : std::nullopt;
@@ -100,8 +119,9 @@ void complete(Exchange& exchange) {
         exchange, MayAsk::no,
         [&](Request& request, HeldAnswer& answer) { return complete(request, target, *params, answer); },
         [&](HeldAnswer& answer) {
-            const std::string_view found = answer.structured();
-            exchange.answer({"\"completion\":", found.empty() ? R"({"values":[],"total":0,"hasMore":false})" : found});
+            auto completion = completionOf(answer.structured());
+            if (!completion) return exchange.refuse(refusalOf(completion.error()));
+            exchange.answer({"\"completion\":", *completion});
         },
         refusalOf);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <howdah/json_text.hpp>
 
@@ -42,10 +43,37 @@ Result<void> Notices::progress(double done, double total, std::string_view messa
     return sink_.notify(json);
 }
 
-Result<void> Notices::log(std::uint32_t level, std::string_view logger, std::string_view data) {
+bool Notices::mayLog(std::chrono::steady_clock::time_point now) {
+    if (!log_counted_at_) {
+        logs_left_ = settings_.log_burst;
+    } else {
+        const std::chrono::duration<double> passed = now - *log_counted_at_;
+        logs_left_ = std::min(settings_.log_burst, logs_left_ + passed.count() * settings_.log_per_second);
+    }
+    log_counted_at_ = now;
+    if (logs_left_ < 1) return false;
+    logs_left_ -= 1;
+    return true;
+}
+
+Result<void> Notices::log(std::uint32_t level, std::string_view logger, std::string_view data,
+                          std::chrono::steady_clock::time_point now) {
     if (level >= kLevels.size())
         return Error::invalidArgument("log levels are 0 (debug) to 7 (emergency), got ", level);
     if (!settings_.log_level || level < *settings_.log_level) return {};
+    constexpr std::uint32_t kWarning = 3;
+    if (!mayLog(now)) {
+        if (++logs_dropped_ > 1) return {};
+        return send(kWarning, "howdah", R"("log messages of this request come too fast, some are left out")");
+    }
+    if (const std::size_t dropped = std::exchange(logs_dropped_, 0); dropped > 0) {
+        auto told = send(kWarning, "howdah", concat('"', dropped, R"( log messages of this request were left out")"));
+        if (!told) return told;
+    }
+    return send(level, logger, data);
+}
+
+Result<void> Notices::send(std::uint32_t level, std::string_view logger, std::string_view data) {
     std::string json =
         concat(R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":")", kLevels[level], "\"");
     if (!logger.empty()) {

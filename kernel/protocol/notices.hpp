@@ -27,19 +27,30 @@ public:
         std::string progress_token;  // JSON text, "" when the client asked for none
         std::chrono::milliseconds progress_interval{0};
         std::optional<std::uint32_t> log_level;  // the least the client asked for
+        double log_burst = 100;                  // log messages that may come at once
+        double log_per_second = 10;              // and how fast more may follow
     };
     Notices(ReplySink& sink, Settings settings) : sink_(sink), settings_(std::move(settings)) {}
 
     bool wantsProgress() const { return !settings_.progress_token.empty(); }
     // Dropped when nobody asked, when `done` does not grow, and when the last one was a moment ago.
     Result<void> progress(double done, double total, std::string_view message);
-    Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data);
+    // A plugin in a loop must not flood its client: beyond the rate messages are dropped. One warning tells that it has
+    // begun and one, with the next that fits, how many were dropped.
+    Result<void> log(std::uint32_t level, std::string_view logger, std::string_view data,
+                     std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
 
 private:
+    bool mayLog(std::chrono::steady_clock::time_point now);
+    Result<void> send(std::uint32_t level, std::string_view logger, std::string_view data);
+
     ReplySink& sink_;
     const Settings settings_;
     double last_progress_ = -std::numeric_limits<double>::infinity();
     std::optional<std::chrono::steady_clock::time_point> last_progress_at_;
+    std::optional<std::chrono::steady_clock::time_point> log_counted_at_;
+    double logs_left_ = 0;
+    std::size_t logs_dropped_ = 0;  // since the last that was sent
 };
 
 }  // namespace howdah::kernel

@@ -222,8 +222,10 @@ std::optional<Refusal> Protocol::enterEra(Exchange& exchange, Client& client) {
 }
 
 void Protocol::serve(Exchange& exchange) {
-    Served served(in_flight_);
-    if (served.before() >= options_.in_flight_max) {
+    // A subscription waits, it does not work, and has a limit of its own.
+    std::optional<Served> served;
+    if (exchange.message.method != "subscriptions/listen") served.emplace(in_flight_);
+    if (served && served->before() >= options_.in_flight_max) {
         return exchange.refuse(
             {.code = kInternalError,
              .http_status = 503,

@@ -50,7 +50,7 @@ struct ProtocolOptions {
     std::size_t page_max = 500;                              // entries of tools/list and its like in one answer
     SessionLimits session;
     TaskLimits tasks;
-    std::size_t subscriptions_max = 256;  // open subscriptions/listen streams
+    std::size_t subscriptions_max = 1000;  // open subscriptions/listen streams
 };
 
 class Protocol final : public MessageHandler {

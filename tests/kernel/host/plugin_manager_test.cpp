@@ -160,6 +160,9 @@ TEST_CASE("plugins: what names a plugin or a tool that is not there is refused b
     config.tools.exclude = {"prob"};
     refused(config, "tools.exclude.0: no plugin has a tool \"prob\", did you mean \"probe\"?");
     config = sound;
+    config.tools.profile = "cor";
+    refused(config, "tools.profile: no tool has the profile \"cor\", did you mean \"core\"?");
+    config = sound;
     config.services = {{HOWDAH_SQL_1, "hooknoop"}};
     refused(config,
             "services.howdah.sql/1: plugin \"hooknoop\" is not configured or does not offer it; it is offered "

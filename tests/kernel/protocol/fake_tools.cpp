@@ -139,6 +139,12 @@ Result<void> complete(Request&, const CompletionTarget& target, simdjson::dom::o
     if (target.name != "about") return Error::notFound("unknown prompt \"", target.name, "\"");
     std::string_view typed;
     if (params.at_pointer("/argument/value").get(typed) != simdjson::SUCCESS) return Error::internal("no value");
+    if (typed == "many" || typed == "broken") {
+        std::string values = typed == "many" ? "" : "1,";
+        for (int i = 0; i < 101; ++i)
+            values += concat(i == 0 ? "" : ",", "\"v", i, '"');
+        return answer.structured(concat(typed == "many" ? R"({"values":[)" : "{", values, "]}"));
+    }
     return answer.structured(concat(R"({"values":[")", typed, R"(thon"],"total":1,"hasMore":false})"));
 }
 

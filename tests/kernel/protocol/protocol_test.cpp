@@ -279,6 +279,38 @@ TEST_CASE("subscriptions: over HTTP they need a client that reads events") {
     CHECK(peer.ask(listenRequest("1", "{}"), modernHeaders("subscriptions/listen")).status == 406);
 }
 
+TEST_CASE("completion: of more than a hundred suggestions a hundred are told, and what is none is an error") {
+    Server server;
+    FakePeer peer(server, true);
+    auto complete = [&](const std::string& typed) {
+        return nlohmann::json::parse(
+            peer.ask(R"({"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt",)"
+                     R"("name":"about"},"argument":{"name":"topic","value":")" +
+                         typed + "\"}," + std::string(kMeta) + "}}}",
+                     modernHeaders("completion/complete"))
+                .json);
+    };
+    const auto many = complete("many")["result"]["completion"];
+    CHECK(many["values"].size() == 100);
+    CHECK(many["values"][99] == "v99");
+    CHECK(many["total"] == 101);
+    CHECK(many["hasMore"] == true);
+    CHECK(complete("broken")["error"]["code"] == kInternalError);
+    CHECK(complete("py")["result"]["completion"]["values"].size() == 1);
+}
+
+TEST_CASE("subscriptions: as many as the limit are open, and they are not counted as requests in flight") {
+    Server server({.in_flight_max = 1, .subscriptions_max = 3});
+    FakePeer peer(server, true);
+    const Headers headers = modernHeaders("subscriptions/listen");
+    for (int i = 0; i < 3; ++i) {
+        peer.send(listenRequest(std::to_string(i), R"({"toolsListChanged":true})"), headers);
+        CHECK(peer.receive()->json.find("acknowledged") != std::string::npos);
+    }
+    CHECK(peer.ask(listenRequest("3", R"({"toolsListChanged":true})"), headers).status == 503);
+    CHECK(peer.ask(modernCall("4", "echo"), modernHeaders("tools/call", "echo")).status == 200);
+}
+
 TEST_CASE("onConnect: once for each client of a principal, again for another, before each initialize") {
     Greetings::reset();
     Server server;
