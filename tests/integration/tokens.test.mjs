@@ -1,0 +1,27 @@
+// What the list of tools costs a model: tokens of what `tools/list` tells with the default profile, counted by o200k_base.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Tiktoken } from 'js-tiktoken/lite';
+import o200k from 'js-tiktoken/ranks/o200k_base';
+
+import { modern, startServer } from './support.mjs';
+
+const kTokensMax = 1400;
+
+test('tools/list of the core profile is at most 1,400 tokens', async () => {
+  const server = await startServer();
+  try {
+    const { json } = await modern(server.url, 'tools/list');
+    const tokens = new Tiktoken(o200k);
+    const count = (value) => tokens.encode(JSON.stringify(value)).length;
+    const { tools } = json.result;
+    // What a host gives its model of a tool; output schemas and annotations are for the host itself.
+    const told = tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
+    for (const tool of told) console.log(`${tool.name.padEnd(16)} ${count(tool)}`);
+    console.log(`figure: tools/list, core profile: ${count(tools)} tokens of o200k_base (${tools.length} tools), ${count(told)} of them for the model`);
+    assert.ok(count(tools) <= kTokensMax, `${count(tools)} tokens`);
+  } finally {
+    await server.stop();
+  }
+});
