@@ -34,6 +34,9 @@ std::optional<Clock::time_point> timeOf(const std::string& text) {
     std::tm utc{};
     const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &utc);
     if (!end || *end != '\0' || text.size() != 20) return std::nullopt;
+    // The clock counts nanoseconds, from 1678 to 2262: what is written for "never" or "long ago" is just that.
+    if (utc.tm_year + 1900 > 2200) return Clock::time_point::max();
+    if (utc.tm_year + 1900 < 1970) return Clock::time_point{};
     return Clock::from_time_t(::timegm(&utc));
 }
 

@@ -177,6 +177,7 @@ describe('over HTTP', () => {
       for (const [key, args] of wrong) {
         const whole = { ...Object.fromEntries(required.filter((name) => name !== key && properties[name]?.type === 'string').map((name) => [name, 'x'])), ...args };
         const answer = (await modern(server.url, 'tools/call', { name: tool.name, arguments: whole })).json;
+        if ([-32020, -32021].includes(answer.error?.code)) continue;  // wants headers, or runs as a task only
         const said = answer.error?.message ?? textOf(answer.result);
         assert.ok(answer.error || answer.result.isError, `${tool.name} ${JSON.stringify(whole).slice(0, 100)}`);
         assert.ok(said.includes(key), `${tool.name}: ${said} does not name ${key}`);

@@ -95,6 +95,16 @@ TEST_CASE("tokens: a wrong line is named by its number and never shown") {
     CHECK(wrong(kToken + " name=").find("key=value") != std::string::npos);
     CHECK(wrong(kToken + " ci").find("key=value") != std::string::npos);
     CHECK(wrong(kToken + " scopes=a\"b").find("scopes must be") != std::string::npos);
+    const auto expiredAt = [](const std::string& time, std::chrono::system_clock::time_point now) {
+        auto one = Tokens::parse(kToken + " expires=" + time, "t");
+        REQUIRE(one.has_value());
+        return one->expiredCount(now) == 1;
+    };
+    const auto in_2200 = std::chrono::system_clock::from_time_t(7'258'118'400);
+    CHECK_FALSE(expiredAt("9999-12-31T23:59:59Z", in_2200));
+    CHECK(expiredAt("2200-01-01T00:00:00Z", in_2200));
+    CHECK_FALSE(expiredAt("2200-01-01T00:00:01Z", in_2200));
+    CHECK(expiredAt("0000-01-01T00:00:00Z", std::chrono::system_clock::from_time_t(0)));
     CHECK(wrong(kToken + " expires=2027-01-01").find("expires must be like") != std::string::npos);
     CHECK(wrong(kToken + " expires=2027-13-01T00:00:00Z").find("expires must be like") != std::string::npos);
     CHECK(wrong(kToken + "\n" + kToken + " name=b").find("t:2: the same token") == 0);
