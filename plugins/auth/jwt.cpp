@@ -11,7 +11,8 @@ namespace {
 
 using Clock = std::chrono::system_clock;
 
-constexpr double kTimeMax = 253402300799;  // the last second of the year 9999
+constexpr double kTimeMax = 253402300799;    // the last second of the year 9999
+constexpr double kTimeCounted = 7258118400;  // 2200: the clock counts nanoseconds up to 2262, and a skew may be added
 constexpr std::size_t kAudiencesMax = 64;
 
 // Members of a header that would let the token say where its key is (RFC 7515, 4.1), or what must be understood.
@@ -46,7 +47,7 @@ Result<std::optional<Clock::time_point>> timeOf(const Json& claims, const char* 
     if (!std::isfinite(seconds) || seconds < 0 || seconds > kTimeMax)
         return Error::refused("the token's ", name, " is no time");
     return std::optional(Clock::time_point(std::chrono::duration_cast<Clock::duration>(
-        std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)))));
+        std::chrono::milliseconds(static_cast<std::int64_t>(std::min(seconds, kTimeCounted) * 1000)))));
 }
 
 bool isMeantForUs(const Json& claims, const std::vector<std::string>& audiences) {
