@@ -41,7 +41,7 @@ private:
     };
 
     void walk(const Json& root);
-    ResourceId enter(const Json& schema, ResourceId parent);
+    ResourceId enter(const Json& schema, ResourceId resource);
 
     std::vector<Resource> resources_;
     std::unordered_map<std::string, ResourceId> by_uri_;
