@@ -20,8 +20,8 @@
 namespace howdah::kernel {
 
 struct MessageLimits {
-    std::size_t depth_max = 64;       // arrays and objects inside each other
-    std::size_t nodes_max = 100'000;  // values in one body
+    std::size_t depth_max = 64;               // arrays and objects inside each other
+    std::size_t nodes_max = 100'000;          // values in one body
     std::size_t string_bytes_max = 1u << 20;  // of one text or key
     std::size_t id_bytes_max = 1024;
     std::size_t batch_max = 50;

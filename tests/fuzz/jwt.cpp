@@ -2,13 +2,14 @@
 // an issuer. The first byte says which of the two the rest is.
 //
 // Whatever the bytes: no crash, no refusal without a text, and nobody is let in, since nobody can sign.
+#include "plugins/auth/jwt.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "plugins/auth/discovery.hpp"
-#include "plugins/auth/jwt.hpp"
 #include "plugins/auth/token_file.hpp"
 
 namespace {
