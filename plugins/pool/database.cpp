@@ -153,7 +153,7 @@ bool Database::isUsable(const Context& context, Connection& connection, Care car
     std::uint64_t now_ns = host_.nowNs();
     if (care == Care::repeatable && now_ns - connection.lastUsedNs() < kSecondNs) return true;
     if (!connection.looksAlive()) return false;
-    if (now_ns - connection.lastUsedNs() < kPingAfterIdleNs) return true;
+    if (care != Care::tried && now_ns - connection.lastUsedNs() < kPingAfterIdleNs) return true;
     return connection.ping(context, std::min(context.deadlineNs(), now_ns + kPingNs)) == Wait::ready;
 }
 

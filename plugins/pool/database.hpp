@@ -57,8 +57,9 @@ private:
 };
 
 // How sure a caller must be that a connection lives: what is repeatable is tried again when it does not, so one used
-// within the last second is taken without a look.
-enum class Care : std::uint8_t { repeatable, once };
+// within the last second is taken without a look. What was tried already asks the server, whatever it costs: a backend
+// that was told to end (pg_terminate_backend) looks alive until it gets to run.
+enum class Care : std::uint8_t { repeatable, once, tried };
 
 class Database : public std::enable_shared_from_this<Database> {
 public:

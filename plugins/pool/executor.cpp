@@ -47,8 +47,8 @@ Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::share
     budget.noteRequest();
     bool refreshed = false;
     for (std::uint32_t tries = 1;; ++tries) {
-        // Where one connection was dead, others may be: from the second try on each is looked at.
-        Care care = tries == 1 && !command->writes ? Care::repeatable : Care::once;
+        // Where one connection was dead, others may be.
+        Care care = tries > 1 ? Care::tried : command->writes ? Care::once : Care::repeatable;
         auto tried = tryOnce(context, database, command, care);
         if (auto* cursor = std::get_if<std::unique_ptr<Cursor>>(&tried)) return std::move(*cursor);
         Failure& failure = std::get<Failure>(tried);

@@ -73,7 +73,12 @@ Outcome read(std::string_view bytes, std::size_t step, const HttpChecks& checks)
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-    static const HttpChecks checks({.path = "/mcp", .port = 8642, .allowed_hosts = {"howdah.example"}});
+    static const HttpChecks checks([] {
+        HttpChecks::Config config;
+        config.ports = {8642};
+        config.allowed_hosts = {"howdah.example"};
+        return config;
+    }());
     const std::string text(howdah::fuzz::textOf(bytes, size));
     const Outcome whole = read(text, std::max<std::size_t>(size, 1), checks);
     for (std::size_t step : {std::size_t{1}, std::size_t{7}}) {

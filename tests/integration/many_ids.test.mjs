@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { test } from 'node:test';
 
-import { initialize, meta, openSession, openSocket, startServer, startStdio } from './support.mjs';
+import { bodyOf, initialize, meta, openSession, openSocket, startServer, startStdio } from './support.mjs';
 
 const kTotal = 10000;
 const query = (value) => ({ name: 'query', arguments: { sql: 'select $1::int as value', params: [value] } });
@@ -89,7 +89,7 @@ test('10,000 interleaved ids over HTTP on 64 kept connections, two sessions and 
         const params = era === 2 ? { ...query(valueOf(index)), _meta: meta() } : query(valueOf(index));
         const { status, text } = await send(agent, server.url, era === 2 ? modern : sessions[era],
           { jsonrpc: '2.0', id: idOf(index), method: 'tools/call', params });
-        const answer = status === 200 ? JSON.parse(text) : {};
+        const answer = status === 200 ? bodyOf(text) : {};
         const value = answer.result ? JSON.parse(answer.result.content[0].text).rows?.[0]?.[0] : undefined;
         if (answer.id !== idOf(index) || value !== valueOf(index)) wrong.push({ index, status, text });
       }

@@ -226,10 +226,14 @@ export async function post(url, body, headers = {}, signal) {
     body: typeof body === 'string' ? body : JSON.stringify(body),
     signal,
   });
-  const said = await answer.text();
-  // An answer of a 2025-11-25 session that took its time came as a stream: an empty event with an id, then the answer.
+  return { status: answer.status, headers: answer.headers, json: bodyOf(await answer.text()) };
+}
+
+// What a body says: JSON as its value, other text as it is. An answer of a 2025-11-25 session that took its time came
+// as a stream: an empty event with an id, then the answer.
+export function bodyOf(said) {
   const text = said.startsWith('id: ') ? said.trimEnd().split('\n').at(-1).replace(/^data: /, '') : said;
-  return { status: answer.status, headers: answer.headers, json: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text };
+  return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
 }
 
 let nextId = 1;
