@@ -143,7 +143,7 @@ constexpr howdah_kernel_v1 kKernel{sizeof(howdah_kernel_v1), 0, &kernelDatabases
 
 }  // namespace
 
-const void* hostInterface(const howdah_host*, const char* id) {
+const void* hostInterface(const howdah_host* host, const char* id) {
     std::string_view name{id};
     if (name == HOWDAH_CONTEXT_1) return &kContext;
     if (name == HOWDAH_LOG_1) return &kLog;
@@ -156,6 +156,10 @@ const void* hostInterface(const howdah_host*, const char* id) {
     if (name == HOWDAH_OFFLOAD_1) return &kHostOffload;
     if (name == HOWDAH_SEAL_1) return &kHostSeal;
     if (name == HOWDAH_NOTIFY_1) return &kNotify;
+    if (name == HOWDAH_TRANSPORT_1) {
+        const Instance& instance = instanceOf(host);
+        if (instance.services().channels && instance.manifest().permits("transport")) return &kHostTransport;
+    }
     return nullptr;
 }
 

@@ -18,6 +18,7 @@
 
 namespace howdah::kernel {
 
+class ClientChannels;
 class Instance;
 
 struct HostServices {
@@ -28,7 +29,8 @@ struct HostServices {
     std::string databases_json;                 // howdah_kernel_v1.databases, with DSNs
     std::string databases_public_json;          // the same without
     std::string state_dir;
-    Sealer sealer{};  // its keys outlive reloads
+    Sealer sealer{};                     // its keys outlive reloads
+    ClientChannels* channels = nullptr;  // null: this process serves no network, so no plugin brings in clients
     // A plugin's hooks are to leave the next generation. Any thread; returns at once.
     std::function<void(Instance&, const std::string& reason)> quarantine = [](Instance&, const std::string&) {};
     // Clients that subscribed to that resource are to be told. Any thread; returns at once.

@@ -12,6 +12,7 @@
 #include "kernel/host/host_services.hpp"
 #include "kernel/host/library.hpp"
 #include "kernel/pipeline/context.hpp"
+#include "kernel/transport/client_channels.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -25,6 +26,7 @@ const char* immortal(const std::string& text) {
 }
 
 constexpr auto kLifecycleLimit = std::chrono::seconds(120);
+constexpr std::string_view kReplaced = "the plugin that carries this connection was replaced; connect again";
 
 }  // namespace
 
@@ -111,6 +113,11 @@ void Instance::stop(Deadline deadline) {
     if (state_ == InstanceState::stopped || !plugin_) return;
     bool ran = state_ == InstanceState::started;
     state_ = InstanceState::draining;
+    // The clients it brought in hear what they asked for before its tasks, which carry the answers, are told to end.
+    if (ClientChannels* channels = services_.channels) {
+        channels->beginDrain(this, kReplaced);
+        (void)channels->drain(this, deadline, CancelReason::reload);
+    }
     bool any_task = false;
     {
         std::lock_guard lock(tasks_mutex_);
@@ -123,6 +130,7 @@ void Instance::stop(Deadline deadline) {
         logError(id(), "its tasks did not end in time; it stays loaded");
         state_ = InstanceState::stopped;
         plugin_ = nullptr;  // never destroyed: somebody is still inside
+        if (services_.channels) services_.channels->forget(this);
         return;
     }
     if (ran) {
@@ -131,6 +139,7 @@ void Instance::stop(Deadline deadline) {
             return HOWDAH_OK;
         });
     }
+    if (services_.channels) services_.channels->forget(this);
     state_ = InstanceState::stopped;
 }
 

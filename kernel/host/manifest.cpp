@@ -48,7 +48,8 @@ constexpr std::string_view kSchema = R"json({
     "requires": {"$ref": "#/$defs/names"},
     "optional": {"$ref": "#/$defs/names"},
     "permissions": {"type": "array", "uniqueItems": true,
-                    "items": {"enum": ["db.read", "db.session", "db.write", "databases.credentials"]}},
+                    "items": {"enum": ["db.read", "db.session", "db.write", "databases.credentials",
+                                        "transport"]}},
     "hooks": {"type": "object", "additionalProperties": false,
               "dependentRequired": {"events": ["stage"], "stage": ["events"]},
               "properties": {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include <howdah/abi/base.h>
 #include <howdah/result.hpp>
@@ -37,6 +38,7 @@ struct howdah_ctx {
     bool budget_spent = false;        // a host call inside the hook ended because the hook's budget did
     howdah::kernel::Deadline budget;  // starts with the first host call that may wait; never = not started
     howdah::Error error;
+    std::string received;  // what howdah_transport_v1.receive gave last
 
     // Until when a host call in this context may wait.
     howdah::kernel::Deadline waitDeadline();

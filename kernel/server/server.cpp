@@ -120,6 +120,14 @@ StdioServer::Config stdioConfig(const Config& config, std::function<void()> on_i
     return out;
 }
 
+ClientChannels::Config channelsConfig(const Config& config) {
+    ClientChannels::Config out;
+    out.channel.message_bytes_max = config.limits.message_bytes_max;
+    out.channel.requests_in_flight_max = config.limits.requests_per_connection_max;
+    out.channels_max = config.limits.connections_max;
+    return out;
+}
+
 }  // namespace
 
 std::vector<fs::path> pluginPaths(const Config& config) {
@@ -173,6 +181,12 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
         protocol->resourceUpdated(uri);
     };
 
+    if (options.network) {
+        server->channels_ =
+            std::make_unique<ClientChannels>(*server->runtime_, *server->protocol_, channelsConfig(server->config_));
+        services.channels = server->channels_.get();
+    }
+
     if (auto prepared = server->plugins_->prepareState(); !prepared) return std::move(prepared).error();
     Result<void> applied;
     server->control_fiber_->call([&] {
@@ -203,6 +217,7 @@ Result<void> Server::startHttp(std::vector<Descriptor> passed) {
     if (!started) return std::move(started).error();
     http_ = std::move(*started);
     http_path_ = http.path;
+    channels_->letIn(authenticator_.get(), http_->resource());
     return {};
 }
 
@@ -358,6 +373,7 @@ bool Server::stop(Deadline deadline) {
     bool clean = true;
     if (protocol_) protocol_->drain();
     if (http_) http_->drain();
+    if (channels_) channels_->beginDrain(nullptr, "the server is shutting down");
     // What has not ended by then is told so; a legacy HTTP call hears nothing of its connection closing.
     // Its answer may then be out before a transport has seen that the time is over.
     if (control_fiber_ && protocol_) {
@@ -367,6 +383,11 @@ bool Server::stop(Deadline deadline) {
     }
     if (stdio_) clean = stdio_->stop(deadline) && clean;
     if (http_) clean = http_->stop(deadline) && clean;
+    if (channels_ && control_fiber_) {
+        bool in_time = true;
+        control_fiber_->call([&] { in_time = channels_->drain(nullptr, deadline, CancelReason::shutdown); });
+        clean = clean && in_time;
+    }
     if (control_) control_->stop();
     if (protocol_) clean = protocol_->stopTasks(Deadline::in(kTasksLimit)) && clean;
     if (plugins_) control_fiber_->call([&] { plugins_->stop(); });

@@ -24,6 +24,7 @@
 #include "kernel/protocol/protocol.hpp"
 #include "kernel/runtime/runtime.hpp"
 #include "kernel/server/plugin_authenticator.hpp"
+#include "kernel/transport/client_channels.hpp"
 #include "kernel/transport/control.hpp"
 #include "kernel/transport/http.hpp"
 #include "kernel/transport/stdio.hpp"
@@ -88,6 +89,7 @@ private:
     std::unique_ptr<ControlFiber> control_fiber_;
     std::unique_ptr<PluginManager> plugins_;
     std::unique_ptr<Protocol> protocol_;
+    std::unique_ptr<ClientChannels> channels_;  // of transport plugins
     std::unique_ptr<PluginAuthenticator> authenticator_;
     std::unique_ptr<ControlServer> control_;
     std::shared_ptr<TlsCertificate> certificate_;

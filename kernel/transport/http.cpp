@@ -254,6 +254,10 @@ std::vector<ListenAddress> HttpServer::addresses() const {
     return addresses;
 }
 
+const std::string& HttpServer::resource() const {
+    return state_->settings->resource;
+}
+
 std::size_t HttpServer::connectionCount() const {
     return state_->total->value();
 }

@@ -49,6 +49,7 @@ public:
 
     std::uint16_t port() const;                    // of the first TCP address; 0 = there is none
     std::vector<ListenAddress> addresses() const;  // as they are in fact: with the ports that were taken
+    const std::string& resource() const;           // canonical URI, the audience of tokens
     std::size_t connectionCount() const;
 
     // Stops accepting, closes idle connections and GET streams; requests in flight are answered with Connection: close.

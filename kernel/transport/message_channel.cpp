@@ -137,7 +137,7 @@ void MessageChannel::ended(Count count) {
         --(this->*count);
         launchWaiting();
         room = held_ && placeHeld();
-        last = over() && none();
+        last = (over() || last_came_) && none();
         changed_.notify_all();
     }
     if (room && config_.on_room) config_.on_room();
@@ -150,6 +150,16 @@ void MessageChannel::dropWaiting() {
     backlog_.clear();
     held_.reset();
     changed_.notify_all();
+}
+
+void MessageChannel::lastCame() {
+    bool idle = false;
+    {
+        std::lock_guard lock(mutex_);
+        last_came_ = true;
+        idle = none();
+    }
+    if (idle && config_.on_idle) config_.on_idle();
 }
 
 void MessageChannel::takeNoMore() {

@@ -49,7 +49,7 @@ public:
         std::string host;                                 // Inbound.host
         std::shared_ptr<const Principal> principal;       // whom the transport authenticated; null: the local user
         std::function<void()> on_room;                    // after a submit() that returned false
-        std::function<void()> on_idle;                    // after takeNoMore() or close(), once nothing is in flight
+        std::function<void()> on_idle;                    // after lastCame(), takeNoMore(), close(), once nothing is in flight
     };
 
     static std::shared_ptr<MessageChannel> open(Shard& shard, Config config, MessageHandler& handler,
@@ -69,6 +69,8 @@ public:
     // Answers what is no message; dropped when the client reads nothing.
     void refuse(int code, std::string_view message);
 
+    // The peer has said its last word, or is let say no more: what came is served to the end.
+    void lastCame();
     // The server stops: what waits is dropped, what is in flight goes on and is answered.
     void takeNoMore();
     // The peer is gone: what waits is dropped, what is in flight is cancelled (client_gone).
@@ -114,6 +116,7 @@ private:
     std::optional<Held> held_;                                  // the one beyond all bounds
     std::vector<std::shared_ptr<Cancellation>> cancellations_;  // of the messages whose fiber has begun
     CancelReason cancelled_by_ = CancelReason::none;            // of those whose fiber begins later
+    bool last_came_ = false;
     bool stopping_ = false;
     bool gone_ = false;
 };

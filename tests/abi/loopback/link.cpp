@@ -225,6 +225,7 @@ const void* Link::hostInterface(const howdah_host* near, const char* id) {
     if (!far->get_interface(far, id)) return nullptr;
     if (const void* table = basicTable(id)) return table;
     if (const void* table = queryTable(id)) return table;
+    if (const void* table = transportTable(id)) return table;
     return runtimeTable(id);
 }
 

@@ -30,6 +30,7 @@ struct NearContext {
     howdah_call* near_call = nullptr;
     howdah_call* far_call = nullptr;
     Room last_error;  // borrowed until the next call in this context
+    Room received;    // until the next howdah_transport_v1.receive in this context
 
     static NearContext& of(howdah_ctx* ctx) { return *reinterpret_cast<NearContext*>(ctx); }
     howdah_ctx* raw() { return reinterpret_cast<howdah_ctx*>(this); }
@@ -70,6 +71,7 @@ const void* outwardTable(const std::string& id);
 const void* basicTable(const std::string& id);
 const void* queryTable(const std::string& id);
 const void* runtimeTable(const std::string& id);
+const void* transportTable(const std::string& id);
 
 class Link {
 public:

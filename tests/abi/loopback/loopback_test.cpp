@@ -257,7 +257,7 @@ void checkWhole() {
 TEST_CASE("loopback: every member of every struct is carried") {
     checkWhole<howdah_error, howdah_value, howdah_principal, howdah_column, howdah_trailer, howdah_name, howdah_facts,
                howdah_query, howdah_result, howdah_query_request, howdah_setting, howdah_execution, howdah_call,
-               howdah_connect_event, howdah_credential, howdah_challenge>();
+               howdah_connect_event, howdah_credential, howdah_challenge, howdah_channel_peer>();
 }
 
 TEST_CASE("loopback: every hook with every verdict and setter is the same over bytes") {
@@ -268,7 +268,7 @@ TEST_CASE("loopback: a tool reads, queries, streams rows, waits and answers the 
     checkAlike(
         MIRROR, "{}",
         [](Run& run) {
-            for (const char* what : {"answer", "fail", "throw", "wait"})
+            for (const char* what : {"answer", "fail", "throw", "wait", "channel"})
                 callTool(run, "mirror", what);
         },
         60);

@@ -2,6 +2,7 @@
 // argument says, and offers every service, passing each call on to the one it acquired.
 #include <howdah/plugin.hpp>
 #include <howdah/questions.hpp>
+#include <howdah/transport.hpp>
 #include <howdah/waiting.hpp>
 
 #include "tests/abi/loopback/printed.hpp"
@@ -156,6 +157,7 @@ private:
         if (call.text("do") == "fail") return Error{Code::database, "no such table"}.withHint("list_tables");
         if (call.text("do") == "throw") throw std::runtime_error("a tool threw");
         if (call.text("do") == "wait") return waits(call.context());
+        if (call.text("do") == "channel") return channels(call.context());
         auto rows = call.query("select 1", {nullptr, 1, "x"}, "main", {10, 20, 30});
         if (!rows) return rows.error();
         for (const howdah_column& column : rows->columns())
@@ -181,6 +183,20 @@ private:
         tell(call.writeText("text \xC3\xA4"));
         tell(call.writeContent({{"type", "image"}}));
         return call.writeStructured("{}");
+    }
+
+    // What was received last is overwritten by the next one.
+    Result<void> channels(const Context& context) {
+        auto refused = Channel::open(context, {.transport = "mirror"});
+        saw("refused", toAbi(refused.error()));
+        auto channel = Channel::open(context, {"mirror", "Bearer x", "somewhere"});
+        if (!channel) return channel.error();
+        tell(channel->submit(context, R"({"id":1})", 5));
+        tell(channel->submit(context, "", kNoDeadline));
+        for (auto message = channel->receive(context); message; message = channel->receive(context, 9))
+            saw("received", toAbi(*message));
+        tell(channel->finish(context));
+        return {};
     }
 
     Result<void> waits(const Context& context) {

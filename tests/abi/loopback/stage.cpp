@@ -136,6 +136,33 @@ const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::i
 const howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0,
                                [](const howdah_host*, howdah_str uri) { noted("notify.resource_updated", uri); }};
 
+int messages_given = 0;
+
+const howdah_transport_v1 kTransport{
+    sizeof(howdah_transport_v1),
+    0,
+    [](howdah_ctx* ctx, const howdah_channel_peer* peer, std::uint64_t* channel) {
+        noted("transport.open", *peer);
+        if (peer->authorization.size == 0) return refused(ctx, "open");
+        messages_given = 0;
+        *channel = 55;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](howdah_ctx* ctx, std::uint64_t channel, howdah_str message, std::uint64_t until) {
+        noted("transport.submit", channel, message, until);
+        return message.size == 0 ? refused(ctx, "submit") : howdah_status{HOWDAH_OK};
+    },
+    [](howdah_ctx* ctx, std::uint64_t channel, std::uint64_t until, howdah_str* message) {
+        noted("transport.receive", channel, until);
+        if (messages_given == 2) return refused(ctx, "receive");
+        static char place[] = "message 0";
+        place[8] = static_cast<char>('0' + messages_given++);
+        *message = toAbi(place);
+        return howdah_status{HOWDAH_OK};
+    },
+    [](howdah_ctx*, std::uint64_t channel) { return noted("transport.finish", channel); },
+    [](const howdah_host*, std::uint64_t channel) { noted("transport.close", channel); }};
+
 int cursor_batches = 0;
 
 const howdah_sql_v1 kSql{
@@ -240,11 +267,8 @@ Transcript& transcript() {
 
 void furnish(test::FakeHost& host) {
     host.databases = R"([{"name":"main","access":"restricted"}])";
-    host.interfaces = {{HOWDAH_QUERY_1, &kQuery},
-                       {HOWDAH_ROWS_1, &kRows},
-                       {HOWDAH_CALL_1, &kCall},
-                       {HOWDAH_LOG_1, &kLog},
-                       {HOWDAH_NOTIFY_1, &kNotify}};
+    host.interfaces = {{HOWDAH_QUERY_1, &kQuery}, {HOWDAH_ROWS_1, &kRows},     {HOWDAH_CALL_1, &kCall},
+                       {HOWDAH_LOG_1, &kLog},     {HOWDAH_NOTIFY_1, &kNotify}, {HOWDAH_TRANSPORT_1, &kTransport}};
     host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},
                      {HOWDAH_SOURCE_1, {&kSource, nullptr}},
                      {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},

@@ -9,6 +9,7 @@
 #include <howdah/abi/auth.h>
 #include <howdah/abi/hooks.h>
 #include <howdah/abi/sql.h>
+#include <howdah/abi/transport.h>
 
 #include "tests/abi/loopback/bytes.hpp"
 
@@ -90,6 +91,9 @@ void members(auto& visit, Like<howdah_credential> auto& it) {
 void members(auto& visit, Like<howdah_challenge> auto& it) {
     visit.plain(it.struct_size, it.reason, it.resource, it.metadata_url, it.description);
     visit.array(it.scopes, it.scope_count);
+}
+void members(auto& visit, Like<howdah_channel_peer> auto& it) {
+    visit.plain(it.struct_size, it.reserved, it.transport, it.authorization, it.address);
 }
 
 // Arguments that are not one struct: a pointer that may be null, and pointer and count.
