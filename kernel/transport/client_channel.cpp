@@ -23,10 +23,10 @@ std::shared_ptr<ClientChannel> ClientChannel::open(Shard& shard, MessageHandler&
     return made;
 }
 
-Result<void> ClientChannel::submit(std::string_view text, Cancellation* cancellation, Deadline deadline) {
-    if (text.size() > limits_.message_bytes_max) {
+Result<void> ClientChannel::submit(std::string_view message, Cancellation* cancellation, Deadline deadline) {
+    if (message.size() > limits_.message_bytes_max) {
         return Error::invalidArgument("a message is limited to ", limits_.message_bytes_max,
-                                      " bytes (limits.message_bytes_max), this one has ", text.size());
+                                      " bytes (limits.message_bytes_max), this one has ", message.size());
     }
     for (;;) {
         std::shared_ptr<Event> event;
@@ -40,9 +40,9 @@ Result<void> ClientChannel::submit(std::string_view text, Cancellation* cancella
         const WaitStatus status = event->wait(cancellation, deadline);
         if (status != WaitStatus::ready) return waitError(status, cancellation, "room for a message");
     }
-    MessageBuffer message;
-    message.append(text);
-    if (channel_->submit(std::move(message))) wakeSubmitter();
+    MessageBuffer copy;
+    copy.append(message);
+    if (channel_->submit(std::move(copy))) wakeSubmitter();
     return {};
 }
 
