@@ -49,7 +49,7 @@ public:
         std::string host;                                 // Inbound.host
         std::shared_ptr<const Principal> principal;       // whom the transport authenticated; null: the local user
         std::function<void()> on_room;                    // after a submit() that returned false
-        std::function<void()> on_idle;                    // after lastCame(), takeNoMore(), close(), once nothing is in flight
+        std::function<void()> on_idle;  // after lastCame(), takeNoMore(), close(), once nothing is in flight
     };
 
     static std::shared_ptr<MessageChannel> open(Shard& shard, Config config, MessageHandler& handler,
