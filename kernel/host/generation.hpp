@@ -90,17 +90,26 @@ struct Prompt : Handler {
     Handler completion;
 };
 
+// How long the contents of a resource may be kept, and whether they are the same for everybody (2026-07-28 "Caching").
+struct CacheHint {
+    std::chrono::milliseconds time_to_live{0};
+    bool same_for_all = false;
+};
+
 struct Resource : Handler {
     std::string uri;
     std::string listing;
     std::string mime_type;
+    CacheHint cache;
 };
 
 struct ResourceTemplate : Handler {
     UriTemplate uri;
     std::string listing;
     std::string mime_type;
+    CacheHint cache;
     Handler completion;
+    Handler list;  // what it stands for at the moment
 };
 
 // What a list method answers from: listings in the order of their keys, which cursors name.

@@ -76,7 +76,11 @@ void resourceUpdated(const howdah_host* host, howdah_str uri) noexcept {
     instanceOf(host).services().resource_updated(fromAbi(uri));
 }
 
-constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated};
+void resourceListChanged(const howdah_host* host) noexcept {
+    instanceOf(host).services().resource_list_changed();
+}
+
+constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated, &resourceListChanged};
 
 // --- howdah.services/1
 

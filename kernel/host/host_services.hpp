@@ -35,6 +35,7 @@ struct HostServices {
     std::function<void(Instance&, const std::string& reason)> quarantine = [](Instance&, const std::string&) {};
     // Clients that subscribed to that resource are to be told. Any thread; returns at once.
     std::function<void(std::string_view uri)> resource_updated = [](std::string_view) {};
+    std::function<void()> resource_list_changed = [] {};
     // The state of the server as JSON, for howdah_kernel_v1.describe.
     std::function<std::string()> describe = [] { return std::string{"{}"}; };
 };

@@ -28,6 +28,8 @@ constexpr std::string_view kSchema = R"json({
                      "priority": {"type": "number", "minimum": 0, "maximum": 1},
                      "lastModified": {"type": "string", "maxLength": 64}}},
     "mime": {"type": "string", "minLength": 1, "maxLength": 128},
+    "ttl": {"type": "integer", "minimum": 0, "maximum": 86400000},
+    "scope": {"enum": ["private", "public"]},
     "names": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 128}, "maxItems": 64, "uniqueItems": true},
     "run": {"enum": ["shard", "worker", "process"]}
   },
@@ -92,7 +94,9 @@ constexpr std::string_view kSchema = R"json({
         "icons": {"$ref": "#/$defs/icons"},
         "annotations": {"$ref": "#/$defs/annotations"},
         "size": {"type": "integer", "minimum": 0},
-        "mimeType": {"$ref": "#/$defs/mime"}}}},
+        "mimeType": {"$ref": "#/$defs/mime"},
+        "ttlMs": {"$ref": "#/$defs/ttl"},
+        "cacheScope": {"$ref": "#/$defs/scope"}}}},
     "resourceTemplates": {"type": "array", "maxItems": 256, "items": {
       "type": "object", "required": ["uriTemplate", "name"], "additionalProperties": false,
       "properties": {
@@ -102,7 +106,9 @@ constexpr std::string_view kSchema = R"json({
         "description": {"$ref": "#/$defs/description"},
         "icons": {"$ref": "#/$defs/icons"},
         "annotations": {"$ref": "#/$defs/annotations"},
-        "mimeType": {"$ref": "#/$defs/mime"}}}},
+        "mimeType": {"$ref": "#/$defs/mime"},
+        "ttlMs": {"$ref": "#/$defs/ttl"},
+        "cacheScope": {"$ref": "#/$defs/scope"}}}},
     "config": {"type": "object"}
   }
 })json";
@@ -180,7 +186,12 @@ PromptManifest promptOf(const Json& json) {
 }
 
 ResourceManifest resourceOf(const Json& json, const char* uri) {
-    return {json[uri].get<std::string>(), json.value("mimeType", std::string{}), json};
+    ResourceManifest resource{json[uri].get<std::string>(), json.value("mimeType", std::string{}), {}, json};
+    resource.cache.time_to_live = std::chrono::milliseconds(json.value("ttlMs", 0));
+    resource.cache.same_for_all = json.value("cacheScope", std::string{}) == "public";
+    resource.listing.erase("ttlMs");  // of what is read, not of the list
+    resource.listing.erase("cacheScope");
+    return resource;
 }
 
 // The minor a manifest names, whatever else is in it; 0 when there is none.

@@ -47,7 +47,8 @@ struct PromptManifest {
 struct ResourceManifest {
     std::string uri;  // or the template's text
     std::string mime_type;
-    Json listing;  // as in resources/list or resources/templates/list
+    CacheHint cache;  // "ttlMs", "cacheScope"
+    Json listing;     // as in resources/list or resources/templates/list
 };
 
 struct Manifest {

@@ -121,11 +121,13 @@ Result<void> addPrompts(Instance& instance, Generation& generation) {
 Result<void> addResources(Instance& instance, Generation& generation) {
     const Binder resources(instance, HOWDAH_RESOURCES_1);
     const Binder completions(instance, HOWDAH_COMPLETIONS_1);
+    const Binder lists(instance, HOWDAH_RESOURCE_LISTS_1);
     for (const ResourceManifest& offered : instance.manifest().resources) {
         Resource resource;
         resource.uri = offered.uri;
         resource.listing = dumpJson(offered.listing);
         resource.mime_type = offered.mime_type;
+        resource.cache = offered.cache;
         if (auto bound = resources.bind(resource, "resource", resource.uri); !bound) return bound;
         if (auto added = add(generation.resources, std::move(resource), "resource", kKeyOf); !added) return added;
     }
@@ -136,7 +138,9 @@ Result<void> addResources(Instance& instance, Generation& generation) {
         resource.uri = std::move(*uri);
         resource.listing = dumpJson(offered.listing);
         resource.mime_type = offered.mime_type;
+        resource.cache = offered.cache;
         resource.completion = completions.find(offered.uri);
+        resource.list = lists.find(offered.uri);
         if (auto bound = resources.bind(resource, "resource template", offered.uri); !bound) return bound;
         if (auto added = add(generation.resource_templates, std::move(resource), "resource template", kKeyOf); !added)
             return added;

@@ -14,6 +14,7 @@
 namespace howdah::kernel {
 
 class Request;
+struct CacheHint;
 
 class Answer {
 public:
@@ -46,8 +47,9 @@ public:
 // The answer of what gives a list of elements: a prompt its messages, a resource its contents.
 class ListAnswer : public Answer {
 public:
-    virtual void describe(std::string_view description) = 0;                // of the prompt
-    virtual void of(std::string_view uri, std::string_view mime_type) = 0;  // what text() belongs to
+    virtual void describe(std::string_view description) = 0;  // of the prompt
+    // What text() belongs to, and how long it holds.
+    virtual void of(std::string_view uri, std::string_view mime_type, const CacheHint& cache) = 0;
 };
 
 }  // namespace howdah::kernel

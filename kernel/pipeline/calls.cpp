@@ -105,19 +105,29 @@ Result<void> readResource(Request& request, std::string_view uri, ListAnswer& an
     const Generation& generation = *request.generation;
     auto found = std::ranges::lower_bound(generation.resources, uri, {}, &Resource::uri);
     if (found != generation.resources.end() && found->uri == uri) {
-        answer.of(uri, found->mime_type);
+        answer.of(uri, found->mime_type, found->cache);
         const VariableObject none({});
         return CallRun(request, *found, HOWDAH_CALL_RESOURCE, uri, none.get(), answer).run();
     }
     for (const ResourceTemplate& resource : generation.resource_templates) {
         auto variables = resource.uri.match(uri);
         if (!variables) continue;
-        answer.of(uri, resource.mime_type);
+        answer.of(uri, resource.mime_type, resource.cache);
         const VariableObject object(*variables);
         return CallRun(request, resource, HOWDAH_CALL_RESOURCE, uri, object.get(), answer).run();
     }
     return Error::notFound("no resource has the URI \"", uri,
                            "\"; resources/list and resources/templates/list tell which are there");
+}
+
+Result<void> listResources(Request& request, const ResourceTemplate& resource, std::string_view cursor,
+                           Answer& answer) {
+    if (auto may = requireScopes(request, readScopes()); !may) return may;
+    UriTemplate::Variables variables;
+    if (!cursor.empty()) variables.emplace_back("cursor", cursor);
+    const VariableObject arguments(variables);
+    return CallRun(request, resource.list, HOWDAH_CALL_RESOURCE_LIST, resource.uri.text(), arguments.get(), answer)
+        .run();
 }
 
 Result<void> complete(Request& request, const CompletionTarget& target, simdjson::dom::object params, Answer& answer) {

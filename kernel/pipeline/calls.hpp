@@ -27,6 +27,8 @@ Result<void> callTool(Request& request, std::string_view name, simdjson::dom::el
 // Arguments are an object of strings.
 Result<void> getPrompt(Request& request, std::string_view name, simdjson::dom::object arguments, ListAnswer& answer);
 Result<void> readResource(Request& request, std::string_view uri, ListAnswer& answer);
+// One page of what the plugin of a template says there is: Resource objects as content, {"nextCursor"?} as structured.
+Result<void> listResources(Request& request, const ResourceTemplate& resource, std::string_view cursor, Answer& answer);
 
 struct CompletionTarget {
     enum class Kind : std::uint8_t { prompt, resource } kind;

@@ -7,39 +7,10 @@
 
 #include "kernel/pipeline/calls.hpp"
 #include "kernel/protocol/handling.hpp"
-#include "kernel/protocol/held_answer.hpp"
+#include "kernel/protocol/held_call.hpp"
 #include "kernel/protocol/methods.hpp"
 
 namespace howdah::kernel {
-namespace {
-
-enum class MayAsk : std::uint8_t { yes, no };
-
-// Runs one call and ends it: `reply` writes the answer, `refusal_of` makes what it is told of its error.
-template <typename Call, typename Reply, typename RefusalOf>
-void serveHeld(Exchange& exchange, MayAsk may_ask, Call&& call, Reply&& reply, RefusalOf&& refusal_of) {
-    auto notices = noticesOf(exchange);
-    if (!notices) return;
-    Questions questions(exchange);
-    Questions* const asking = may_ask == MayAsk::yes ? &questions : nullptr;
-    if (auto refusal = asking ? questions.open() : std::nullopt) return exchange.refuse(*refusal);
-    if (!greetIfNew(exchange)) return;
-    Request request;
-    exchange.prepare(request);
-    HeldAnswer answer(exchange.sink, std::move(*notices), asking, exchange.options().held_max);
-    auto done = call(request, answer);
-    if (request.cancellation && request.cancellation->reason() == CancelReason::requested) return;
-    if (questions.inputRequired()) return answerInputRequired(exchange, questions);
-    if (done) return reply(answer);
-    if (auto refusal = questions.missingCapability()) return exchange.refuse(*refusal);
-    if (request.scopes_needed) return exchange.refuseScopes(done.error(), *request.scopes_needed);
-    Refusal refusal = refusal_of(done.error());
-    refusal.message.resize(std::min(refusal.message.size(), kMessageMax));
-    exchange.refuse(refusal);
-}
-
-}  // namespace
-
 void promptsGet(Exchange& exchange) {
     const auto& params = exchange.message.params;
     auto prompt = params ? textMember(*params, "name") : std::nullopt;
@@ -70,7 +41,9 @@ void resourcesRead(Exchange& exchange) {
         exchange, MayAsk::yes,
         [&](Request& request, HeldAnswer& answer) { return readResource(request, *uri, answer); },
         [&](HeldAnswer& answer) {
-            const std::string hints = exchange.modern() ? cacheHints(std::chrono::milliseconds(0), true) : "";
+            const CacheHint& cache = answer.cache();
+            const bool only_this_client = !cache.same_for_all || exchange.authenticated();
+            const std::string hints = exchange.modern() ? cacheHints(cache.time_to_live, only_this_client) : "";
             exchange.answer({"\"contents\":[", answer.elements(), "]", hints});
         },
         [&](const Error& error) {

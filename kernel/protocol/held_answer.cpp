@@ -4,7 +4,8 @@
 
 namespace howdah::kernel {
 
-void HeldAnswer::of(std::string_view uri, std::string_view mime_type) {
+void HeldAnswer::of(std::string_view uri, std::string_view mime_type, const CacheHint& cache) {
+    cache_ = cache;
     appendJsonString(uri_, uri);
     if (!mime_type.empty()) appendJsonString(mime_, mime_type);
 }

@@ -1,5 +1,5 @@
-// The answer of prompts/get, resources/read and completion/complete: held until it is whole, so that an error on the
-// way can still take its place.
+// The answer of prompts/get, resources/read, completion/complete and lists that plugins make: held until it is whole,
+// so that an error on the way can still take its place.
 //
 // Threads: the request's fiber.
 // Errors:  unavailable when it grows beyond its limit.
@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernel/host/generation.hpp"
 #include "kernel/pipeline/answer.hpp"
 #include "kernel/protocol/json_pieces.hpp"
 #include "kernel/protocol/notices.hpp"
@@ -24,7 +25,7 @@ public:
         : notices_(sink, std::move(notices)), questions_(questions), bytes_max_(bytes_max) {}
 
     void describe(std::string_view description) override { description_ = description; }
-    void of(std::string_view uri, std::string_view mime_type) override;
+    void of(std::string_view uri, std::string_view mime_type, const CacheHint& cache) override;
 
     // Of a resource once of() was called, else a message of the user.
     Result<void> text(std::string_view bytes) override;
@@ -48,6 +49,7 @@ public:
     // The elements, comma-separated. A resource whose handler wrote nothing is an empty text, not an absent one.
     std::string_view elements();
     std::string_view structured() const { return structured_; }
+    const CacheHint& cache() const { return cache_; }
 
 private:
     void beginElement();
@@ -60,6 +62,7 @@ private:
     std::string description_;
     std::string uri_;   // as JSON; "" = a prompt
     std::string mime_;  // as JSON
+    CacheHint cache_;
     std::string elements_;
     std::string structured_;
     PieceEscaper escaper_;

@@ -339,6 +339,16 @@ void Protocol::listsChanged(const Generation& old, const Generation& fresh) {
     changes.prompts = old.prompts_list != fresh.prompts_list;
     changes.resources =
         old.resources_list != fresh.resources_list || old.resource_templates_list != fresh.resource_templates_list;
+    tellChanges(changes);
+}
+
+void Protocol::resourceListChanged() {
+    Changes changes;
+    changes.resources = true;
+    tellChanges(changes);
+}
+
+void Protocol::tellChanges(const Changes& changes) {
     for (const ListKind& kind : kListKinds)
         if (changes.*kind.changed) tellAll(kind.notification);
     if (changes.any()) subscriptions_.changed(changes);

@@ -70,6 +70,8 @@ public:
     bool stopTasks(Deadline deadline) { return tasks_.stop(deadline); }
     // [any] Whoever subscribed to that resource is told.
     void resourceUpdated(std::string_view uri);
+    // What plugins list has changed: everybody who listens to resource lists is told.
+    void resourceListChanged();
     // [any] The drain has taken too long: what duplex peers and sessions still have in flight ends as cancelled.
     // False if there was nothing.
     bool cancelAll(CancelReason reason);
@@ -95,6 +97,7 @@ private:
     std::vector<std::shared_ptr<Connection>> connections();
     void listsChanged(const Generation& old, const Generation& fresh);
     void tellAll(std::string_view method);
+    void tellChanges(const Changes& changes);
 
     GenerationStore& generations_;
     const Sealer& sealer_;

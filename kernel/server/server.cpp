@@ -180,6 +180,7 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     services.resource_updated = [protocol = server->protocol_.get()](std::string_view uri) {
         protocol->resourceUpdated(uri);
     };
+    services.resource_list_changed = [protocol = server->protocol_.get()] { protocol->resourceListChanged(); };
 
     if (options.network) {
         server->channels_ =

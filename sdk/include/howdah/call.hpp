@@ -24,7 +24,8 @@ enum class CallKind : std::uint32_t {
     tool = HOWDAH_CALL_TOOL,
     prompt = HOWDAH_CALL_PROMPT,
     resource = HOWDAH_CALL_RESOURCE,
-    completion = HOWDAH_CALL_COMPLETION
+    completion = HOWDAH_CALL_COMPLETION,
+    resource_list = HOWDAH_CALL_RESOURCE_LIST
 };
 
 // Of a message for the client (RFC 5424).

@@ -1,4 +1,4 @@
-// What the handlers of prompts, resources and completions see. Their errors become JSON-RPC errors.
+// What the handlers of prompts, resources, completions and resource lists see. Their errors become JSON-RPC errors.
 //
 // Source:  MCP "Prompts", "Resources", "Completion".
 #pragma once
@@ -65,6 +65,24 @@ public:
                       {"total", values.size()},
                       {"hasMore", shown < values.size()}}));
     }
+};
+
+// One page of the resources that a URI template stands for, as far as this client may know of them.
+class ResourceListCall : public Call {
+public:
+    using Call::Call;
+    static constexpr std::size_t kEntriesMax = 500;  // of one page
+
+    // Where the page begins: "" or what goOnAt() was given. It comes from the client, which may send anything.
+    std::string_view cursor() const { return text("cursor"); }
+    // `uri` must be one of the template. `more`: title, description, mimeType, size, annotations, icons.
+    Result<void> add(std::string_view uri, std::string_view name, Json more = Json::object()) {
+        more["uri"] = uri;
+        more["name"] = name;
+        return addContent(jsonText(more));
+    }
+    // There is another page, which begins here. At most once.
+    Result<void> goOnAt(std::string_view cursor) { return addStructured(jsonText({{"nextCursor", cursor}})); }
 };
 
 }  // namespace howdah

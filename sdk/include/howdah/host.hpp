@@ -88,6 +88,7 @@ public:
 
     // [any] Clients that subscribed to that resource are told that it changed.
     void resourceUpdated(std::string_view uri) const { notify_->resource_updated(raw_, toAbi(uri)); }
+    void resourceListChanged() const { notify_->resource_list_changed(raw_); }
 
     std::uint64_t nowNs() const { return context_->now_ns(raw_); }
 

@@ -73,6 +73,7 @@ struct Bound {
     Handlers<PromptCall> prompts;
     Handlers<ResourceCall> resources;
     Handlers<CompletionCall> completions;
+    Handlers<ResourceListCall> resource_lists;
 };
 
 // What start() fills in.
@@ -94,6 +95,10 @@ public:
     // Suggestions for the arguments of a prompt, or for the variables of a uriTemplate.
     void bindCompletion(std::string what, std::function<Result<void>(CompletionCall&)> handler) {
         bound_.completions.emplace_back(std::move(what), std::move(handler));
+    }
+    // What a uriTemplate stands for at the moment, for this client; listed with the resources of plugin.json.
+    void bindResourceList(std::string uri_template, std::function<Result<void>(ResourceListCall&)> handler) {
+        bound_.resource_lists.emplace_back(std::move(uri_template), std::move(handler));
     }
 
     // Declares a constant text, judged once against the permissions of plugin.json.

@@ -85,6 +85,7 @@ struct PluginTables {
         if (name == HOWDAH_PROMPTS_1) return &Answering<&Bound::prompts, PromptCall>::kTable;
         if (name == HOWDAH_RESOURCES_1) return &Answering<&Bound::resources, ResourceCall>::kTable;
         if (name == HOWDAH_COMPLETIONS_1) return &Answering<&Bound::completions, CompletionCall>::kTable;
+        if (name == HOWDAH_RESOURCE_LISTS_1) return &Answering<&Bound::resource_lists, ResourceListCall>::kTable;
         if (name == HOWDAH_JOBS_1) return &kJobs;
         if (name == HOWDAH_REPORT_1) return &kReport;
         return of(self).interface(name);
@@ -177,7 +178,7 @@ struct PluginTables {
         });
     }
 
-    // --- tools, prompts, resources, completions
+    // --- tools, prompts, resources, completions, resource lists
     template <auto kHandlers, typename CallType>
     struct Answering {
         static std::uint32_t bind(void* self, howdah_str name) noexcept {

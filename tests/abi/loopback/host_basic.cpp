@@ -155,9 +155,13 @@ void resourceUpdated(const howdah_host* host, howdah_str uri) {
               howdah_str given) { link.host<howdah_notify_v1>(HOWDAH_NOTIFY_1).resource_updated(link.far(), given); },
           uri);
 }
+void resourceListChanged(const howdah_host* host) {
+    Link& link = Link::of(host);
+    carry([&](Writer&) { link.host<howdah_notify_v1>(HOWDAH_NOTIFY_1).resource_list_changed(link.far()); });
+}
 
 constexpr howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, &writeLog};
-constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated};
+constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated, &resourceListChanged};
 constexpr howdah_services_v1 kServices{sizeof(howdah_services_v1), 0, &acquire};
 
 }  // namespace

@@ -163,6 +163,7 @@ constexpr char kToolsId[] = HOWDAH_TOOLS_1;
 constexpr char kPromptsId[] = HOWDAH_PROMPTS_1;
 constexpr char kResourcesId[] = HOWDAH_RESOURCES_1;
 constexpr char kCompletionsId[] = HOWDAH_COMPLETIONS_1;
+constexpr char kResourceListsId[] = HOWDAH_RESOURCE_LISTS_1;
 
 void task(void* self, howdah_ctx* ctx, std::uint64_t token) {
     Link& link = Link::of(self);
@@ -238,6 +239,7 @@ const void* Link::pluginInterface(void* self, const char* id) {
     if (name == HOWDAH_PROMPTS_1) return &Handlers<kPromptsId>::kTable;
     if (name == HOWDAH_RESOURCES_1) return &Handlers<kResourcesId>::kTable;
     if (name == HOWDAH_COMPLETIONS_1) return &Handlers<kCompletionsId>::kTable;
+    if (name == HOWDAH_RESOURCE_LISTS_1) return &Handlers<kResourceListsId>::kTable;
     if (name == HOWDAH_JOBS_1) return &kJobs;
     if (name == HOWDAH_REPORT_1) return &kReport;
     return inwardTable(id);

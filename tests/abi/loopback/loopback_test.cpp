@@ -115,10 +115,12 @@ void callTool(Run& run, const char* tool, std::string_view what) {
     hooks->after_call(run.self(), request.ctx(), &call, status < 0 ? &error : nullptr);
 }
 
-// Prompts, resources and completions: the same table under other ids.
+// Prompts, resources, completions and resource lists: the same table under other ids.
 void features(Run& run) {
-    const std::pair<const char*, const char*> kBound[] = {
-        {HOWDAH_PROMPTS_1, "mirror"}, {HOWDAH_RESOURCES_1, "mirror://{name}"}, {HOWDAH_COMPLETIONS_1, "mirror"}};
+    const std::pair<const char*, const char*> kBound[] = {{HOWDAH_PROMPTS_1, "mirror"},
+                                                          {HOWDAH_RESOURCES_1, "mirror://{name}"},
+                                                          {HOWDAH_COMPLETIONS_1, "mirror"},
+                                                          {HOWDAH_RESOURCE_LISTS_1, "mirror://{name}"}};
     for (const auto& [id, name] : kBound) {
         auto* handlers = run.host.plugin<howdah_handlers_v1>(id);
         Request request(run.host, run.link);
@@ -274,7 +276,7 @@ TEST_CASE("loopback: a tool reads, queries, streams rows, waits and answers the 
         60);
 }
 
-TEST_CASE("loopback: a prompt, a resource and a completion answer the same over bytes") {
+TEST_CASE("loopback: a prompt, a resource, a completion and a list answer the same over bytes") {
     checkAlike(MIRROR, "{}", features, 12);
 }
 

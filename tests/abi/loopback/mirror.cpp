@@ -44,6 +44,11 @@ public:
             return call.writeBlob("\xff\x01", "application/octet-stream");
         });
         offer.bindCompletion("mirror", [](CompletionCall& call) { return call.suggest({call.typed(), "more"}); });
+        offer.bindResourceList("mirror://{name}", [this](ResourceListCall& call) {
+            host().resourceListChanged();
+            if (auto added = call.add("mirror://a", call.cursor()); !added) return added;
+            return call.goOnAt("b");
+        });
         return {};
     }
     void stop() override {

@@ -134,7 +134,8 @@ const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::i
                          }};
 
 const howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0,
-                               [](const howdah_host*, howdah_str uri) { noted("notify.resource_updated", uri); }};
+                               [](const howdah_host*, howdah_str uri) { noted("notify.resource_updated", uri); },
+                               [](const howdah_host*) { noted("notify.resource_list_changed"); }};
 
 int messages_given = 0;
 

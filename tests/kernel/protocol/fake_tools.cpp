@@ -126,12 +126,17 @@ Result<void> getPrompt(Request&, std::string_view name, simdjson::dom::object ar
 
 Result<void> readResource(Request&, std::string_view uri, ListAnswer& answer) {
     if (uri == "note:///large") {
-        answer.of(uri, "text/plain");
+        answer.of(uri, "text/plain", {});
         return answer.text(std::string(5U << 20, 'x'));
     }
     if (uri != "note:///1" && uri != "note:///empty") return Error::notFound("no resource has the URI \"", uri, "\"");
-    answer.of(uri, "text/plain");
+    answer.of(uri, "text/plain", {});
     return uri == "note:///1" ? answer.text("buy \"milk\"") : Result<void>();
+}
+
+// No template here has a list of its own; tests/integration shows those that have.
+Result<void> listResources(Request&, const ResourceTemplate& resource, std::string_view, Answer&) {
+    return Error::internal("nobody lists ", resource.uri.text());
 }
 
 Result<void> complete(Request&, const CompletionTarget& target, simdjson::dom::object params, Answer& answer) {

@@ -1,6 +1,6 @@
 /* Howdah plugin ABI, part 7: calls. What clients ask plugins for: tools, prompts, resources, completions.
  *
- * Names, descriptions and schemas stand in plugin.json; the plugin binds code to them. All four kinds have one shape of
+ * Names, descriptions and schemas stand in plugin.json; the plugin binds code to them. All kinds have one shape of
  * handler, one howdah_call and one set of functions to answer with; what the pieces become differs:
  *
  *                 text()                        content()               structured()
@@ -8,6 +8,7 @@
  *   prompt        a text message of the user    a PromptMessage         -
  *   resource      the text of the resource      a ResourceContents      -
  *   completion    -                             -                       {"values":[...],"total"?,"hasMore"?}
+ *   resource list -                             a Resource              {"nextCursor"?}
  *
  * The JSON is that of the client's protocol revision or an older one ("MCP schema"). An error of a tool becomes a
  * result with isError, an error of the others a JSON-RPC error. */
@@ -36,11 +37,12 @@ extern "C" {
 #define HOWDAH_CALL_PROMPT 2u
 #define HOWDAH_CALL_RESOURCE 3u
 #define HOWDAH_CALL_COMPLETION 4u
+#define HOWDAH_CALL_RESOURCE_LIST 5u
 /* Borrowed until the handler (or hook) returns. */
 typedef struct howdah_call {
     uint32_t struct_size;
     uint32_t flags;  /* HOWDAH_CALL_STRUCTURED, _PROGRESS, _CAN_... */
-    howdah_str name; /* of the tool or prompt, the URI asked for, or what is completed: as bound */
+    howdah_str name; /* of the tool or prompt, the URI asked for, or what is completed or listed: as bound */
     howdah_str plugin;
     uint64_t request_id; /* the kernel's, unique in this process */
     const howdah_principal* principal;
@@ -56,15 +58,18 @@ typedef struct howdah_call {
 #define HOWDAH_PROMPTS_1 "howdah.prompts/1"         /* names of "prompts" */
 #define HOWDAH_RESOURCES_1 "howdah.resources/1"     /* "uri" of "resources", "uriTemplate" of "resourceTemplates" */
 #define HOWDAH_COMPLETIONS_1 "howdah.completions/1" /* names of "prompts", "uriTemplate" of "resourceTemplates" */
+#define HOWDAH_RESOURCE_LISTS_1 "howdah.resource_lists/1" /* "uriTemplate" of "resourceTemplates" */
 /* Offered by the plugin, one table for each of the ids above. */
 typedef struct howdah_handlers_v1 {
     uint32_t struct_size;
     uint32_t reserved;
     /* [control] After start(): a number for what plugin.json calls so; 0 = nothing bound. Then the plugin is refused,
-     * except under HOWDAH_COMPLETIONS_1, where it means that nothing is suggested. */
+     * except under HOWDAH_COMPLETIONS_1 and HOWDAH_RESOURCE_LISTS_1, where it means that nothing is suggested or
+     * listed. */
     uint32_t (*bind)(void* self, howdah_str name);
     /* [shard] The handler. Arguments: of a tool, valid by its schema; of a prompt, texts, the required ones present; of
-     * a resource, the variables of its template; of a completion, "argument" ({"name","value"}) and "context".
+     * a resource, the variables of its template; of a completion, "argument" ({"name","value"}) and "context";
+     * of a resource list, "cursor" unless the first page is asked for (a client may send any).
      * HOWDAH_OK, or an error told with fail(). */
     howdah_status (*call)(void* self, howdah_ctx* ctx, uint32_t bound, howdah_call* call);
 } howdah_handlers_v1;
@@ -96,10 +101,11 @@ typedef struct howdah_call_v1 {
      * the handler returns, and runs again from its first line when the answers are there. HOWDAH_ERROR_REFUSED: the
      * client has not declared that it can answer. Not in completions. */
     howdah_status (*ask)(howdah_ctx* ctx, howdah_call* call, howdah_str questions, howdah_str* answers);
-    /* Tools with "taskSupport" in plugin.json, before anything is written or answered: what follows takes long and shall
-     * outlive the connection. HOWDAH_OK: go on; this is the task, or the client takes none. HOWDAH_ERROR_CANCELLED: the
-     * client has been given a task; the handler returns, and runs again from its first line with the answers so far.
-     * Within a task progress() becomes its statusMessage, and ask() waits until the client has answered. */
+    /* Tools with "taskSupport" in plugin.json, before anything is written or answered: what follows takes long and
+     * shall outlive the connection. HOWDAH_OK: go on; this is the task, or the client takes none.
+     * HOWDAH_ERROR_CANCELLED: the client has been given a task; the handler returns, and runs again from its first line
+     * with the answers so far. Within a task progress() becomes its statusMessage, and ask() waits until the client has
+     * answered. */
     howdah_status (*continue_as_task)(howdah_ctx* ctx, howdah_call* call);
 } howdah_call_v1;
 
@@ -110,6 +116,8 @@ typedef struct howdah_notify_v1 {
     uint32_t reserved;
     /* [any] The resource with that URI is no longer what it was: clients that subscribed to it are told. */
     void (*resource_updated)(const howdah_host* host, howdah_str uri);
+    /* [any] What the plugin lists under HOWDAH_RESOURCE_LISTS_1 has become more or less: clients are told. */
+    void (*resource_list_changed)(const howdah_host* host);
 } howdah_notify_v1;
 
 #ifdef __cplusplus

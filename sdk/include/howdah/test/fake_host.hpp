@@ -197,6 +197,10 @@ private:
         std::lock_guard lock(of(host).mutex_);
         of(host).updated_.emplace_back(fromAbi(uri));
     }
+    static void resourceListChanged(const howdah_host* host) {
+        std::lock_guard lock(of(host).mutex_);
+        ++of(host).list_changes_;
+    }
 
     // --- howdah.context/1
     static howdah_status fail(howdah_ctx* ctx, const howdah_error* error) { return failWith(ctx, fromAbi(*error)); }
@@ -379,7 +383,7 @@ private:
                                                     &socketAdopt,    &socketWait, &socketRelease, &eventCreate,
                                                     &eventWait,      &eventSet,   &eventDestroy,  &spawn};
         static constexpr howdah_seal_v1 kSeal{sizeof kSeal, 0, &seal, &unseal};
-        static constexpr howdah_notify_v1 kNotify{sizeof kNotify, 0, &resourceUpdated};
+        static constexpr howdah_notify_v1 kNotify{sizeof kNotify, 0, &resourceUpdated, &resourceListChanged};
         static constexpr howdah_offload_v1 kOffload{sizeof kOffload, 0, &run, &startWork};
         std::string_view name{id};
         auto own = of(host).interfaces.find(name);
@@ -402,6 +406,7 @@ private:
     std::condition_variable task_ended_;
     std::vector<std::string> log_;
     std::vector<std::string> updated_;
+    std::size_t list_changes_ = 0;
     std::vector<std::shared_ptr<howdah_ctx>> tasks_;
     std::vector<std::thread> threads_;
     std::uint32_t workers_ = 0;
