@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 
 import { startCluster } from './cluster.mjs';
+import { assertBounded, residentBytes } from './memory.mjs';
 import { modern, psql, shared, startServer, textOf, until } from './support.mjs';
 
 const { file, skip } = shared('attacks-public.json');
@@ -61,7 +62,6 @@ after(async () => {
 });
 
 const canary = async () => JSON.stringify([await admin.ask(suite.canary.sql), suite.canary.files_absent_on_database_host.map((path) => existsSync(path))]);
-const residentBytes = (server) => Number(readFileSync(`/proc/${server.child.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
 
 // What came of one statement: refused (with text) or a result, and how long it took.
 async function sent(server, { sql, params }) {
@@ -121,7 +121,7 @@ for (const profile of ['app', 'least']) {
         const { refused, result, text } = await harmless(server, hog);
         assert.ok(refused || result.structuredContent.truncated, text.slice(0, 300));
         const grown = residentBytes(server) - before;
-        assert.ok(grown < kRssGrowthMax, `grew by ${grown} bytes`);
+        assertBounded(grown, kRssGrowthMax, 'the statement');
         await until('no backend runs it any more',
           async () => (await admin.ask([`select count(*) from pg_stat_activity where state = 'active' and usename = 'fx_${profile}'`]))[0] === '0', kQuickMax_ms);
       });

@@ -2,11 +2,11 @@
 // and who asks properly is served afterwards. Frames are written by hand (RFC 9113, section 4.1; RFC 7541, section 6).
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 
 import { connect, startGrpc, status } from './grpc_client.mjs';
+import { assertBounded, residentBytes, withinBound } from './memory.mjs';
 import { meta, until } from './support.mjs';
 
 const kGrowthMax = 16 << 20;
@@ -79,7 +79,6 @@ async function ask() {
   assert.deepEqual(result.structuredContent.rows, [[42]]);
   assert.equal((await client.finish()).code, status.OK);
 }
-const rss = () => Number(readFileSync(`/proc/${server.child.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1]) * 1024;
 
 // Memory that the first load of any kind takes is no growth by an attack.
 async function warm() {
@@ -88,15 +87,15 @@ async function warm() {
 
 // The attack may end a connection; the process, its memory and other clients may not be touched.
 async function withstood(attack) {
-  const before = rss();
+  const before = residentBytes(server);
   await attack();
   await served();
   const grown = await until('memory comes back', async () => {
-    const now = rss() - before;
-    return now <= kGrowthMax ? now + 1 : false;
-  }, 10000).catch(() => rss() - before);
+    const now = residentBytes(server) - before;
+    return withinBound(now, kGrowthMax) ? now + 1 : false;
+  }, 10000).catch(() => residentBytes(server) - before);
   console.log(`  RSS ${grown >= 0 ? '+' : ''}${(grown / 1048576).toFixed(1)} MiB`);
-  assert.ok(grown <= kGrowthMax + 1, `RSS grew by ${grown} bytes`);
+  assertBounded(grown, kGrowthMax + 1, 'the attack');
   assert.equal(server.child.exitCode, null);
 }
 

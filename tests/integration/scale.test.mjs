@@ -1,14 +1,13 @@
 // Many open streams and a reader that is slow: what they cost stays bounded, and nobody else notices.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createConnection } from 'node:net';
 import { test } from 'node:test';
 
+import { assertBounded, residentBytes } from './memory.mjs';
 import { callTool, meta, run, startServer, until } from './support.mjs';
 
 const kStreams = 1000;
-const rssOf = ({ child }) => Number(readFileSync(`/proc/${child.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
 const kib = (bytes) => Math.round(bytes / 1024);
 
 // An open subscription; heard() gives what came so far.
@@ -35,13 +34,13 @@ test('1,000 subscriptions are open at once, each hears a change with its id, and
   const streams = [];
   try {
     await callTool(server.url, 'query', { sql: 'select 1' });
-    const before = rssOf(server);
+    const before = residentBytes(server);
     for (let at = 0; at < kStreams; at += 50) {
       streams.push(...await Promise.all(Array.from({ length: 50 }, (_, i) => listen(server.url, agent, at + i))));
     }
-    const each = (rssOf(server) - before) / kStreams;
+    const each = (residentBytes(server) - before) / kStreams;
     console.log(`figure: ${kStreams} open subscriptions over HTTP: ${kib(each)} KiB of memory each`);
-    assert.ok(each < 64 * 1024, `${kib(each)} KiB each`);
+    assertBounded(each, 64 * 1024, 'a stream');
 
     const more = await listen(server.url, agent, 'more');
     assert.equal(more.status, 503);
@@ -67,7 +66,7 @@ test('10 readers that take nothing of large answers cost bounded memory, and oth
   const sockets = [];
   try {
     await callTool(server.url, 'query', { sql: 'select 1' });
-    const before = rssOf(server);
+    const before = residentBytes(server);
     const { hostname, port, pathname } = new URL(server.url);
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { _meta: meta(),
       name: 'query', arguments: { sql: "select repeat('x', 100000) from generate_series(1, 1000)", max_rows: 1000 } } });
@@ -83,10 +82,10 @@ test('10 readers that take nothing of large answers cost bounded memory, and oth
     let most = 0;
     for (let i = 0; i < 100; i++) {
       assert.equal((await callTool(server.url, 'query', { sql: 'select 1 as one' })).structuredContent.rows[0][0], 1);
-      most = Math.max(most, rssOf(server) - before);
+      most = Math.max(most, residentBytes(server) - before);
     }
     console.log(`figure: 10 readers that take nothing of 8 MiB answers: ${kib(most / 10)} KiB of memory each`);
-    assert.ok(most / 10 < 4 << 20, `${kib(most / 10)} KiB each`);
+    assertBounded(most / 10, 4 << 20, 'a reader');
   } finally {
     sockets.forEach((socket) => socket.destroy());
     assert.equal((await server.stop()).signal, null);

@@ -232,7 +232,7 @@ export async function post(url, body, headers = {}, signal) {
 // What a body says: JSON as its value, other text as it is. An answer of a 2025-11-25 session that took its time came
 // as a stream: an empty event with an id, then the answer.
 export function bodyOf(said) {
-  const text = said.startsWith('id: ') ? said.trimEnd().split('\n').at(-1).replace(/^data: /, '') : said;
+  const text = said.startsWith('id: ') ? said.trimEnd().split('\n').at(-1).replace(/^data: ?/, '') : said;
   return text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text;
 }
 
