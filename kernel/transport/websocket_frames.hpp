@@ -65,6 +65,8 @@ public:
     std::string_view control() const;             // after `ping`, `pong`: the payload
     std::uint16_t code() const { return code_; }  // after `close`: the peer's, 0 for none; after `fault`: ours
     std::string_view fault() const { return fault_; }
+    // Of a message or a control frame there is a part, and not all.
+    bool isWaiting() const { return fragments_ > 0 || in_payload_ || header_size_ > 0; }
 
 private:
     bool takeHeader(std::string_view& bytes);  // true when it is whole

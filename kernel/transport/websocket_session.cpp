@@ -16,7 +16,7 @@ constexpr std::size_t kBatchBytesKept = 64 * 1024;
 // An idle limit shorter than usual leaves room for two questions before it.
 WebSocketSession::WebSocketSession(const HttpSettings& settings)
     : settings_(settings),
-      tick_every_(std::max(std::min(settings.keep_alive_every, settings.idle_limit / 3), std::chrono::milliseconds(1))),
+      ask_every_(std::max(std::min(settings.keep_alive_every, settings.idle_limit / 3), std::chrono::milliseconds(1))),
       reader_({.message_bytes_max = settings.limits.body_bytes_max, .fragments_max = settings.fragments_max}),
       outbox_(std::make_shared<Outbox>(settings.stream_queue_bytes_max, kWebSocketFrames, Outbox::WhenFull::cut)) {}
 
@@ -44,10 +44,19 @@ std::shared_ptr<WebSocketSession> WebSocketSession::open(Shard& shard, const Htt
 std::size_t WebSocketSession::receive(std::string_view bytes) {
     const std::size_t all = bytes.size();
     heard_at_ = Clock::now();
+    endIfLate(heard_at_);
     while (!closing_ && !paused_) {
         switch (reader_.next(bytes)) {
-            case WebSocketReader::Got::nothing: return all;
-            case WebSocketReader::Got::message: paused_ = !channel_->submit(reader_.takeMessage()); break;
+            case WebSocketReader::Got::nothing:
+                if (!reader_.isWaiting())
+                    waiting_since_.reset();
+                else if (!waiting_since_)
+                    waiting_since_ = heard_at_;
+                return all;
+            case WebSocketReader::Got::message:
+                waiting_since_.reset();
+                paused_ = !channel_->submit(reader_.takeMessage());
+                break;
             case WebSocketReader::Got::ping: onControl(true); break;
             case WebSocketReader::Got::pong: onControl(false); break;
             case WebSocketReader::Got::close: end(reader_.code(), {}); break;
@@ -77,11 +86,20 @@ void WebSocketSession::onControl(bool ping) {
 void WebSocketSession::tick() {
     const Clock::time_point now = Clock::now();
     if (paused_) heard_at_ = now;  // it may well say something, but is not listened to
-    if (closing_ || now - heard_at_ < tick_every_) return;
+    endIfLate(now);
+    if (closing_) return;
     if (now - heard_at_ >= settings_.idle_limit) return gone();
+    if (now - std::max(heard_at_, asked_at_) < ask_every_) return;
+    asked_at_ = now;
     std::string ping;
     appendFrame(ping, Opcode::ping, true, {});
     static_cast<void>(outbox_->interject(ping));  // else much is unsent, and the stall limit watches that
+}
+
+// A byte now and then would hold the connection, and what has come of the message, for ever.
+void WebSocketSession::endIfLate(Clock::time_point now) {
+    if (closing_ || !waiting_since_ || now - *waiting_since_ < settings_.body_limit) return;
+    end(kPolicyViolation, concat("a message must be whole within ", settings_.body_limit.count(), " ms"));
 }
 
 // The end

@@ -11,11 +11,13 @@
 // Source:  RFC 6455; MCP 2026-07-28, "Custom Transports".
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,9 +48,10 @@ public:
     void drain();
     void cancelAll(CancelReason reason) { channel_->cancelAll(reason); }
     void gone();
-    // Every tickEvery(): asks a quiet peer whether it is there, gives it up when it has been quiet for too long.
+    // Every tickEvery(): asks a quiet peer whether it is there, gives it up when it has been quiet for too long, and
+    // ends one that does not come to the end of a message.
     void tick();
-    std::chrono::milliseconds tickEvery() const { return tick_every_; }
+    std::chrono::milliseconds tickEvery() const { return std::min(ask_every_, settings_.body_limit / 2); }
 
     // [fiber] Sends until the session is over. False: the peer could not be told so, the connection is to be cut.
     bool sendAll(SocketWriter& writer, const std::shared_ptr<void>& owner);
@@ -61,10 +64,11 @@ private:
 
     void onControl(bool ping);
     void onIdle();
+    void endIfLate(Clock::time_point now);
     void end(std::uint16_t code, std::string_view reason);
 
     const HttpSettings& settings_;
-    const std::chrono::milliseconds tick_every_;
+    const std::chrono::milliseconds ask_every_;
     WebSocketReader reader_;
     std::shared_ptr<Outbox> outbox_;
     std::shared_ptr<MessageChannel> channel_;
@@ -73,6 +77,8 @@ private:
     bool closing_ = false;  // nothing the peer says counts any more
     bool told_ = false;     // the close frame is on its way
     Clock::time_point heard_at_ = Clock::now();
+    Clock::time_point asked_at_{};                    // by a ping
+    std::optional<Clock::time_point> waiting_since_;  // when what is not whole yet began
     Clock::time_point second_began_{};
     unsigned controls_ = 0;  // control frames in that second
     Event idle_;

@@ -134,6 +134,25 @@ TEST_CASE("websocket: a client that answers pings stays, one that says nothing i
     CHECK(alive.message() == "still here");
 }
 
+TEST_CASE("websocket: a message that does not come to its end in time is ended; who says nothing stays") {
+    HttpServer::Config config;
+    config.settings.body_limit = 300ms;
+    HttpFixture fixture(std::move(config));
+    WebSocketClient quiet(fixture.port());
+    quiet.send(frame(kTextBegin, "in ") + frame(kPing, "") + frame(kLast, "time"));
+    CHECK(quiet.readFrame().first == kPong);
+    CHECK(quiet.message() == "in time");
+    for (const std::string& begun : {frame(kTextBegin, "a"), frame(kText, "abc", 4), "\x81"s, frame(kPing, "", 1),
+                                     frame(kText, "whole") + frame(kTextBegin, "")}) {
+        WebSocketClient late(fixture.port());
+        late.send(begun);
+        CHECK(late.closeCode() == 1008);
+        CHECK(late.reason == "a message must be whole within 300 ms");
+    }
+    quiet.text("still here");
+    CHECK(quiet.message() == "still here");
+}
+
 TEST_CASE("websocket: beyond the bound of requests in flight others wait, and one of them can be taken back") {
     HttpServer::Config config;
     config.settings.requests_per_connection_max = 2;
