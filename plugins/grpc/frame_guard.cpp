@@ -58,6 +58,9 @@ Result<void> FrameGuard::begin(Clock::time_point now) {
             if (resets_.spend(now)) return {};
             return Error::refused("more than ", limits_.resets_per_second_max, " calls were reset within a second");
         case kHeaders:
+            if (!calls_.spend(now)) {
+                return Error::refused("more than ", limits_.calls_per_second_max, " calls were opened within a second");
+            }
             block_stream_ = stream;
             block_bytes_ = 0;
             continuations_ = 0;

@@ -1,11 +1,12 @@
 // FrameGuard: looks at what a client sends before gRPC does, at the level of HTTP/2 frames, and says when a connection
-// is no client's: header blocks without an end, calls reset as fast as they are opened, floods of pings and settings.
-// The gRPC of Debian 12 buffers and parses these without a bound. Nothing is decoded; what passes is left to gRPC.
+// is no client's: header blocks without an end, calls opened without end, or reset as fast as they are opened, floods
+// of pings and settings. The gRPC of Debian 12 buffers and parses these without a bound. Nothing is decoded; what
+// passes is left to gRPC.
 //
 // Threads: one at a time.
 // Errors:  refused, with what was met and the limit; the connection is then to be closed.
-// Source:  RFC 9113, sections 3.4, 4.1, 6; CVE-2023-33953 (header blocks), CVE-2023-44487 (rapid reset), CVE-2024-27316
-//          and its kin (CONTINUATION).
+// Source:  RFC 9113, sections 3.4, 4.1, 6; CVE-2023-33953 (header blocks), CVE-2023-44487 (rapid reset), CVE-2025-8671
+//          (calls the server is made to reset), CVE-2024-27316 and its kin (CONTINUATION).
 #pragma once
 
 #include <chrono>
@@ -23,12 +24,16 @@ public:
     struct Limits {
         std::size_t header_block_bytes_max = 16384;  // as sent, of one call
         unsigned continuations_max = 8;              // frames of one block
+        unsigned calls_per_second_max = 100;         // HEADERS; a call costs gRPC the same when it is broken at once
         unsigned resets_per_second_max = 100;        // RST_STREAM
         unsigned controls_per_second_max = 200;      // PING, SETTINGS, PRIORITY and unknown ones together
     };
 
     FrameGuard(const Limits& limits, Clock::time_point now)
-        : limits_(limits), resets_(limits.resets_per_second_max, now), controls_(limits.controls_per_second_max, now) {}
+        : limits_(limits),
+          calls_(limits.calls_per_second_max, now),
+          resets_(limits.resets_per_second_max, now),
+          controls_(limits.controls_per_second_max, now) {}
 
     Result<void> take(std::string_view bytes, Clock::time_point now);
     bool greeted() const { return preface_ == kPrefaceBytes; }  // the preface is whole
@@ -59,6 +64,7 @@ private:
     Result<void> begin(Clock::time_point now);
 
     const Limits limits_;
+    Budget calls_;
     Budget resets_;
     Budget controls_;
     std::size_t preface_ = 0;     // bytes of it seen

@@ -1,5 +1,6 @@
 #include "server.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
@@ -229,6 +230,8 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Config& config, cons
     front.listen = config.listen;
     front.connections_max = config.connections_max;
     front.guard.header_block_bytes_max = 2 * std::size_t{config.metadata_bytes_max};
+    front.guard.calls_per_second_max =
+        std::max(front.guard.calls_per_second_max, static_cast<unsigned>(config.streams_max));
     // The first client may come before start() returns; State::Connect needs the front for its address.
     std::unique_lock ready(state->starting);
     auto started = Front::start(std::move(front), host, [raw = state->server.get()](int descriptor) {

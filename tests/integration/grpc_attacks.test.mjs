@@ -103,7 +103,7 @@ test('rapid reset: calls opened and reset at once, on 100 connections one after 
   await Promise.all(Array.from({ length: 4 }, async () => {
     for (let connection = 0; connection < 25; connection++) await resetMany();
   }));
-  assert.match(server.log(), /cut off \S+: more than 100 calls were reset within a second/);
+  assert.match(server.log(), /cut off \S+: more than 100 calls were (opened|reset) within a second/);
   async function resetMany() {
     const wire = await open(server.grpc);
     const headers = block(requestFields());
@@ -136,6 +136,22 @@ test('rapid reset with a message in each call', () => withstood(async () => {
     if (!await wire.send(frame(HEADERS, END_HEADERS, stream, headers), frame(DATA, 0, stream, data), frame(RST_STREAM, 0, stream, Buffer.from([0, 0, 0, 8])))) break;
   }
   await wire.end();
+}));
+
+test('calls the server itself must reset (CVE-2025-8671), as fast as they go, on 5 connections for each way to break one', () => withstood(async () => {
+  const headers = block(requestFields());
+  const breaking = (stream) => [frame(WINDOW_UPDATE, 0, stream, Buffer.alloc(4)), frame(WINDOW_UPDATE, 0, stream, Buffer.from([0x7f, 255, 255, 255])), frame(DATA, 0, stream, Buffer.from([1, 0, 0, 0, 0])),
+    frame(DATA, 8, stream, Buffer.from([255])), frame(HEADERS, END_HEADERS, stream, headers)];
+  for (let way = 0; way < breaking(1).length; way++) {
+    for (let connection = 0; connection < 5; connection++) {
+      const wire = await open(server.grpc);
+      for (let stream = 1; stream < 20000; stream += 2) {
+        if (!await wire.send(frame(HEADERS, END_HEADERS, stream, headers), breaking(stream)[way])) break;
+      }
+      await wire.end();
+    }
+  }
+  assert.match(server.log(), /cut off \S+: more than 100 calls were opened within a second/);
 }));
 
 test('continuation flood: a header block of 64 MiB that never ends', () => withstood(async () => {

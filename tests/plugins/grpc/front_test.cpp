@@ -97,14 +97,14 @@ TEST_CASE("grpc guard: a frame has at most 16 KiB") {
     CHECK_FALSE(Guarded().takes(frame(kData, 0, 16385).substr(0, 9)));
 }
 
-TEST_CASE("grpc guard: 100 resets and 200 control frames pass in a second, the next ones a second later") {
+TEST_CASE("grpc guard: 100 calls, 100 resets and 200 control frames pass in a second, the next ones a second later") {
     struct Case {
         std::string bytes;
         int budget;
     };
     for (const Case& one :
-         {Case{frame(kReset, 0, 4), 100}, Case{frame(kPing, 0, 8), 200}, Case{frame(kSettings, 0, 0), 200},
-          Case{frame(kPriority, 0, 5), 200}, Case{frame(200, 0, 0), 200}}) {
+         {Case{frame(kReset, 0, 4), 100}, Case{frame(kHeaders, kEnd, 4), 100}, Case{frame(kPing, 0, 8), 200},
+          Case{frame(kSettings, 0, 0), 200}, Case{frame(kPriority, 0, 5), 200}, Case{frame(200, 0, 0), 200}}) {
         Guarded guarded;
         CHECK(guarded.takesTimes(one.budget, one.bytes));
         guarded.now += 1s;
