@@ -105,8 +105,8 @@ private:
         }
         return out;
     }
-    Json tree(const std::string& pointer, const Json& value) const {
-        if (value.is_string()) return text(pointer, value.get<std::string>());
+    Json tree(const std::string& pointer, const Json& value, std::string_view of_key = {}) const {
+        if (value.is_string()) return text(pointer, maskValue(of_key, value.get_ref<const std::string&>()));
         if (!value.is_structured()) return written(pointer, value);
         Json out = value.is_array() ? Json::array() : Json::object();
         std::size_t index = 0;
@@ -117,7 +117,7 @@ private:
                 out.push_back(tree(here, inside));
             } else {
                 appendPointer(here, std::string_view(key));
-                out[key] = tree(here, inside);
+                out[key] = tree(here, inside, key);
             }
         }
         return out;

@@ -41,4 +41,8 @@ std::string maskDsn(std::string_view dsn);
 // The same for one with references: as it was written if nothing secret stands beside them, else resolved and masked.
 std::string maskWrittenDsn(std::string_view written, std::string_view resolved);
 
+// A text of a plugin's section: a URL without its password and the keys in its query, what a secret key names not at
+// all, anything else as it is. `key` "" for an element of a list.
+std::string maskValue(std::string_view key, std::string_view value);
+
 }  // namespace howdah::kernel

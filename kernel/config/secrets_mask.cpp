@@ -1,5 +1,5 @@
-// maskDsn(): what of a connection string may be shown. Where it cannot be told what is password and what is not,
-// nothing is.
+// maskDsn(), maskValue(): what of a connection string and of other texts may be shown. Where it cannot be told what is
+// password and what is not, nothing is.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -21,12 +21,17 @@ bool isBlank(std::string_view secret) {
     return secret.find_first_not_of("'\x01") == std::string_view::npos;
 }
 
+std::string lowered(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower)
+        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return lower;
+}
+
 // Words in the names of what nobody may see, among them libpq's password, passfile, sslpassword, oauth_client_secret
 // and scram_client_key; passwd, pwd and token are other drivers'.
 bool namesSecret(std::string_view keyword) {
-    std::string lower(keyword);
-    for (char& c : lower)
-        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const std::string lower = lowered(keyword);
     for (std::string_view word : {"pass", "pwd", "secret", "token", "scram"})
         if (lower.find(word) != std::string::npos) return true;
     return false;
@@ -153,6 +158,21 @@ std::string maskUri(std::string_view scheme, std::string_view rest) {
     return out;
 }
 
+// Keys of plugins' sections: the last words of their names, so that token_file and tokens_max are shown.
+bool isSecretKey(std::string_view key) {
+    const std::string lower = lowered(key);
+    for (std::string_view end : {"password", "passwd", "pwd", "passphrase", "secret", "token", "apikey", "api_key",
+                                 "access_key", "private_key", "credentials"})
+        if (lower.ends_with(end)) return true;
+    return false;
+}
+
+bool isScheme(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) || c == '+' || c == '-' || c == '.';
+    });
+}
+
 // One value of the key=value form: where it ends, in quotes or without.
 std::size_t valueEnd(std::string_view text, std::size_t begin) {
     const bool in_quotes = begin < text.size() && text[begin] == '\'';
@@ -207,6 +227,19 @@ std::string withoutReferences(std::string_view text) {
 std::string maskWrittenDsn(std::string_view written, std::string_view resolved) {
     const std::string plain = withoutReferences(written);
     return isBlank(plain) || maskDsn(plain) == plain ? std::string(written) : maskDsn(resolved);
+}
+
+std::string maskValue(std::string_view key, std::string_view value) {
+    if (isSecretKey(key) && !value.empty()) return std::string(kMask);
+    const std::size_t scheme = value.find("://");
+    if (scheme == std::string_view::npos || !isScheme(value.substr(0, scheme))) return std::string(value);
+    if (value.find('@') != std::string_view::npos)
+        return maskUri(value.substr(0, scheme + 3), value.substr(scheme + 3));
+    const std::size_t question = value.find('?');
+    if (question == std::string_view::npos) return std::string(value);
+    const std::string_view query = value.substr(question + 1);
+    const bool secret = namesSecret(query) || lowered(query).find("key") != std::string::npos;
+    return concat(value.substr(0, question + 1), secret ? kMask : query);
 }
 
 std::string maskDsn(std::string_view dsn) {

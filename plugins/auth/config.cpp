@@ -31,7 +31,7 @@ Result<OauthConfig> readOauth(const Json& json) {
             return Error::invalidArgument("auth.oauth.", key, ": ", sound.error().message);
     }
     if (rules.issuer.find('?') != std::string::npos)
-        return Error::invalidArgument("auth.oauth.issuer must not have a query (RFC 8414), got ", rules.issuer);
+        return Error::invalidArgument("auth.oauth.issuer must not have a query (RFC 8414)");
     if (auto audience = json.find("audience"); audience != json.end()) {
         for (const Json& one : audience->is_array() ? *audience : Json::array({*audience}))
             rules.audiences.push_back(one.get<std::string>());

@@ -64,7 +64,7 @@ Result<FetchedKeys> fetchKeys(const std::string& issuer, const std::string& jwks
     auto text = fetchDocument(url, rules, left(end), is_stopping);
     if (!text) return text.error();
     auto keys = KeySet::parse(*text);
-    if (!keys) return Error::unavailable(url, ": ", keys.error().message);
+    if (!keys) return Error::unavailable(shownUrl(url), ": ", keys.error().message);
     return FetchedKeys{std::move(*text), std::move(*keys)};
 }
 

@@ -98,23 +98,31 @@ void configure(CURL* curl, const std::string& url, Running& running, std::chrono
 
 }  // namespace
 
+std::string shownUrl(const std::string& url) {
+    if (url.find('@') != std::string::npos) return url.substr(0, url.find("://")) + "://...";
+    const std::size_t question = url.find('?');
+    return question == std::string::npos ? url : url.substr(0, question + 1) + "...";
+}
+
 Result<void> checkUrl(const std::string& url, const FetchRules& rules) {
     if (url.size() > kUrlMax) return Error::invalidArgument("a URL has at most ", kUrlMax, " bytes");
     // What two readers of a URL could take differently is no URL here.
     if (url.find(":///") != std::string::npos ||
         std::ranges::any_of(url, [](unsigned char c) { return c <= 0x20 || c >= 0x7f || c == '\\'; }))
         return Error::invalidArgument("a URL to fetch names its host behind :// and is made of printable ASCII");
+    // Before anything is told with the URL in it. Behind a / too: there it may be a password that was not encoded.
+    if (url.find('@') < url.find('?'))
+        return Error::invalidArgument("a URL to fetch must not hold a user or a password; write another @ as %40");
     Url parsed(curl_url());
     if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK)
-        return Error::invalidArgument("\"", url, "\" is no URL with scheme and host");
+        return Error::invalidArgument("\"", shownUrl(url), "\" is no URL with scheme and host");
     const std::string scheme = part(parsed.get(), CURLUPART_SCHEME);
     if (scheme != "https" && !(scheme == "http" && rules.allow_http))
-        return Error::invalidArgument("\"", url, "\" must begin with https://");
-    if (part(parsed.get(), CURLUPART_HOST).empty()) return Error::invalidArgument("\"", url, "\" names no host");
-    if (!part(parsed.get(), CURLUPART_USER).empty() || !part(parsed.get(), CURLUPART_PASSWORD).empty() ||
-        url.find('@') < url.find('/', url.find("://") + 3))
-        return Error::invalidArgument("a URL to fetch must not hold a user or a password");
-    if (url.find('#') != std::string::npos) return Error::invalidArgument("\"", url, "\" must not have a fragment");
+        return Error::invalidArgument("\"", shownUrl(url), "\" must begin with https://");
+    if (part(parsed.get(), CURLUPART_HOST).empty())
+        return Error::invalidArgument("\"", shownUrl(url), "\" names no host");
+    if (url.find('#') != std::string::npos)
+        return Error::invalidArgument("\"", shownUrl(url), "\" must not have a fragment");
     return {};
 }
 
@@ -124,7 +132,7 @@ Result<std::string> fetchDocument(const std::string& url, const FetchRules& rule
     initialiseOnce();
     Transfer transfer(curl_easy_init());
     Headers headers(curl_slist_append(nullptr, "Accept: application/json"));
-    if (!transfer || !headers) return Error::unavailable("no memory to fetch ", url);
+    if (!transfer || !headers) return Error::unavailable("no memory to fetch ", shownUrl(url));
     Running running{.rules = rules, .is_stopping = is_stopping};
     running.plain = url.starts_with("http:") || url.starts_with("HTTP:");
     configure(transfer.get(), url, running, limit);
@@ -132,19 +140,19 @@ Result<std::string> fetchDocument(const std::string& url, const FetchRules& rule
     const CURLcode code = curl_easy_perform(transfer.get());
     if (!running.refused_address.empty() && code != CURLE_OK) {
         return Error::unavailable(
-            url, " leads to ", running.refused_address, ", which ",
+            shownUrl(url), " leads to ", running.refused_address, ", which ",
             running.plain ? "plain http may not be fetched from" : "is no address of the open Internet");
     }
-    if (running.too_long) return Error::unavailable(url, " is longer than ", rules.bytes_max, " bytes");
+    if (running.too_long) return Error::unavailable(shownUrl(url), " is longer than ", rules.bytes_max, " bytes");
     if (code != CURLE_OK)
-        return Error::unavailable("cannot fetch ", url, ": ", std::string_view(curl_easy_strerror(code)));
+        return Error::unavailable("cannot fetch ", shownUrl(url), ": ", std::string_view(curl_easy_strerror(code)));
     long status = 0;
     curl_easy_getinfo(transfer.get(), CURLINFO_RESPONSE_CODE, &status);
     if (status >= 300 && status < 400)
-        return Error::unavailable(url, " answers with a redirect (", status,
+        return Error::unavailable(shownUrl(url), " answers with a redirect (", status,
                                   "), which is not followed; configure the "
                                   "address it leads to");
-    if (status != 200) return Error::unavailable(url, " answers with status ", status);
+    if (status != 200) return Error::unavailable(shownUrl(url), " answers with status ", status);
     return std::move(running.body);
 }
 

@@ -23,6 +23,9 @@ struct FetchRules {
     std::size_t bytes_max = 256 * 1024;
 };
 
+// For messages: without what may be a password, and without the query, which may hold a key.
+std::string shownUrl(const std::string& url);
+
 // That a URL is one to fetch: https (or http, where allowed), a host, no user, no fragment.
 Result<void> checkUrl(const std::string& url, const FetchRules& rules);
 

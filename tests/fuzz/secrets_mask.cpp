@@ -1,4 +1,5 @@
-// A password in a connection string never survives the mask, whatever stands around it.
+// A password in a connection string or in a URL, and a key in a query, never survive the mask, whatever stands around
+// them.
 #include <algorithm>
 #include <cctype>
 
@@ -23,5 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         must(maskDsn(dsn).find(kSecret) == std::string::npos, dsn.c_str());
     }
     static_cast<void>(maskDsn(noise));
+    for (const std::string& value :
+         {"https://" + user + ":" + kSecret + "@" + noise, "https://" + user + ":" + kSecret + noise + "@h/p",
+          "https://h/p?api_key=" + std::string(kSecret) + noise, "https://h/p?" + noise + "token=" + kSecret})
+        must(maskValue("", value).find(kSecret) == std::string::npos, value.c_str());
+    must(maskValue("password", kSecret + noise).find(kSecret) == std::string::npos, "a key names its secret");
+    static_cast<void>(maskValue(user, noise));
     return 0;
 }

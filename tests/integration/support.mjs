@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -157,6 +158,22 @@ export async function openSocket(url, protocols = 'mcp') {
     },
   };
 }
+
+// The status of an upgrade with these headers: 101 or a refusal.
+export const upgrade = (url, headers = {}) => new Promise((resolve, reject) => {
+  const request = http.request(url, { headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers } });
+  request.on('upgrade', (answer, socket) => {
+    socket.destroy();
+    resolve({ status: answer.statusCode, headers: answer.headers });
+  });
+  request.on('response', (answer) => {
+    answer.resume();
+    resolve({ status: answer.statusCode, headers: answer.headers });
+  });
+  request.on('error', reject);
+  request.end();
+});
 
 export const initialize = (revision) => ({ protocolVersion: revision, capabilities: {}, clientInfo: { name: 'raw', version: '1' } });
 

@@ -2,11 +2,10 @@
 // official clients do over it stands with the other transports (sdk_clients.mjs).
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import http from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { inFolder, initialize, meta, openSocket, psql, startServer, textOf, until } from './support.mjs';
+import { inFolder, initialize, meta, openSocket, psql, startServer, textOf, until, upgrade } from './support.mjs';
 
 let server;
 before(async () => { server = await startServer(); });
@@ -14,22 +13,6 @@ after(async () => assert.deepEqual(await server.stop(), { code: 0, signal: null 
 
 const query = (sql) => ({ name: 'query', arguments: { sql } });
 const rowsOf = (answer) => JSON.parse(textOf(answer.result)).rows;
-
-// The status of an upgrade with these headers: 101 or a refusal.
-const upgrade = (url, headers = {}) => new Promise((resolve, reject) => {
-  const request = http.request(url, { headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
-    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers } });
-  request.on('upgrade', (answer, socket) => {
-    socket.destroy();
-    resolve({ status: answer.statusCode, headers: answer.headers });
-  });
-  request.on('response', (answer) => {
-    answer.resume();
-    resolve({ status: answer.statusCode, headers: answer.headers });
-  });
-  request.on('error', reject);
-  request.end();
-});
 
 test('the door is that of a POST: Host and Origin decide before the upgrade', async () => {
   const { host, port } = new URL(server.url);

@@ -149,6 +149,25 @@ TEST_CASE("config: what is printed shows no secret and is read back alike") {
     CHECK(printable(again) == printable(config));
 }
 
+TEST_CASE("config: of a plugin's section no password in a URL and no text under the key of a secret is printed") {
+    auto printed = [](const std::string& section) {
+        return printable(
+            load("howdah: 1\nplugins:\n  - acme: {" + section + "}\n", {{"K", "hush"}}))["plugins"][0]["acme"];
+    };
+    CHECK(printed("url: 'https://u:hush@h/p'")["url"] == "https://u:***@h/p");
+    CHECK(printed("url: 'https://u:hu/sh@h/p'")["url"] == "https://***");
+    CHECK(printed("url: 'https://h/p?api_key=hush'")["url"] == "https://h/p?***");
+    CHECK(printed("urls: [a, 'redis://:hush@h:1/0']")["urls"] == Json::array({"a", "redis://:***@h:1/0"}));
+    for (const std::string key : {"password", "client_secret", "token", "API_KEY", "db_passwd"})
+        CHECK(printed("in: {" + key + ": hush}")["in"][key] == "***");
+    // As they were written, and read back alike.
+    for (const std::string value : {"https://h/p?a=1", "https://h:1/p", "a@b", "see https://u:x@h", "${env:K}", ""})
+        CHECK(printed("value: '" + value + "'")["value"] == value);
+    CHECK(printed("token: '${env:K}'")["token"] == "${env:K}");
+    CHECK(printed("token_file: /a/b")["token_file"] == "/a/b");
+    CHECK(printed("tokens_max: 5, secret: 7")["secret"] == 7);
+}
+
 TEST_CASE("config: a plugin's section reports its own violations with file, line and column") {
     Config config = load("howdah: 1\nplugins:\n  - cache: {ttl_ms: 0, key: \"${env:K}\"}\n", {{"K", "hush"}});
     const PluginEntry& cache = config.plugins[0];
