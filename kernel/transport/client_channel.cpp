@@ -84,8 +84,8 @@ void ClientChannel::cut(Error reason) {
         if (!reason_) reason_ = std::move(reason);
     }
     wakeSubmitter();
+    queue_->close();  // first: what the cancelled requests answer is for nobody
     channel_->close();
-    queue_->close();
 }
 
 }  // namespace howdah::kernel

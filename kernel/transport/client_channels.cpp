@@ -65,13 +65,14 @@ Result<std::shared_ptr<const Principal>> ClientChannels::verify(const char* tran
     if (!authorization.empty()) inbound.authorization = authorization;
     inbound.cancellation = cancellation;
     auto principal = authenticator_->authenticate(inbound);
+    if (principal) return principal;
+    Error error = std::move(principal).error();
     // A provider may word its refusal as it likes; to a channel all of them are the same.
-    if (!principal && principal.error().code == Code::invalid_argument) {
-        Error error = std::move(principal).error();
-        error.code = Code::refused;
-        return error;
-    }
-    return principal;
+    if (error.code == Code::invalid_argument) error.code = Code::refused;
+    // What HTTP says in WWW-Authenticate.
+    if (error.code == Code::refused && error.hint.empty() && authenticator_->metadata(resource_))
+        error.hint = concat("where to get a token is told at ", metadataUrl(resource_));
+    return error;
 }
 
 Result<std::uint64_t> ClientChannels::open(Owner owner, const Peer& peer, Cancellation* cancellation) {

@@ -24,12 +24,18 @@ public:
     Result<std::shared_ptr<const Principal>> authenticate(const Inbound& request) override {
         asked.add();
         resource = request.resource;
-        if (request.authorization != right) return Error::refused("not right").withHint("be right");
+        if (request.authorization != right) return Error::refused("not right").withHint(hint);
         auto principal = std::make_shared<Principal>();
         principal->subject = subject;
         return std::shared_ptr<const Principal>(std::move(principal));
     }
+    Result<std::string> metadata(std::string_view resource_asked) override {
+        if (!has_issuer) return Authenticator::metadata(resource_asked);
+        return std::string("{}");
+    }
     Counter asked;
+    bool has_issuer = false;
+    std::string hint = "be right";
     std::string right = "Bearer right";
     std::string subject = "ada";
     std::string resource;
@@ -105,6 +111,12 @@ TEST_CASE("client channels: nobody is let in before the server says so, and only
     CHECK(fixture.open("Bearer wrong") == 0);
     CHECK(fixture.error.code == Code::refused);
     CHECK(fixture.error.hint == "be right");
+    fixture.authenticator.hint.clear();
+    CHECK(fixture.open("Bearer wrong") == 0);
+    CHECK(fixture.error.hint == "");
+    fixture.authenticator.has_issuer = true;
+    CHECK(fixture.open("Bearer wrong") == 0);
+    CHECK(fixture.error.hint == "where to get a token is told at http://here/.well-known/oauth-protected-resource/mcp");
     std::string subject, transport;
     fixture.handler.on_message = [&](const Inbound& message) {
         subject = message.principal->subject;
