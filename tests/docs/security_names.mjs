@@ -1,0 +1,60 @@
+// Every test that docs/security.md names is there: a promise whose test was renamed or removed is found here. A name ends
+// with "..." where the rest was left out; a file before it, as in `auth`: "...", says which integration test has it.
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+const root = process.argv[2];
+const files = (under, ends) => readdirSync(join(root, under), { recursive: true })
+  .filter((path) => ends.some((end) => path.endsWith(end)) && !path.includes('node_modules')).map((path) => join(root, under, path));
+
+// Names by file of tests/integration; all others, those of C++ among them, under "".
+const names = new Map([['', []]]);
+for (const file of files('tests', ['.cpp'])) {
+  for (const [, name] of readFileSync(file, 'utf8').matchAll(/TEST_CASE\(\s*"((?:[^"\\]|\\.)*)"/g)) names.get('').push(name);
+}
+for (const file of files('tests', ['.test.mjs'])) {
+  const key = file.includes('/integration/') ? basename(file, '.test.mjs') : '';
+  const found = [...readFileSync(file, 'utf8').matchAll(/(?:test|describe)\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g)].map(([, , name]) => name.replaceAll("\\'", "'"));
+  names.set(key, [...(names.get(key) ?? []), ...found]);
+}
+const transcripts = new Set(files('tests/conformance/transcripts', ['.mcp']).map((file) => basename(file)));
+const fuzzed = new Set(readdirSync(join(root, 'tests/fuzz/corpus')));
+
+// The parts of a name that was shortened stand in this order in the whole one; what a template fills in counts as left out.
+const fits = (asked, name) => {
+  const parts = asked.split('...').map((part) => part.trim());
+  let at = 0;
+  return parts.every((part, index) => {
+    const found = name.indexOf(part, at);
+    at = found + part.length;
+    return found >= 0 && (index > 0 || found === 0 || name[0] === '$') && (index < parts.length - 1 || part === '' || at === name.length);
+  });
+};
+
+const missing = [];
+let checked = 0;
+const text = readFileSync(join(root, 'docs/security.md'), 'utf8');
+for (const line of text.split('\n').filter((each) => each.startsWith('|'))) {
+  let file = '';
+  for (const [, named, quoted] of line.matchAll(/`([^`]*)`|"([^"]*)"/g)) {
+    if (named !== undefined) {
+      file = names.has(named) ? named : file;
+      if (named.endsWith('.mcp')) {
+        checked += 1;
+        const pattern = new RegExp(`^${named.replace('.', '\\.').replace('*', '.*')}$`);
+        if (![...transcripts].some((each) => pattern.test(each))) missing.push(named);
+      }
+      continue;
+    }
+    checked += 1;
+    // In the file named last, or in one that needs no name.
+    if (![...(names.get(file) ?? []), ...names.get('')].some((name) => fits(quoted, name))) missing.push(`${file}: "${quoted}"`);
+  }
+  for (const [, target] of line.matchAll(/fuzz `([a-z_]*)`/g)) {
+    checked += 1;
+    if (!fuzzed.has(target)) missing.push(`fuzz ${target}`);
+  }
+}
+for (const name of missing) console.error(`docs/security.md names a test that is not there: ${name}`);
+console.log(`${checked} names checked`);
+process.exitCode = missing.length > 0 || checked < 100 ? 1 : 0;

@@ -1,0 +1,76 @@
+// The transports of the network as one: a client that asks in revision 2026-07-28, whatever carries it. What
+// docs/security.md promises of all of them is asked over each.
+import { connect, startGrpc, status } from './grpc_client.mjs';
+import { initialize, meta, openSocket, post, upgrade } from './support.mjs';
+
+// A server all wires lead to; `url` for HTTP and WebSocket, `grpc` for gRPC.
+export const startEveryWire = (options) => startGrpc(options);
+
+// What a request needs beside its params: names in _meta over all wires, mirrored in headers over HTTP.
+const named = (params) => params.name ?? params.uri ?? params.taskId;
+
+// open(server, token): a client that was let in, or throws Refused. ask() gives the whole message, error or result.
+// refusedWith: statuses of HTTP and of gRPC, UNAVAILABLE where the connection was cut off.
+export class Refused extends Error {
+  constructor(told, code) {
+    super(told);
+    this.code = code;
+  }
+}
+
+const overHttp = async ({ url }, token) => {
+  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  let last = 0;
+  const ask = async (method, params = {}, extra = {}) => {
+    const answer = await post(url, { jsonrpc: '2.0', id: ++last, method, params: { ...params, _meta: meta(extra) } },
+      { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, ...(named(params) && { 'Mcp-Name': named(params) }), ...headers });
+    const challenge = answer.headers.get('www-authenticate');
+    if ([400, 401].includes(answer.status) && challenge) throw new Refused(challenge, answer.status);
+    if (answer.status === 431) throw new Refused('431', 431);
+    // With something to say before, the answer is the last event of a stream.
+    return typeof answer.json === 'string' ? JSON.parse(answer.json.trimEnd().split('\n').at(-1).replace(/^data: /, '')) : answer.json;
+  };
+  await ask('server/discover');
+  return { ask, close: async () => {} };
+};
+
+// A pipe of the client's own: openSocket's or the stream of grpc_client.mjs.
+const duplex = (channel, close) => {
+  let last = 0;
+  return {
+    channel,
+    ask: (method, params = {}, extra = {}) => channel.request(`ask ${++last}`, method, { ...params, _meta: meta(extra) }),
+    // A legacy client says hello first, and what it can do.
+    hello: (capabilities = {}) => channel.request('hello', 'initialize', { ...initialize('2025-11-25'), capabilities }),
+    close,
+  };
+};
+
+const overSocket = async ({ url }, token) => {
+  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  // The client itself does not show why it was refused; the same upgrade again does.
+  const channel = await openSocket(url, { protocols: 'mcp', headers }).catch(async () => {
+    const { status: code, headers: told } = await upgrade(url, headers);
+    throw new Refused(told['www-authenticate'] ?? String(code), code);
+  });
+  return duplex(channel, () => {
+    channel.socket.close();
+    return channel.closed;
+  });
+};
+
+const overGrpc = async (server, token) => {
+  const channel = connect(server.grpc, { token });
+  const client = duplex(channel, () => channel.finish());
+  await client.ask('server/discover').catch(async () => {
+    const { code, details } = await channel.ended;
+    throw new Refused(details, code);
+  });
+  return client;
+};
+
+export const kWires = [
+  { name: 'HTTP', open: overHttp, refusedWith: [400, 401, 431] },
+  { name: 'WebSocket', open: overSocket, refusedWith: [400, 401, 431], duplex: true },
+  { name: 'gRPC', open: overGrpc, refusedWith: [status.UNAUTHENTICATED, status.UNAVAILABLE], duplex: true },
+];

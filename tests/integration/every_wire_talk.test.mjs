@@ -1,0 +1,117 @@
+// What is said and when it ends, over every transport of the network: rows M15 and M17 to M19 of docs/security.md.
+import assert from 'node:assert/strict';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { kWires, startEveryWire } from './every_wire.mjs';
+import { pluginsWith } from './grpc_client.mjs';
+import { meta, program, psql, run, textOf, until } from './support.mjs';
+
+const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
+const can = (capabilities) => ({ 'io.modelcontextprotocol/clientCapabilities': capabilities });
+const running = (mark) => Number(psql(`select count(*) from pg_stat_activity where state = 'active' and query like '%${mark}%' and pid <> pg_backend_pid()`));
+
+let server;
+before(async () => { server = await startEveryWire({ more: [fixture] }); });
+after(async () => assert.deepEqual(await server.stop(), { code: 0, signal: null }));
+
+const call = (client, name, args = {}, extra = {}) => client.ask('tools/call', { name, arguments: args }, extra);
+
+for (const wire of kWires) {
+  describe(wire.name, () => {
+    let client;
+    before(async () => { client = await wire.open(server); });
+    after(() => client.close());
+
+    // M15
+    test('2026-07-28: a client is asked for what it can answer, and told what it lacks', async () => {
+      const { error } = await call(client, 'test_missing_capability');
+      assert.deepEqual([error.code, error.data], [-32021, { requiredCapabilities: { sampling: {} } }]);
+      const { result } = await call(client, 'test_missing_capability', {}, can({ sampling: {} }));
+      assert.equal(result.resultType, 'input_required');
+      assert.deepEqual(Object.values(result.inputRequests).map(({ method }) => method), ['sampling/createMessage']);
+      assert.equal((await call(client, 'test_missing_capability', {}, can({ elicitation: {}, roots: {} }))).error.code, -32021);
+    });
+
+    // M19
+    test('a request ends in its time, in PostgreSQL too, also one that tells of its progress', async () => {
+      const { result } = await call(client, 'query', { sql: "select pg_sleep(60), 'in_its_time'" }, { 'howdah/timeoutMs': 300 });
+      assert.equal(result.isError, true);
+      assert.equal(result._meta['howdah/error'].code, 'timeout', textOf(result));
+      await until('its statement has ended', () => running('in_its_time') === 0);
+      const slow = await call(client, 'slow_compute', { seconds: 60, label: 'x' }, { 'howdah/timeoutMs': 300, progressToken: 'p' });
+      assert.equal(slow.result._meta['howdah/error'].code, 'timeout', textOf(slow.result));
+    });
+  });
+}
+
+for (const wire of kWires.filter(({ duplex }) => duplex)) {
+  describe(`${wire.name}, both ways`, () => {
+    // M15
+    test('legacy: a question comes to a client that said it can answer, on its own channel, and to no other', async () => {
+      const [able, unable, other] = await Promise.all([wire.open(server), wire.open(server), wire.open(server)]);
+      await Promise.all([able.hello({ elicitation: { form: {} } }), unable.hello(), other.hello({ elicitation: { form: {} } })]);
+      const ask = (asking) => asking.channel.request('call', 'tools/call', { name: 'test_elicitation', arguments: { message: 'Your name?' } });
+      const refused = await ask(unable);
+      assert.ok(refused.error ?? refused.result.isError);
+      const answer = ask(able);
+      const question = await able.channel.next(({ method }) => method === 'elicitation/create');
+      assert.equal(question.params.message, 'Your name?');
+      // One that was not asked cannot answer.
+      other.channel.send({ id: question.id, result: { action: 'accept', content: { username: 'eve', email: 'eve@evil.example' } } });
+      await other.channel.request('after', 'ping');
+      able.channel.send({ id: question.id, result: { action: 'accept', content: { username: 'ada', email: 'ada@example.com' } } });
+      const told = textOf((await answer).result);
+      assert.match(told, /ada/);
+      assert.doesNotMatch(told, /eve/);
+      for (const quiet of [unable, other]) assert.deepEqual(quiet.channel.messages.filter(({ method }) => method), []);
+      await Promise.all([able, unable, other].map((client) => client.close()));
+    });
+
+    // M17
+    for (const era of ['legacy', '2026-07-28']) {
+      test(`${era}: a request that is taken back ends in PostgreSQL, and nothing more is said of it`, async () => {
+        const client = await wire.open(server);
+        const more = era === 'legacy' ? {} : { _meta: meta() };
+        if (era === 'legacy') await client.hello();
+        const mark = `taken back ${process.pid} ${wire.name} ${era}`;
+        const query = (sql) => ({ name: 'query', arguments: { sql }, ...more });
+        client.channel.send({ id: 'slow', method: 'tools/call', params: query(`select pg_sleep(60), '${mark}'`) });
+        await until('it runs', () => running(mark) === 1);
+        client.channel.send({ method: 'notifications/cancelled', params: { requestId: 'slow', ...more } });
+        await until('it has ended', () => running(mark) === 0);
+        assert.deepEqual((await client.channel.request('next', 'tools/call', query('select 1'))).result.structuredContent.rows, [[1]]);
+        await client.close();
+        assert.ok(!client.channel.messages.some(({ id }) => id === 'slow'));
+      });
+    }
+
+    // M18
+    test('subscriptions: acknowledged first, then only what each asked for, with its id', async () => {
+      const client = await wire.open(server);
+      const { channel } = client;
+      const watched = 'test://watched-resource';
+      const listen = (id, notifications) => channel.send({ id, method: 'subscriptions/listen', params: { notifications, _meta: meta() } });
+      listen('tools', { toolsListChanged: true });
+      listen('one resource', { resourceSubscriptions: [watched] });
+      const acknowledged = ({ method }) => method === 'notifications/subscriptions/acknowledged';
+      await until('both are acknowledged', () => channel.messages.filter(acknowledged).length === 2);
+      for (const uri of ['test://static-text', watched]) await call(client, 'test_update_resource', { uri });
+      await channel.next(({ method }) => method === 'notifications/resources/updated');
+      server.write({ plugins: pluginsWith({}, fixture).filter((plugin) => plugin !== 'schema') });
+      assert.equal(run(['reload', '-c', server.file]).code, 0);
+      await channel.next(({ method }) => method === 'notifications/tools/list_changed');
+      await client.ask('server/discover');  // what was on its way before is here
+      const heard = (id) => channel.messages.filter(({ method, params }) => method && params._meta['io.modelcontextprotocol/subscriptionId'] === id)
+        .map(({ method, params }) => [method, params.uri].filter(Boolean).join(' '));
+      assert.deepEqual(heard('tools'), ['notifications/subscriptions/acknowledged', 'notifications/tools/list_changed']);
+      assert.deepEqual(heard('one resource'), ['notifications/subscriptions/acknowledged', `notifications/resources/updated ${watched}`]);
+      assert.equal(channel.messages.filter(({ method }) => method).length, 4);
+      client.channel.send({ method: 'notifications/cancelled', params: { requestId: 'tools', _meta: meta() } });
+      client.channel.send({ method: 'notifications/cancelled', params: { requestId: 'one resource', _meta: meta() } });
+      await client.close();
+      server.write({});
+      assert.equal(run(['reload', '-c', server.file]).code, 0);
+    });
+  });
+}
