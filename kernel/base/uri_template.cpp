@@ -1,7 +1,8 @@
 #include "kernel/base/uri_template.hpp"
 
 #include <algorithm>
-#include <charconv>
+
+#include "kernel/base/percent.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -18,22 +19,10 @@ bool isPlain(char c) {
 }
 
 // Empty for a broken escape and for a NUL, which no name of anything holds.
-std::optional<std::string> percentDecoded(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        unsigned char byte = 0;
-        const char* digits = text.data() + i + 1;
-        if (text.size() - i < 3 || std::from_chars(digits, digits + 2, byte, 16).ptr != digits + 2 || byte == 0)
-            return std::nullopt;
-        out += static_cast<char>(byte);
-        i += 2;
-    }
-    return out;
+std::optional<std::string> strictlyDecoded(std::string_view text) {
+    for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1))
+        if (escapeAt(text, at).value_or('\0') == '\0') return std::nullopt;
+    return percentDecoded(text);
 }
 
 }  // namespace
@@ -85,7 +74,7 @@ std::optional<UriTemplate::Variables> UriTemplate::match(std::string_view uri) c
         }
         const auto end = part.kind == Part::Kind::reserved ? uri.end() : std::ranges::find_if_not(uri, isPlain);
         const auto size = static_cast<std::size_t>(end - uri.begin());
-        auto value = percentDecoded(uri.substr(0, size));
+        auto value = strictlyDecoded(uri.substr(0, size));
         if (!value || value->empty()) return std::nullopt;
         found.emplace_back(part.text, std::move(*value));
         uri.remove_prefix(size);

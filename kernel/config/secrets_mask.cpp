@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 
 #include <howdah/result.hpp>
 
+#include "kernel/base/percent.hpp"
 #include "kernel/config/secrets.hpp"
 
 namespace howdah::kernel {
@@ -35,22 +35,6 @@ bool namesSecret(std::string_view keyword) {
     for (std::string_view word : {"pass", "pwd", "secret", "token", "scram"})
         if (lower.find(word) != std::string::npos) return true;
     return false;
-}
-
-// A name with %77 in it is the same name to libpq.
-std::string percentDecoded(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned char byte = 0;
-        const char* digits = text.data() + i + 1;
-        if (text[i] == '%' && i + 2 < text.size() && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
-            out += static_cast<char>(byte);
-            i += 2;
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
 }
 
 // "a,b:5432,[::1]:5433": a port that is no number may be a password.
@@ -121,6 +105,7 @@ std::string maskParameters(std::string_view pairs) {
         if (equals == std::string_view::npos) {
             if (!pair.empty()) out += kMask;
         } else {
+            // A name with %77 in it is the same name to libpq.
             out += mask.shown(percentDecoded(pair.substr(0, equals)), "=", pair.substr(equals + 1));
         }
         if (more) out += '&';

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/base/percent.hpp"
+
 namespace howdah::kernel {
 
 const Json* resolvePointer(const Json& root, std::string_view pointer) {
@@ -13,18 +15,7 @@ const Json* resolvePointer(const Json& root, std::string_view pointer) {
         pointer.remove_prefix(1);
         std::string_view raw = pointer.substr(0, pointer.find('/'));
         pointer.remove_prefix(raw.size());
-        std::string step;
-        for (std::size_t i = 0; i < raw.size(); ++i) {
-            unsigned byte = 0;
-            const char* digits = raw.data() + i + 1;
-            if (raw[i] == '%' && raw.size() - i > 2 &&
-                std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
-                step += static_cast<char>(byte);
-                i += 2;
-            } else {
-                step += raw[i];
-            }
-        }
+        std::string step = percentDecoded(raw);
         for (auto [escape, plain] : {std::pair("~1", "/"), std::pair("~0", "~")}) {
             for (std::size_t i = step.find(escape); i != std::string::npos; i = step.find(escape, i + 1)) {
                 step.replace(i, 2, plain);
