@@ -77,13 +77,13 @@ private:
 
 }  // namespace
 
-Result<void> callTool(Request& request, std::string_view name, simdjson::dom::element arguments, Answer& answer) {
-    const Generation& generation = *request.generation;
+Result<const Tool*> findTool(const Generation& generation, std::string_view name) {
     auto found = generation.tools_by_name.find(name);
-    if (found == generation.tools_by_name.end()) {
-        return unknown("tool", name, generation.tools, [](const Tool& tool) -> std::string_view { return tool.name; });
-    }
-    const Tool& tool = *found->second;
+    if (found != generation.tools_by_name.end()) return found->second;
+    return unknown("tool", name, generation.tools, [](const Tool& tool) -> std::string_view { return tool.name; });
+}
+
+Result<void> callTool(Request& request, const Tool& tool, simdjson::dom::element arguments, Answer& answer) {
     if (auto may = requireScopes(request, tool.scopes); !may) return may;
     if (auto wrong = tool.arguments.validate(arguments)) {
         return Error::invalidArgument("arguments", wrong->pointer, ": ", wrong->message);

@@ -17,10 +17,13 @@
 
 namespace howdah::kernel {
 
-// Runs a tool. `arguments` must be an object (an absent one is the empty object). On success the answer has been
-// written through `answer` and only needs its envelope closed; on error the caller adds the error's text as content and
-// closes with isError. Error code not_found means the tool does not exist; nothing has been written then.
-Result<void> callTool(Request& request, std::string_view name, simdjson::dom::element arguments, Answer& answer);
+// not_found when the generation has no such tool.
+Result<const Tool*> findTool(const Generation& generation, std::string_view name);
+
+// Runs a tool of the request's generation. `arguments` must be an object (an absent one is the empty object). On
+// success the answer has been written through `answer` and only needs its envelope closed; on error the caller adds the
+// error's text as content and closes with isError.
+Result<void> callTool(Request& request, const Tool& tool, simdjson::dom::element arguments, Answer& answer);
 
 // The same for the other kinds. An error is a protocol error: not_found when what the client names does not exist,
 // invalid_argument when its arguments do not fit.

@@ -88,7 +88,7 @@ struct Job {
     std::shared_ptr<CallTask> task;
     TaskStore& store;
     GenerationPin generation;
-    std::string tool;
+    const Tool& tool;  // of the generation
     std::string arguments;
     Json answers;
     Client client;
@@ -112,8 +112,7 @@ void run(Job& job) {
     request.transport = job.transport;
     request.cancellation = task.cancellation.get();
     request.deadline = Deadline::in(task.time_to_live);
-    auto known = request.generation->tools_by_name.find(job.tool);
-    if (known != request.generation->tools_by_name.end()) request.task_of = known->second->instance;
+    request.task_of = job.tool.instance;
 
     KeptResult kept(job.store.limits().result_bytes_max);
     TaskAnswer answer(kept,
@@ -124,7 +123,7 @@ void run(Job& job) {
                        .notices = {.revision = job.revision, .progress_token = {}, .log_level = std::nullopt}},
                       task, std::move(job.answers));
     auto called = callTool(request, job.tool, arguments, answer);
-    if (called && known != request.generation->tools_by_name.end()) called = answer.checkStructured(*known->second);
+    if (called) called = answer.checkStructured(job.tool);
     // A fault of the plugin, or of the task itself, is no result of the tool.
     const auto fault = [&](const Error& error) {
         const Refusal refusal = refusalOf(error);
@@ -140,8 +139,9 @@ void run(Job& job) {
 
 }  // namespace
 
-Result<std::shared_ptr<CallTask>> startTask(Exchange& exchange, std::string_view tool, simdjson::dom::element arguments,
-                                            Json answers, std::chrono::milliseconds time_to_live) {
+Result<std::shared_ptr<CallTask>> startTask(Exchange& exchange, GenerationPin generation, const Tool& tool,
+                                            simdjson::dom::element arguments, Json answers,
+                                            std::chrono::milliseconds time_to_live) {
     TaskStore& store = exchange.tasks();
     Shard& shard = *Shard::current();
     auto created = store.create(exchange.principal, time_to_live, shard);
@@ -149,8 +149,8 @@ Result<std::shared_ptr<CallTask>> startTask(Exchange& exchange, std::string_view
     auto job = std::make_unique<Job>(
         Job{.task = *created,
             .store = store,
-            .generation = exchange.generations().pin(),
-            .tool = std::string(tool),
+            .generation = std::move(generation),
+            .tool = tool,
             .arguments = simdjson::minify(arguments),
             .answers = std::move(answers),
             .client = *exchange.client,

@@ -13,6 +13,7 @@
 #include <howdah/result.hpp>
 
 #include "kernel/base/json.hpp"
+#include "kernel/host/generation.hpp"
 #include "kernel/protocol/tasks.hpp"
 
 namespace howdah::kernel {
@@ -20,9 +21,10 @@ namespace howdah::kernel {
 struct Exchange;
 
 // The task is there to be asked for when this returns. `answers` is what the client has said to the call's questions
-// so far, null for nothing.
-Result<std::shared_ptr<CallTask>> startTask(Exchange& exchange, std::string_view tool, simdjson::dom::element arguments,
-                                            Json answers, std::chrono::milliseconds time_to_live);
+// so far, null for nothing. The tool is one of the generation, which the task then holds.
+Result<std::shared_ptr<CallTask>> startTask(Exchange& exchange, GenerationPin generation, const Tool& tool,
+                                            simdjson::dom::element arguments, Json answers,
+                                            std::chrono::milliseconds time_to_live);
 
 // What a client gets instead of the call's result.
 void answerCreated(Exchange& exchange, const CallTask& task);

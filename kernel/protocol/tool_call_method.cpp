@@ -50,9 +50,9 @@ std::optional<Refusal> checkCall(const Exchange& exchange, const Tool& tool, sim
     return checkTask(exchange, tool, task_asked);
 }
 
-void runAsTask(Exchange& exchange, std::string_view tool, simdjson::dom::element arguments, Json answers,
-               std::chrono::milliseconds time_to_live) {
-    auto task = startTask(exchange, tool, arguments, std::move(answers), time_to_live);
+void runAsTask(Exchange& exchange, const Request& request, const Tool& tool, simdjson::dom::element arguments,
+               Json answers, std::chrono::milliseconds time_to_live) {
+    auto task = startTask(exchange, request.generation, tool, arguments, std::move(answers), time_to_live);
     if (!task) return exchange.refuse(refusalOf(task.error()));
     answerCreated(exchange, **task);
 }
@@ -68,22 +68,20 @@ void toolsCall(Exchange& exchange) {
 
     Request request;
     exchange.prepare(request);
-    const auto& tools = request.generation->tools_by_name;
-    const auto known = tools.find(*name);
-    const Tool* const tool = known == tools.end() ? nullptr : known->second;
+    const auto known = findTool(*request.generation, *name);
+    if (!known) return exchange.refuse(badParams(known.error().message.substr(0, kMessageMax)));
+    const Tool& tool = **known;
     // Before a task is made of the call: nobody would be there to be told.
-    if (auto may = tool ? requireScopes(request, tool->scopes) : Result<void>(); !may)
-        return exchange.refuseScopes(may.error(), tool->scopes);
+    if (auto may = requireScopes(request, tool.scopes); !may) return exchange.refuseScopes(may.error(), tool.scopes);
     const auto asked_task = askedTask(exchange);
-    if (auto refusal = tool ? checkCall(exchange, *tool, arguments, asked_task.has_value()) : std::nullopt)
-        return exchange.refuse(*refusal);
+    if (auto refusal = checkCall(exchange, tool, arguments, asked_task.has_value())) return exchange.refuse(*refusal);
     auto notices = noticesOf(exchange);
     if (!notices) return;
     Questions questions(exchange);
     if (auto refusal = questions.open()) return exchange.refuse(*refusal);
     if (!greetIfNew(exchange)) return;
     const auto time_to_live = timeToLiveOf(exchange, asked_task);
-    if (asked_task && tool) return runAsTask(exchange, *name, arguments, nullptr, time_to_live);
+    if (asked_task) return runAsTask(exchange, request, tool, arguments, nullptr, time_to_live);
 
     ToolAnswer answer(exchange.sink, {.id = exchange.message.id,
                                       .revision = exchange.revision,
@@ -91,24 +89,23 @@ void toolsCall(Exchange& exchange) {
                                       .structured_max = exchange.options().structured_max,
                                       .notices = std::move(*notices),
                                       .questions = &questions,
-                                      .task_support = tool ? tool->task_support : TaskSupport::forbidden,
+                                      .task_support = tool.task_support,
                                       .client_takes_tasks = exchange.modern() && takesTasks(*exchange.client)});
-    auto called = callTool(request, *name, arguments, answer);
+    auto called = callTool(request, tool, arguments, answer);
     // A request the client took back gets no answer, unless part of it has gone out and must be brought to an end.
     bool taken_back = request.cancellation && request.cancellation->reason() == CancelReason::requested;
     if (taken_back && answer.untouched()) return;
     if (questions.inputRequired()) return answerInputRequired(exchange, questions);
-    if (answer.becomesTask()) return runAsTask(exchange, *name, arguments, questions.answers(), time_to_live);
-    if (called && tool) called = answer.checkStructured(*tool);
+    if (answer.becomesTask()) return runAsTask(exchange, request, tool, arguments, questions.answers(), time_to_live);
+    if (called) called = answer.checkStructured(tool);
     if (called) {
         (void)answer.finish();
         return;
     }
     if (auto refusal = questions.missingCapability(); refusal && answer.untouched()) return exchange.refuse(*refusal);
     const Error& error = called.error();
-    if (!tool) return exchange.refuse(badParams(error.message.substr(0, kMessageMax)));
     if (error.code == Code::invalid_argument && !argumentErrorsAreResults(exchange.revision) && answer.untouched() &&
-        tool->arguments.validate(arguments)) {
+        tool.arguments.validate(arguments)) {
         return exchange.refuse(badParams(error.message.substr(0, kMessageMax)));
     }
     (void)answer.finishWithError(error, statementOf(arguments));

@@ -117,7 +117,8 @@ public:
         request.transport = "test";
         request.cancellation = cancellation;
         TextAnswer answer;
-        auto done = callTool(request, tool, element, answer);
+        auto known = findTool(*request.generation, tool);
+        auto done = known ? callTool(request, **known, element, answer) : Result<void>(known.error());
         return done ? answer.written : "! " + done.error().message;
     }
     std::string callOnFiber(unsigned shard = 1) {

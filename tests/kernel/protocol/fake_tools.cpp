@@ -101,12 +101,16 @@ const std::map<std::string, ToolFunction, std::less<>> kHandlers = {
 Request::Request() : id(1), principal(nullptr) {}
 Request::~Request() = default;
 
-Result<void> callTool(Request& request, std::string_view name, simdjson::dom::element arguments, Answer& answer) {
-    auto found = request.generation->tools_by_name.find(name);
-    if (found == request.generation->tools_by_name.end()) return Error::notFound("unknown tool \"", name, "\"");
-    if (auto wrong = found->second->arguments.validate(arguments))
+Result<const Tool*> findTool(const Generation& generation, std::string_view name) {
+    auto found = generation.tools_by_name.find(name);
+    if (found == generation.tools_by_name.end()) return Error::notFound("unknown tool \"", name, "\"");
+    return found->second;
+}
+
+Result<void> callTool(Request& request, const Tool& tool, simdjson::dom::element arguments, Answer& answer) {
+    if (auto wrong = tool.arguments.validate(arguments))
         return Error::invalidArgument("arguments", wrong->pointer, ": ", wrong->message);
-    return kHandlers.find(name)->second(request, arguments, answer);
+    return kHandlers.find(tool.name)->second(request, arguments, answer);
 }
 
 // The prompt says its topic back, logs, and fails for the topic "fail".
