@@ -101,6 +101,7 @@ struct LimitsConfig {
     std::uint32_t subscriptions_max = 1000;            // 1..100000, open subscriptions/listen streams
     std::chrono::milliseconds request_timeout{60000};  // ms, 1..3600000, one request from frame to answer
     std::chrono::milliseconds idle_timeout{60000};     // ms, 100..86400000, connection without a request
+    std::chrono::milliseconds answer_timeout{300000};  // ms, 100..3600000, of a legacy client to a question
     std::chrono::milliseconds body_timeout{30000};     // ms, 100..3600000, from the end of a head to the last byte
     std::chrono::milliseconds drain_timeout{10000};    // ms, 0..600000, for requests in flight at SIGTERM
     std::chrono::milliseconds reload_timeout{30000};   // ms, 0..600000, for requests of an old generation

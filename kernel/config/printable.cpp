@@ -181,6 +181,7 @@ private:
                  {"subscriptions_max", limits.subscriptions_max},
                  {"request_timeout_ms", limits.request_timeout.count()},
                  {"idle_timeout_ms", limits.idle_timeout.count()},
+                 {"answer_timeout_ms", limits.answer_timeout.count()},
                  {"body_timeout_ms", limits.body_timeout.count()},
                  {"drain_timeout_ms", limits.drain_timeout.count()},
                  {"reload_timeout_ms", limits.reload_timeout.count()},

@@ -213,6 +213,7 @@ private:
         take(json, "subscriptions_max", limits.subscriptions_max);
         take(json, "request_timeout_ms", limits.request_timeout);
         take(json, "idle_timeout_ms", limits.idle_timeout);
+        take(json, "answer_timeout_ms", limits.answer_timeout);
         take(json, "body_timeout_ms", limits.body_timeout);
         take(json, "drain_timeout_ms", limits.drain_timeout);
         take(json, "reload_timeout_ms", limits.reload_timeout);

@@ -43,6 +43,7 @@ struct ProtocolOptions {
     std::size_t in_flight_max = 1024;                        // requests being served, all clients together
     std::chrono::milliseconds request_timeout{60'000};       // of a request that names none
     std::chrono::milliseconds request_timeout_max{600'000};  // a client may ask for up to this much
+    std::chrono::milliseconds answer_timeout{300'000};       // of a client before 2026-07-28 to a question
     std::chrono::milliseconds progress_interval{50};         // progress notifications closer together are dropped
     std::chrono::milliseconds list_ttl{60'000};              // how long a client may keep tools/list
     std::size_t structured_max = 4u << 20;                   // bytes of structuredContent held for one answer

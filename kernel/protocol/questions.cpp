@@ -10,7 +10,6 @@ namespace {
 constexpr const char* kTasksExtension = "io.modelcontextprotocol/tasks";
 constexpr std::size_t kQuestionsMax = 32;       // of one call
 constexpr std::chrono::minutes kStateLife{30};  // a person may be asked
-constexpr std::chrono::milliseconds kAnswerLimit{300'000};
 
 // A text of somebody else's JSON; "" where there is none.
 std::string textOf(const Json& object, const char* key) {
@@ -197,7 +196,7 @@ std::optional<Error> Questions::askNow(Request& request, const Json& questions) 
     if (exchange_.http() && !exchange_.inbound.accepts_events)
         return Error::refused("the client reads no events (Accept: text/event-stream), so it cannot be asked");
     const auto began = Deadline::Clock::now();
-    const Deadline limit = Deadline::in(kAnswerLimit);
+    const Deadline limit = Deadline::in(exchange_.options().answer_timeout);
     PendingQuestions& pending = exchange_.session->questions;
     struct Sent {
         std::string key;
@@ -218,7 +217,7 @@ std::optional<Error> Questions::askNow(Request& request, const Json& questions) 
         if (!failed) {
             const WaitStatus status = one.question->answered.wait(request.cancellation, limit);
             if (status != WaitStatus::ready) {
-                failed = waitError(status, request.cancellation, "the client's answer");
+                failed = waitError(status, request.cancellation, "the client's answer (limits.answer_timeout_ms)");
             } else if (auto result = resultOf(one.question->response, one.key)) {
                 answers_[one.key] = std::move(*result);
             } else {

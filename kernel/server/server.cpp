@@ -67,6 +67,7 @@ ProtocolOptions protocolOptions(const Config& config) {
     options.in_flight_max = config.limits.requests_in_flight_max;
     options.subscriptions_max = config.limits.subscriptions_max;
     options.request_timeout = config.limits.request_timeout;
+    options.answer_timeout = config.limits.answer_timeout;
     options.tasks.tasks_max = config.limits.tasks_max;
     options.tasks.of_one_principal_max = config.limits.tasks_per_principal_max;
     if (config.transports.http) {

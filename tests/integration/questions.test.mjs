@@ -1,13 +1,14 @@
 // Questions to the client on the way of a call: the same plugin code asks a legacy client by requests of its own and one
 // of 2026-07-28 by ending the call as input_required.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connectedToOwn } from './sdk_clients.mjs';
-import { initialize, meta, post, program, psql, startServer, startStdio, textOf } from './support.mjs';
+import { config, inFolder, initialize, meta, post, program, psql, run, startServer, startStdio, textOf, until } from './support.mjs';
 
 const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
 const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} };
@@ -148,8 +149,8 @@ describe('2026-07-28: two instances', () => {
 });
 
 describe('a legacy client', () => {
-  const start = async () => {
-    const pipe = startStdio(options);
+  const start = async (more = {}) => {
+    const pipe = startStdio({ ...options, ...more });
     await pipe.request(1, 'initialize', { ...initialize('2025-11-25'), capabilities });
     pipe.send({ method: 'notifications/initialized' });
     return pipe;
@@ -186,6 +187,30 @@ describe('a legacy client', () => {
     assert.deepEqual((await pipe.request(3, 'ping')).result, {});
     assert.ok(!pipe.messages.some((message) => message.id === 2));
     await pipe.stop();
+  });
+  test('is waited for as long as limits.answer_timeout_ms says, and the question is then taken back', async () => {
+    const pipe = await start({ extra: 'limits: { answer_timeout_ms: 300, request_timeout_ms: 200 }\n' });
+    const question = await ask(pipe, 2);
+    await pipe.next((message) => message.method === 'notifications/cancelled' && message.params.requestId === question.id);
+    const { result } = await pipe.next((message) => message.id === 2);
+    assert.ok(result.isError);
+    assert.match(textOf(result), /limits\.answer_timeout_ms/);
+    await pipe.stop();
+    // The time of a person is not that of the request: an answer later than that is in time.
+    const patient = await start({ extra: 'limits: { request_timeout_ms: 200 }\n' });
+    const asked_at = Date.now();
+    const asked = await ask(patient, 2);
+    await until('the time of the request is over', () => Date.now() > asked_at + 250);
+    patient.send({ id: asked.id, result: { action: 'accept', content: { name: 'Ada' } } });
+    assert.equal(textOf((await patient.next((message) => message.id === 2)).result), 'Hello, Ada!');
+    await patient.stop();
+    for (const [limit, code] of [[99, 3], [100, 0], [3600000, 0], [3600001, 3]]) {
+      const place = inFolder();
+      const file = join(place.folder, 'howdah.yaml');
+      writeFileSync(file, config({ ...options, http: false, folder: place.folder, extra: `limits: { answer_timeout_ms: ${limit} }\n` }));
+      assert.equal(run(['config', 'check', '-c', file]).code, code, `${limit}`);
+      place.remove();
+    }
   });
   test('is asked while as many requests are in flight as it may have', async () => {
     const pipe = await start();
