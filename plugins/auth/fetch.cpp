@@ -65,6 +65,17 @@ curl_socket_t onSocket(void* self, curlsocktype, curl_sockaddr* address) {
     return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+// Why a transfer failed, and what to do where that can be told.
+std::string reasonOf(CURLcode code, const char* detail, const FetchRules& rules) {
+    std::string reason = *detail ? detail : curl_easy_strerror(code);
+    if (code == CURLE_SSL_CACERT_BADFILE) return concat(reason, "; oauth.ca_file is ", rules.ca_file);
+    if (code != CURLE_PEER_FAILED_VERIFICATION) return reason;
+    return concat(reason,
+                  rules.ca_file.empty()
+                      ? "; the authority of a certificate that the system does not know is named in oauth.ca_file"
+                      : concat("; the only authorities trusted are those in ", rules.ca_file, " (oauth.ca_file)"));
+}
+
 void initialiseOnce() {
     static std::once_flag once;
     std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
@@ -137,6 +148,8 @@ Result<std::string> fetchDocument(const std::string& url, const FetchRules& rule
     running.plain = url.starts_with("http:") || url.starts_with("HTTP:");
     configure(transfer.get(), url, running, limit);
     curl_easy_setopt(transfer.get(), CURLOPT_HTTPHEADER, headers.get());
+    char detail[CURL_ERROR_SIZE] = {};
+    curl_easy_setopt(transfer.get(), CURLOPT_ERRORBUFFER, detail);
     const CURLcode code = curl_easy_perform(transfer.get());
     if (!running.refused_address.empty() && code != CURLE_OK) {
         return Error::unavailable(
@@ -145,7 +158,7 @@ Result<std::string> fetchDocument(const std::string& url, const FetchRules& rule
     }
     if (running.too_long) return Error::unavailable(shownUrl(url), " is longer than ", rules.bytes_max, " bytes");
     if (code != CURLE_OK)
-        return Error::unavailable("cannot fetch ", shownUrl(url), ": ", std::string_view(curl_easy_strerror(code)));
+        return Error::unavailable("cannot fetch ", shownUrl(url), ": ", reasonOf(code, detail, rules));
     long status = 0;
     curl_easy_getinfo(transfer.get(), CURLINFO_RESPONSE_CODE, &status);
     if (status >= 300 && status < 400)
