@@ -92,6 +92,9 @@ int pluginList(const CommonOptions& options, bool json) {
                     plugin.contains("reason") ? plugin["reason"].get<std::string>().c_str()
                                               : joined(plugin.value("tools", Json::array())).c_str());
     }
+    if (const Json tls = answer->value("tls", Json()); tls.is_object())
+        std::printf("tls: %s; %llu handshakes failed\n", tls["certificate"].get<std::string>().c_str(),
+                    static_cast<unsigned long long>(tls["failed_handshakes"].get<std::uint64_t>()));
     if (answer->contains("closed"))
         std::printf("queries are refused: %s\n", (*answer)["closed"].get<std::string>().c_str());
     for (const Json& database : (*answer)["databases"]) {

@@ -77,14 +77,31 @@ ProtocolOptions protocolOptions(const Config& config) {
     return options;
 }
 
-// Top-level keys that differ and that a reload does not touch.
-std::string untilRestart(const Config& old, const Config& fresh) {
-    const Json before = printable(old);
-    const Json after = printable(fresh);
+// Sections that a reload does not touch, and what it takes of them all the same.
+constexpr std::string_view kUntilRestart[] = {"transports", "limits",    "shards",       "log",
+                                              "control",    "state_dir", "plugin_paths", "seal_keys"};
+constexpr std::string_view kTakenByReload[] = {"limits.reload_timeout_ms", "transports.http.tls.certificate",
+                                               "transports.http.tls.key"};
+
+void addChanged(const std::string& key, const Json& before, const Json& after, std::string& keys) {
+    if (before == after || std::ranges::find(kTakenByReload, key) != std::end(kTakenByReload)) return;
+    if (!before.is_object() || !after.is_object()) {
+        keys += concat(keys.empty() ? "" : ", ", key);
+        return;
+    }
+    Json both = before;
+    both.update(after);
+    for (const auto& [inner, value] : both.items())
+        addChanged(concat(key, ".", inner), before.value(inner, Json()), after.value(inner, Json()), keys);
+}
+
+// Keys that differ from those the server was started with and are not in force.
+std::string untilRestart(const Json& started, const Config& fresh) {
+    const Json now = printable(fresh);
     std::string keys;
-    for (const char* key :
-         {"transports", "limits", "shards", "log", "control", "state_dir", "plugin_paths", "seal_keys"}) {
-        if (before.value(key, Json()) != after.value(key, Json())) keys += concat(keys.empty() ? "" : ", ", key);
+    for (const std::string_view key : kUntilRestart) {
+        const std::string name(key);
+        addChanged(name, started.value(name, Json()), now.value(name, Json()), keys);
     }
     return keys;
 }
@@ -143,7 +160,7 @@ std::vector<fs::path> pluginPaths(const Config& config) {
     return paths;
 }
 
-Server::Server(Config config) : file_(config.file), config_(std::move(config)) {}
+Server::Server(Config config) : file_(config.file), config_(std::move(config)), started_(printable(config_)) {}
 
 Server::~Server() {
     if (!stopped_) stop(Deadline::in(std::chrono::milliseconds(0)));
@@ -284,7 +301,8 @@ Result<std::string> Server::reload() {
         return Error::refused("this server was started without a configuration file; there is nothing to read again");
     auto fresh = read_config_();
     if (!fresh) return std::move(fresh).error();
-    if (auto reread = reloadCertificate(); !reread) return std::move(reread).error();
+    auto certificate = readCertificate(*fresh);
+    if (!certificate) return std::move(certificate).error();
     Result<std::vector<std::string>> changes{Error{}};
     std::uint64_t number = 0;
     std::string kept;
@@ -298,7 +316,7 @@ Result<std::string> Server::reload() {
             return;
         }
         number = generations_.pin()->number;
-        kept = untilRestart(config_, *fresh);
+        kept = untilRestart(started_, *fresh);
         config_ = std::move(*fresh);
     });
     if (!changes) {
@@ -307,6 +325,7 @@ Result<std::string> Server::reload() {
         logError("reload", error.message);
         return error;
     }
+    if (*certificate) serveCertificate(std::move(**certificate));
     std::string text = concat("generation ", number, changes->empty() ? ": no plugin changed" : ":");
     for (const std::string& change : *changes)
         text += concat("\n  ", change);
@@ -321,6 +340,9 @@ Json Server::describe() {
         GenerationPin pin = generations_.pin();
         out = Json{{"version", kVersion}, {"generation", pin ? pin->number : 0}, {"plugins", plugins_->list()}};
         if (http_) out["http_port"] = http_->port();
+        if (certificate_)
+            out["tls"] = {{"certificate", certificate_->describe()},
+                          {"failed_handshakes", certificate_->failedHandshakes()}};
         if (pin && !pin->closed.empty()) out["closed"] = pin->closed;
         out["databases"] = pin ? databaseStates(config_, *pin) : Json::array();
     });

@@ -75,12 +75,14 @@ private:
     Result<void> startTransports(Options& options);
     Result<void> startHttp(std::vector<Descriptor> passed);
     Result<void> loadCertificate();
-    Result<void> reloadCertificate();
+    Result<std::optional<TlsCertificate::Pair>> readCertificate(const Config& fresh) const;
+    void serveCertificate(TlsCertificate::Pair pair);
     Result<void> startControl();
     Result<std::string> command(std::string_view name, std::string_view request);
 
     const std::filesystem::path file_;  // config_.file, for threads that must not read config_ during a reload
     Config config_;
+    const Json started_;  // the configuration at the start, as it may be shown
     std::function<Result<Config>()> read_config_;
     KvStore kv_;
     GenerationStore generations_;

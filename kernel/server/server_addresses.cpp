@@ -46,14 +46,23 @@ std::vector<std::string> Server::httpAddresses() const {
     return out;
 }
 
-Result<void> Server::reloadCertificate() {
-    if (!certificate_) return {};
-    const auto changed = certificate_->reload();
-    tellOf(*certificate_, changed);
-    if (changed) return {};
-    Error error = changed.error();
+// Read before anything else is changed by a reload, and served after all else has: a reload is taken whole or not at
+// all.
+Result<std::optional<TlsCertificate::Pair>> Server::readCertificate(const Config& fresh) const {
+    if (!certificate_) return std::optional<TlsCertificate::Pair>();
+    // To end TLS, as to begin with it, needs a restart: until then the files from before are served.
+    const auto& http = fresh.transports.http;
+    auto pair = TlsCertificate::read(http && http->tls ? TlsFiles{http->tls->certificate, http->tls->key}
+                                                       : certificate_->files());
+    if (pair) return std::optional(std::move(*pair));
+    tellOf(*certificate_, pair.error());
+    Error error = std::move(pair).error();
     error.message += "; the certificate and the configuration from before serve on";
     return error;
+}
+
+void Server::serveCertificate(TlsCertificate::Pair pair) {
+    tellOf(*certificate_, certificate_->serve(std::move(pair)));
 }
 
 }  // namespace howdah::kernel

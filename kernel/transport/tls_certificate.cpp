@@ -38,11 +38,15 @@ std::array<Stamp, 2> stampsOf(const TlsFiles& files) {
 }  // namespace
 
 Result<std::shared_ptr<TlsCertificate>> TlsCertificate::load(TlsFiles files) {
-    std::shared_ptr<TlsCertificate> certificate(new TlsCertificate(std::move(files)));
-    auto context = makeTlsContext(certificate->files_);
+    auto pair = read(std::move(files));
+    if (!pair) return std::move(pair).error();
+    return std::shared_ptr<TlsCertificate>(new TlsCertificate(std::move(*pair)));
+}
+
+Result<TlsCertificate::Pair> TlsCertificate::read(TlsFiles files) {
+    auto context = makeTlsContext(files);
     if (!context) return std::move(context).error();
-    certificate->context_ = std::move(*context);
-    return certificate;
+    return Pair{std::move(files), std::move(*context)};
 }
 
 TlsCertificate::~TlsCertificate() {
@@ -56,12 +60,27 @@ TlsCertificate::~TlsCertificate() {
 
 Result<bool> TlsCertificate::reload() {
     std::lock_guard one_at_a_time(reloading_);
-    auto fresh = makeTlsContext(files_);
+    auto fresh = read(files());
     if (!fresh) return std::move(fresh).error();
+    return replaceBy(std::move(*fresh));
+}
+
+bool TlsCertificate::serve(Pair pair) {
+    std::lock_guard one_at_a_time(reloading_);
+    return replaceBy(std::move(pair));
+}
+
+bool TlsCertificate::replaceBy(Pair pair) {
     std::lock_guard lock(mutex_);
-    const bool same = sameCertificate(**fresh, *context_);
-    context_ = std::move(*fresh);  // in any case: what leads to the authority may have changed
+    const bool same = sameCertificate(*pair.context, *context_);
+    files_ = std::move(pair.files);
+    context_ = std::move(pair.context);  // in any case: what leads to the authority may have changed
     return !same;
+}
+
+TlsFiles TlsCertificate::files() const {
+    std::lock_guard lock(mutex_);
+    return files_;
 }
 
 std::shared_ptr<ssl_ctx_st> TlsCertificate::current() const {
@@ -70,7 +89,7 @@ std::shared_ptr<ssl_ctx_st> TlsCertificate::current() const {
 }
 
 std::unique_ptr<TlsSession> TlsCertificate::accept(int socket) const {
-    return std::make_unique<TlsSession>(*current(), socket);  // the session holds the context
+    return std::make_unique<TlsSession>(*current(), socket, failed_handshakes_);  // the session holds the context
 }
 
 void TlsCertificate::watch(std::chrono::milliseconds every, std::function<void(const Result<bool>&)> told) {
@@ -79,11 +98,11 @@ void TlsCertificate::watch(std::chrono::milliseconds every, std::function<void(c
 
 void TlsCertificate::run(std::chrono::milliseconds every, const std::function<void(const Result<bool>&)>& told) {
     std::array<Stamp, 2> read;  // none: what has changed since load() is seen too
-    auto before = stampsOf(files_);
+    auto before = stampsOf(files());
     std::unique_lock lock(mutex_);
     while (!stopping_.wait_for(lock, every, [this] { return stop_; })) {
         lock.unlock();
-        const auto now = stampsOf(files_);
+        const auto now = stampsOf(files());
         if (now != read && now == before) {
             read = now;
             told(reload());
@@ -108,11 +127,12 @@ std::string TlsCertificate::describe() const {
 std::vector<std::string> TlsCertificate::warnings() const {
     std::vector<std::string> out;
     const auto context = current();
+    const TlsFiles files = this->files();
     if (X509_cmp_current_time(X509_get0_notAfter(SSL_CTX_get0_certificate(context.get()))) < 0)
-        out.push_back(concat("the certificate ", files_.certificate, " has expired: ", describe()));
+        out.push_back(concat("the certificate ", files.certificate, " has expired: ", describe()));
     struct stat key{};
-    if (::stat(files_.key.c_str(), &key) == 0 && (key.st_mode & S_IROTH) != 0)
-        out.push_back(concat("every user can read the key ", files_.key, ": chmod o-r ", files_.key));
+    if (::stat(files.key.c_str(), &key) == 0 && (key.st_mode & S_IROTH) != 0)
+        out.push_back(concat("every user can read the key ", files.key, ": chmod o-r ", files.key));
     return out;
 }
 

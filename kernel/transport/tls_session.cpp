@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -66,7 +67,8 @@ void TlsSession::Free::operator()(ssl_st* session) const {
     SSL_free(session);
 }
 
-TlsSession::TlsSession(ssl_ctx_st& context, int socket) : session_(SSL_new(&context)), socket_(socket) {
+TlsSession::TlsSession(ssl_ctx_st& context, int socket, Counter failed)
+    : session_(SSL_new(&context)), socket_(socket), failed_handshakes_(std::move(failed)) {
     BIO* bio = session_ ? BIO_new(socketMethod()) : nullptr;
     if (!bio) {
         failed_ = true;  // no memory: the connection ends at its first read
@@ -76,6 +78,10 @@ TlsSession::TlsSession(ssl_ctx_st& context, int socket) : session_(SSL_new(&cont
     BIO_set_init(bio, 1);
     SSL_set_bio(session_.get(), bio, bio);
     SSL_set_accept_state(session_.get());
+}
+
+TlsSession::~TlsSession() {
+    if (!session_ || !SSL_is_init_finished(session_.get())) failed_handshakes_->fetch_add(1, std::memory_order_relaxed);
 }
 
 TlsSession::Step TlsSession::read(char* to, std::size_t room, std::size_t& bytes) {

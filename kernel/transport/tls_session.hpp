@@ -7,6 +7,7 @@
 // Source:  OpenSSL 3.0, SSL_read_ex(3), SSL_get_error(3); RFC 8446.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,7 +22,12 @@ namespace howdah::kernel {
 
 class TlsSession {
 public:
-    TlsSession(ssl_ctx_st& context, int socket);
+    using Counter = std::shared_ptr<std::atomic<std::uint64_t>>;
+    // `failed` counts it when this ends before both sides have agreed.
+    TlsSession(ssl_ctx_st& context, int socket, Counter failed);
+    ~TlsSession();
+    TlsSession(const TlsSession&) = delete;
+    TlsSession& operator=(const TlsSession&) = delete;
 
     enum class Step : std::uint8_t { done, wants_read, wants_write, ended, failed };
     // Shakes hands first. A client that speaks plain HTTP here is told so.
@@ -38,6 +44,7 @@ private:
 
     std::unique_ptr<ssl_st, Free> session_;
     const int socket_;
+    const Counter failed_handshakes_;
     bool failed_ = false;
     bool closed_ = false;  // by us; the peer may still say something
 };

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
@@ -12,30 +12,19 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
 
+import { makeAuthority } from './certificates.mjs';
 import { clients, connected } from './sdk_clients.mjs';
 import { atExit, callTool, config, dsn, inFolder, meta, modern, program, run, runBeside, startServer, until } from './support.mjs';
 
 const kConfiguration = 3;
 const place = inFolder();
 const at = (name) => join(place.folder, name);
-const openssl = (...args) => execFileSync('openssl', args, { stdio: 'ignore' });
-
-// A certificate of our own authority, in place of the one that may be there.
-function writeCertificate(name, folder) {
-  const [key, request, certificate] = ['key', 'csr', 'crt'].map((end) => join(folder, `${name}.${end}.new`));
-  const names = join(folder, `${name}.cnf`);
-  writeFileSync(names, 'subjectAltName=DNS:localhost,DNS:db.test,IP:127.0.0.1\n');
-  openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`, '-keyout', key, '-out', request);
-  openssl('x509', '-req', '-in', request, '-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2',
-    '-extfile', names, '-out', certificate);
-  renameSync(key, join(folder, 'server.key'));
-  renameSync(certificate, join(folder, 'server.crt'));
-}
+let authority;
+const writeCertificate = (name, folder) => authority.issue(name, folder);
 
 before(() => {
-  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=howdah test authority',
-    '-keyout', at('ca.key'), '-out', at('ca.crt'));
-  tls.setDefaultCACertificates([readFileSync(at('ca.crt'), 'utf8')]);  // for fetch and so for the official clients
+  authority = makeAuthority(place.folder);
+  tls.setDefaultCACertificates([readFileSync(authority.ca, 'utf8')]);  // for fetch and so for the official clients
 });
 after(() => place.remove());
 
@@ -166,7 +155,7 @@ test('a certificate changes under traffic: by reload, by itself, and not at all 
   assert.match(server.log(), /another certificate serves: \/CN=second, until /);
 
   const key = readFileSync(join(server.folder, 'server.key'));
-  writeFileSync(join(server.folder, 'server.key'), readFileSync(at('ca.key')));  // another's
+  writeFileSync(join(server.folder, 'server.key'), readFileSync(authority.key));  // another's
   const refused = await runBeside(['reload', '-c', server.file]);
   assert.equal(refused.code, 1);
   assert.match(refused.err, /is not that of the certificate .*the certificate and the configuration from before serve on/);
@@ -180,6 +169,63 @@ test('a certificate changes under traffic: by reload, by itself, and not at all 
   await Promise.all(traffic);
   assert.equal(failed, undefined);
   assert.ok(calls > 0);
+  assert.equal((await server.stop()).code, 0);
+});
+
+test('a reload takes other paths of certificate and key, whole or not at all, and names what waits for a restart', async () => {
+  const server = await startTls();
+  const again = () => runBeside(['reload', '-c', server.file]);
+  authority.issue('moved', server.folder, { as: 'moved' });
+  const moved = withTls.replace('server.crt', 'moved.crt').replace('server.key', 'moved.key');
+  server.write({ http: moved.replace('moved.key', 'server.key') });
+  const mixed = await again();
+  assert.equal(mixed.code, 1);
+  assert.match(mixed.err, /is not that of the certificate .*the certificate and the configuration from before serve on/);
+  server.write({ http: moved, plugins: ['pool', 'guard', 'query', { schema: { no_such_key: 1 } }] });
+  assert.equal((await again()).code, 1);
+  assert.equal(await servedBy(server.url), 'first', 'what else is wrong keeps the certificate too');
+
+  server.write({ http: moved });
+  const taken = await again();
+  assert.equal(taken.code, 0, taken.err);
+  assert.equal(await servedBy(server.url), 'moved');
+  assert.doesNotMatch(taken.out, /restart/);
+  authority.issue('watched', server.folder, { as: 'moved' });
+  await until('the new paths are looked at', async () => (await servedBy(server.url)) === 'watched');
+
+  // A name stays in the list for as long as the server runs with what it was started with.
+  server.write({ http: moved.replace('auth: none', 'auth: none, path: /other, hosts: [db.test]'), extra: 'limits: { request_timeout_ms: 5000, reload_timeout_ms: 20000 }\nshards: 3\n' });
+  for (let i = 0; i < 2; i += 1)
+    assert.match((await again()).out, /changed and not in force before a restart: transports\.http\.hosts, transports\.http\.path, limits\.request_timeout_ms, shards\n$/);
+  server.write({ http: '{ listen: ["127.0.0.1:0", "unix:FOLDER/mcp.sock"], auth: none }' });
+  assert.match((await again()).out, /not in force before a restart: transports\.http\.tls\n$/);
+  assert.equal((await again()).code, 0, 'the files from before are read again');
+  assert.equal(await servedBy(server.url), 'watched');
+  assert.equal((await server.stop()).code, 0);
+});
+
+test('handshakes that fail are counted, and disturb nobody', async () => {
+  const server = await startTls();
+  const { hostname, port } = new URL(server.url);
+  const counted = () => JSON.parse(run(['plugin', 'list', '--json', '-c', server.file]).out).tls.failed_handshakes;
+  const url = server.url.replace('127.0.0.1', 'localhost');
+  const open = tls.connect({ host: hostname, port, servername: 'localhost', ALPNProtocols: ['http/1.1'] });
+  await once(open, 'secureConnect');
+  const before = counted();
+  const failures = 40;
+  const ended = Array.from({ length: failures }, (_, i) => new Promise((resolve) => {
+    if (i % 2) return tls.connect({ host: hostname, port, maxVersion: 'TLSv1.1', minVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' }).on('error', resolve);
+    const socket = net.connect(port, hostname, () => socket.write(i % 4 ? 'no TLS at all' : '')).on('error', () => {}).on('close', resolve);
+    if (i % 4 === 0) socket.end();
+    return socket.resume();
+  }));
+  for (let i = 0; i < 10; i += 1) await fortyTwoFrom(url, {});
+  await Promise.all(ended);
+  await until('all are counted', () => counted() === before + failures);
+  open.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  assert.match(String((await once(open, 'data'))[0]), /200 OK/);
+  open.end();
+  assert.match(run(['plugin', 'list', '-c', server.file]).out, /^tls: \/CN=first, until .*; \d+ handshakes failed$/m);
   assert.equal((await server.stop()).code, 0);
 });
 

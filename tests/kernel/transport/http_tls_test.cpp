@@ -73,6 +73,35 @@ TEST_CASE("tls: a client that speaks plain HTTP is told so") {
     CHECK(fixture.http->handler.handled.value() == 0);
 }
 
+TEST_CASE("tls: handshakes that end early are counted once each; those that were whole are not") {
+    TlsFixture fixture;
+    CHECK(TlsClient(fixture.port()).exchange(post(kEcho)).body == kEcho);
+    CHECK_THROWS(TlsClient(fixture.port(), upTo(TLS1_1_VERSION)));
+    Client(fixture.port()).send("no TLS at all");
+    Client(fixture.port()).close();
+    for (int i = 0; i < 20'000 && fixture.certificate->failedHandshakes() < 3; ++i)
+        ::poll(nullptr, 0, 1);
+    CHECK(fixture.http->empties());
+    CHECK(fixture.certificate->failedHandshakes() == 3);
+}
+
+TEST_CASE("tls: other files serve from the moment they are given, and are the ones read again") {
+    TlsFixture fixture;
+    const TlsFiles moved{fixture.certificates.path("moved.pem"), fixture.certificates.path("moved.key")};
+    CHECK_FALSE(TlsCertificate::read(moved));
+    fixture.certificates.write("second");
+    std::filesystem::rename(fixture.certificates.files().certificate, moved.certificate);
+    std::filesystem::rename(fixture.certificates.files().key, moved.key);
+    auto pair = TlsCertificate::read(moved);
+    REQUIRE(pair);
+    CHECK(TlsClient(fixture.port()).servedBy() == "first");
+    CHECK(fixture.certificate->serve(std::move(*pair)));
+    CHECK(TlsClient(fixture.port()).servedBy() == "second");
+    auto again = fixture.certificate->reload();
+    REQUIRE(again);
+    CHECK_FALSE(*again);
+}
+
 TEST_CASE("tls: Unix sockets beside it stay plain, and a page of this server is https") {
     HttpServer::Config config;
     const std::string path = fs::temp_directory_path() / concat("howdah-tls-", ::getpid(), ".sock");
