@@ -91,7 +91,7 @@ int call(const CommonOptions& common, const CallOptions& options) {
         url = concat("http://127.0.0.1:", server->httpPort(), path);
     }
     const char* token = std::getenv("HOWDAH_TOKEN");
-    auto client = McpClient::connect(url, token && !options.url.empty() ? token : "");
+    auto client = McpClient::connect(url, token && !options.url.empty() ? token : "", options.ca_file);
     Result<Json> result = client ? callTool(**client, options.tool, options.arguments) : Result<Json>(client.error());
     if (client) client->reset();
     if (server) server->stop(Deadline::in(std::chrono::seconds(5)));

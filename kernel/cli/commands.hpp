@@ -49,6 +49,7 @@ struct CallOptions {
     std::string tool;
     std::vector<std::string> arguments;  // key=value
     std::string url;                     // of a running server; empty = in this process
+    std::string ca_file;                 // PEM; empty = the system's authorities
     bool json = false;                   // print the whole result
 };
 int call(const CommonOptions& common, const CallOptions& options);

@@ -64,7 +64,11 @@ void callOptions(CLI::App& app, Asked& asked) {
     app.add_option("tool", asked.call.tool, "name of the tool")->required();
     app.add_option("arguments", asked.call.arguments, "key=value; values other than text are JSON");
     app.add_option("--url", asked.call.url,
-                   "a running server, e.g. http://127.0.0.1:8642/mcp; $HOWDAH_TOKEN is sent as its token");
+                   "a running server, e.g. http://127.0.0.1:8642/mcp, https://db.example:8642/mcp or "
+                   "unix:/run/howdah.sock; $HOWDAH_TOKEN is sent as its token");
+    app.add_option("--ca", asked.call.ca_file,
+                   "PEM file of the authorities that may vouch for https://; without it the system's")
+        ->needs("--url");
     app.add_flag("--json", asked.call.json, "print the whole result as JSON");
 }
 

@@ -1,8 +1,9 @@
-// McpClient: the least a program needs to call a tool of a running server: revision 2026-07-28 over HTTP, one request
-// at a time, blocking.
+// McpClient: the least a program needs to call a tool of a running server: revision 2026-07-28 over HTTP, with TLS or
+// over a Unix socket, one request at a time, blocking.
 //
-// Errors: unavailable when nothing answers there, invalid_argument for a URL it cannot use, internal for an answer that
-//         is not MCP.
+// Errors: unavailable when nothing answers there, or somebody whose certificate nobody vouches for; invalid_argument
+// for
+//         a URL it cannot use, refused for a token the server does not take, internal for an answer that is not MCP.
 #pragma once
 
 #include <memory>
@@ -17,8 +18,9 @@ namespace howdah::kernel::cli {
 
 class McpClient {
 public:
-    // `token` "" = none.
-    static Result<std::unique_ptr<McpClient>> connect(const std::string& url, std::string token = {});
+    // `url` as ServerUrl reads it. `token` "" = none; `ca_file` "" = the authorities of the system.
+    static Result<std::unique_ptr<McpClient>> connect(const std::string& url, std::string token = {},
+                                                      const std::string& ca_file = {});
     ~McpClient();
     McpClient(const McpClient&) = delete;
     McpClient& operator=(const McpClient&) = delete;

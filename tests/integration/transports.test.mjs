@@ -229,6 +229,52 @@ test('handshakes that fail are counted, and disturb nobody', async () => {
   assert.equal((await server.stop()).code, 0);
 });
 
+test('howdah call reaches a server over TLS and over its Unix socket, and says what is wrong where it does not', async () => {
+  const server = await startTls();
+  const url = server.url.replace('127.0.0.1', 'localhost');
+  const socket = join(server.folder, 'mcp.sock');
+  const call = (...args) => run(['call', 'query', 'sql=select 6 * 7 as answer', '--url', ...args]);
+  for (const args of [[url, '--ca', authority.ca], [server.url, '--ca', authority.ca], [`unix:${socket}`], [`unix:${socket}:/mcp`]]) {
+    const done = call(...args);
+    assert.equal(done.code, 0, done.err);
+    assert.match(done.out, /\[\[42\]\]/);
+  }
+  const known = run(['call', 'query', 'sql=select 6 * 7', '--url', url], { env: { SSL_CERT_FILE: authority.ca } });
+  assert.equal(known.code, 0, known.err);
+  const wrong_name = inFolder();
+  const elsewhere = authority.issue('elsewhere', wrong_name.folder, { names: 'DNS:elsewhere.test' });
+  const other = https.createServer({ key: readFileSync(elsewhere.key), cert: readFileSync(elsewhere.certificate) }).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const beside = (...args) => runBeside(['call', 'query', 'sql=select 1', '--url', ...args]);
+  const refusals = [
+    [[url], /certificate of localhost:\d+ is not trusted: unable to get local issuer certificate\n.*--ca FILE names the authority/],
+    [[url, '--ca', makeAuthority(server.folder, 'foreign').ca], /is not trusted: .*\n.*only the authorities in \S+foreign\.crt \(--ca\) vouch for it/],
+    [[url, '--ca', join(server.folder, 'none.pem')], /--ca \S+none\.pem is no readable PEM file/],
+    [[`https://localhost:${other.address().port}/mcp`, '--ca', authority.ca], /is not trusted: hostname mismatch\n.*a name or address that stands in the certificate/i],
+    [[`https://127.0.0.1:${other.address().port}/mcp`, '--ca', authority.ca], /is not trusted: IP address mismatch/i],
+    [[url.replace('https', 'http')], /begin the URL with https:\/\//],
+    [[url.replace('https', 'http'), '--ca', authority.ca], /--ca is for a server reached by https:/],
+    [[`unix:${join(server.folder, 'none.sock')}`], /no server answers at unix:\S+none\.sock: No such file/],
+    [['unix:relative.sock'], /a Unix socket is written unix:\/path\/of\.sock/],
+    [[`unix:/${'x'.repeat(120)}`], /the path of a Unix socket has at most 107 bytes/],
+    [['ftp://localhost'], /reached by http:\/\/, https:\/\/ or unix:/],
+    [['https://me:secret@localhost/mcp'], /must not hold a user or a password/],
+    [['https://localhost:x/mcp'], /port of .* must be a number/],
+  ];
+  for (const [args, why] of refusals) {
+    const refused = await beside(...args);
+    assert.notEqual(refused.code, 0, args.join(' '));
+    assert.match(refused.err, why);
+  }
+  const plain = await startServer();
+  assert.match((await beside(plain.url.replace('http:', 'https:'))).err, /no TLS connection to 127\.0\.0\.1:\d+: .*\n.*without tls .* reached by http:/);
+  assert.equal(run(['call', 'query', 'sql=select 1', '--ca', authority.ca]).code === 0, false, '--ca without --url');
+  await plain.stop();
+  other.close();
+  wrong_name.remove();
+  assert.equal((await server.stop()).code, 0);
+});
+
 test('an address other machines reach is served with TLS and a token', async () => {
   const own = inFolder();
   writeCertificate('far', own.folder);
