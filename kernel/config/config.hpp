@@ -44,6 +44,7 @@ struct HttpConfig {
     bool websocket = true;                    // a GET of the path may become a WebSocket
     std::uint32_t sessions_max = 1000;        // 1..100000, legacy sessions kept at once
     std::chrono::seconds session_idle{1800};  // 1..86400, then a legacy session is forgotten
+    std::chrono::seconds verify_every{10};    // 1..3600, credentials of what stays open are looked at again
     // 0..3600000; then the connection of a slow answer of a legacy session ends and its client comes back; 0 = never
     std::chrono::milliseconds stream_hold{0};
 };

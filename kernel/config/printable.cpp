@@ -141,6 +141,7 @@ private:
                        {"websocket", written(at + "/websocket", http.websocket)},
                        {"sessions_max", written(at + "/sessions_max", http.sessions_max)},
                        {"session_idle_s", written(at + "/session_idle_s", http.session_idle.count())},
+                       {"verify_every_s", written(at + "/verify_every_s", http.verify_every.count())},
                        {"stream_hold_ms", written(at + "/stream_hold_ms", http.stream_hold.count())}};
         if (http.tls) {
             out["http"]["tls"] = {{"certificate", text(at + "/tls/certificate", http.tls->certificate)},

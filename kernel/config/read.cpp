@@ -82,6 +82,9 @@ private:
         if (auto idle = json.find("session_idle_s"); idle != json.end()) {
             http.session_idle = std::chrono::seconds(idle->get<std::int64_t>());
         }
+        if (auto every = json.find("verify_every_s"); every != json.end()) {
+            http.verify_every = std::chrono::seconds(every->get<std::int64_t>());
+        }
         http.stream_hold = std::chrono::milliseconds(json.value("stream_hold_ms", std::int64_t{0}));
         take(json, "hosts", http.hosts);
         take(json, "behind_proxy", http.behind_proxy);

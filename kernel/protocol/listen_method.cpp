@@ -83,14 +83,18 @@ void listen(Exchange& exchange) {
         agreed += concat(agreed.empty() ? "" : ",", R"("resourceSubscriptions":[)", watched, "]");
     if (auto watched = watchedTasksOf(exchange, task_ids, listener->watched_tasks); !watched.empty())
         agreed += concat(agreed.empty() ? "" : ",", R"("taskIds":[)", watched, "]");
+    exchange.sink.standsUntil(exchange.cancellation->shared_from_this());
     std::string meta = subscriptionMeta(exchange);
     auto sent = exchange.sink.notify(
         concat(R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{)", meta,
                R"(,"notifications":{)", agreed, "}}}"));
     while (sent) {
         const auto woken = listener->wait(exchange.cancellation);
-        if (woken.by == Listener::Wake::cancelled) return;
         if (woken.by == Listener::Wake::ended) break;
+        if (woken.by == Listener::Wake::cancelled) {
+            if (exchange.cancellation->reason() == CancelReason::credential) break;
+            return;
+        }
         for (const ListKind& kind : kListKinds) {
             if (!sent || !(asked.*kind.changed) || !(woken.changes.*kind.changed)) continue;
             sent = exchange.sink.notify(

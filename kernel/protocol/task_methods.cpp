@@ -116,10 +116,14 @@ void tasksResult(Exchange& exchange) {
     auto task = named(exchange);
     if (!task) return;
     QuestionsOf questions(exchange, task);
+    exchange.sink.standsUntil(exchange.cancellation->shared_from_this());
     auto view = task->view();
     while (!isTerminal(view.status)) {
         if (auto sent = questions.send(view.questions); !sent) return;
-        if (!task->waitForNewer(view.version, exchange.cancellation)) return;
+        if (!task->waitForNewer(view.version, exchange.cancellation)) {
+            if (exchange.cancellation->reason() != CancelReason::credential) return;
+            return exchange.refuse({.http_status = 200, .message = exchange.cancellation->error().message});
+        }
         view = task->view();
     }
     if (view.status == TaskStatus::completed)

@@ -28,6 +28,8 @@ Error Cancellation::error() const {
         case CancelReason::requested: return Error::cancelled("the client cancelled the request");
         case CancelReason::reload:
             return Error::cancelled("the plugins were reloaded and the request did not end in time; send it again");
+        case CancelReason::credential:
+            return Error::cancelled("the credential of this request is no longer good; ask again with a valid one");
         case CancelReason::shutdown: return Error::cancelled("the server is shutting down");
     }
     return Error::cancelled("the request was cancelled");

@@ -24,6 +24,7 @@ enum class CancelReason : std::uint8_t {
     requested,    // notifications/cancelled
     shutdown,     // the server drains
     reload,       // its generation was replaced and its time to end is over
+    credential,   // what its client was let in with is no longer good
 };
 
 class Cancellation : public std::enable_shared_from_this<Cancellation> {

@@ -114,6 +114,7 @@ HttpServer::Config httpConfig(const Config& config) {
     out.allowed_hosts = http.hosts;
     out.behind_proxy = http.behind_proxy;
     out.allowed_origins = http.origins;
+    out.credentials.every = http.verify_every;
     out.settings.path = http.path;
     out.settings.stream_hold = http.stream_hold;
     out.settings.resource = http.public_url;
@@ -236,7 +237,7 @@ Result<void> Server::startHttp(std::vector<Descriptor> passed) {
     if (!started) return std::move(started).error();
     http_ = std::move(*started);
     http_path_ = http.path;
-    channels_->letIn(authenticator_.get(), http_->resource());
+    channels_->letIn(authenticator_.get(), http_->resource(), http_->credentials());
     return {};
 }
 
@@ -326,6 +327,8 @@ Result<std::string> Server::reload() {
         return error;
     }
     if (*certificate) serveCertificate(std::move(**certificate));
+    // Who was let in by the configuration before may not be by this one.
+    if (http_ && http_->credentials()) http_->credentials()->checkAll();
     std::string text = concat("generation ", number, changes->empty() ? ": no plugin changed" : ":");
     for (const std::string& change : *changes)
         text += concat("\n  ", change);

@@ -38,21 +38,17 @@ Result<const char*> transportName(std::string_view name) {
     return immortal(name);
 }
 
-bool samePrincipal(const Principal* one, const Principal* other) {
-    if (!one || !other) return one == other;
-    return one->subject == other->subject && one->tenant == other->tenant && one->tier == other->tier &&
-           one->scopes == other->scopes;
-}
-
 Error unknownChannel() {
     return Error::unavailable("the channel was closed");
 }
 
 }  // namespace
 
-void ClientChannels::letIn(Authenticator* authenticator, std::string resource) {
+void ClientChannels::letIn(Authenticator* authenticator, std::string resource,
+                           std::shared_ptr<CredentialWatch> credentials) {
     authenticator_ = authenticator;
     resource_ = std::move(resource);
+    credentials_ = std::move(credentials);
     letting_in_ = true;
 }
 
@@ -91,11 +87,17 @@ Result<std::uint64_t> ClientChannels::open(Owner owner, const Peer& peer, Cancel
     auto entry = std::make_shared<Entry>();
     entry->channel = ClientChannel::open(runtime_.nextShard(), handler_, config_.channel, *transport, *principal);
     entry->owner = owner;
-    entry->transport = *transport;
-    entry->authorization = peer.authorization;
-    entry->address = peer.address;
-    entry->principal = std::move(*principal);
-    entry->verified = std::chrono::steady_clock::now();
+    if (credentials_) {
+        CredentialWatch::Credential shown;
+        shown.transport = *transport;
+        if (!peer.authorization.empty()) shown.authorization = peer.authorization;
+        shown.principal = std::move(*principal);
+        shown.address = peer.address;
+        entry->watched =
+            credentials_->watch(std::move(shown), [channel = std::weak_ptr(entry->channel)](const Error& why) {
+                if (const auto open = channel.lock()) open->cut(why);
+            });
+    }
     std::lock_guard lock(mutex_);
     const bool draining = std::any_of(draining_.begin(), draining_.end(),
                                       [&](Owner drained) { return drained == nullptr || drained == owner; });
@@ -108,28 +110,10 @@ Result<std::uint64_t> ClientChannels::open(Owner owner, const Peer& peer, Cancel
     return next_++;
 }
 
-Result<void> ClientChannels::verifyAgain(Entry& entry, Cancellation* cancellation) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - entry.verified < config_.verify_every) return {};
-    auto principal = verify(entry.transport, entry.authorization, cancellation);
-    if (principal && samePrincipal(principal->get(), entry.principal.get())) {
-        entry.verified = now;
-        return {};
-    }
-    // One that cannot be asked now ends the channel too: nobody goes on unverified.
-    Error error = principal ? Error::refused("the credential says something else than when it was shown; connect again")
-                            : std::move(principal).error();
-    logInfo(entry.transport, "ended ", entry.address, ": ", error.message);
-    entry.channel->cut(error);
-    return error;
-}
-
-// One submitter at a time, so the time of the last verification needs no lock.
 Result<void> ClientChannels::submit(std::uint64_t channel, std::string_view message, Cancellation* cancellation,
                                     Deadline deadline) {
     const auto entry = find(channel);
     if (!entry) return unknownChannel();
-    if (!verifyAgain(*entry, cancellation)) return Error::unavailable("the channel has ended; receive() says why");
     return entry->channel->submit(message, cancellation, deadline);
 }
 

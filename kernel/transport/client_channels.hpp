@@ -1,8 +1,8 @@
 // ClientChannels: every channel that transport plugins have opened. The door is the one of HTTP: the same verification
 // of credentials, the same bound of connections, the same drain.
 //
-// A credential is verified when a channel opens and again with a message that comes more than a minute later; a channel
-// whose credential has become bad, or somebody else's, ends.
+// A credential is verified when a channel opens and from time to time while it is open; a channel whose credential has
+// become bad, or somebody else's, ends.
 //
 // Threads: open(), submit(), receive(), finish(), drain() in fibers; all else any, without waiting.
 // Owns:    the channels until they are closed.
@@ -24,6 +24,7 @@
 
 #include "kernel/runtime/runtime.hpp"
 #include "kernel/transport/client_channel.hpp"
+#include "kernel/transport/credential_watch.hpp"
 
 namespace howdah::kernel {
 
@@ -34,7 +35,6 @@ public:
     struct Config {
         ClientChannel::Limits channel;
         std::size_t channels_max = 1024;
-        std::chrono::milliseconds verify_every{60'000};
         std::chrono::milliseconds cancelled_grace{500};  // for what was cancelled at the end of a drain
     };
     struct Peer {
@@ -48,8 +48,9 @@ public:
         : runtime_(runtime), handler_(handler), config_(config) {}
 
     // From now on clients are let in; null: whoever can connect is the local user (auth: none). `resource` is the
-    // canonical URI of this server, the audience of tokens, whatever wire they come over. Once.
-    void letIn(Authenticator* authenticator, std::string resource);
+    // canonical URI of this server, the audience of tokens, whatever wire they come over; `credentials` looks at them
+    // again, and is there if the authenticator is. Once.
+    void letIn(Authenticator* authenticator, std::string resource, std::shared_ptr<CredentialWatch> credentials);
 
     Result<std::uint64_t> open(Owner owner, const Peer& peer, Cancellation* cancellation);
     Result<void> submit(std::uint64_t channel, std::string_view message, Cancellation* cancellation, Deadline deadline);
@@ -71,15 +72,10 @@ private:
     struct Entry {
         std::shared_ptr<ClientChannel> channel;
         Owner owner = nullptr;
-        const char* transport = "";
-        std::string authorization;
-        std::string address;
-        std::shared_ptr<const Principal> principal;
-        std::chrono::steady_clock::time_point verified;
+        std::unique_ptr<CredentialWatch::Watched> watched;
     };
     Result<std::shared_ptr<const Principal>> verify(const char* transport, std::string_view authorization,
                                                     Cancellation* cancellation);
-    Result<void> verifyAgain(Entry& entry, Cancellation* cancellation);
     std::shared_ptr<Entry> find(std::uint64_t channel) const;
     std::vector<std::shared_ptr<Entry>> of(Owner owner) const;
     bool waitForNone(Owner owner, Deadline deadline);
@@ -87,8 +83,9 @@ private:
     Runtime& runtime_;
     MessageHandler& handler_;
     const Config config_;
-    Authenticator* authenticator_ = nullptr;  // these two are read once letting_in_ is true
+    Authenticator* authenticator_ = nullptr;  // these three are read once letting_in_ is true
     std::string resource_;
+    std::shared_ptr<CredentialWatch> credentials_;
     std::atomic<bool> letting_in_{false};
 
     mutable std::mutex mutex_;

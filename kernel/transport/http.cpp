@@ -226,6 +226,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(Runtime& runtime, Config c
     auto settings = std::make_shared<HttpSettings>(std::move(config.settings));
     settings->handler = &handler;
     settings->authenticator = authenticator;
+    if (authenticator) {
+        settings->credentials =
+            std::make_shared<CredentialWatch>(runtime.shard(0), *authenticator, settings->resource, config.credentials);
+    }
     settings->checks = std::make_unique<HttpChecks>(std::move(checks));
     auto state = std::make_shared<State>(runtime, settings, config, std::move(*listeners));
     state->accept_shard.post([state] {
@@ -258,6 +262,10 @@ const std::string& HttpServer::resource() const {
     return state_->settings->resource;
 }
 
+std::shared_ptr<CredentialWatch> HttpServer::credentials() const {
+    return state_->settings->credentials;
+}
+
 std::size_t HttpServer::connectionCount() const {
     return state_->total->value();
 }
@@ -268,6 +276,7 @@ void HttpServer::drain() {
 
 bool HttpServer::stop(Deadline deadline) {
     if (std::exchange(stopped_, true)) return true;
+    if (const auto& credentials = state_->settings->credentials) credentials->stop();  // what is open ends anyway
     state_->drain();
     if (state_->total->waitForNone(deadline)) return true;
     state_->onEachConnection([](HttpConnection& connection) { connection.cancel(CancelReason::shutdown); });

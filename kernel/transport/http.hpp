@@ -37,7 +37,8 @@ public:
         bool behind_proxy = false;             // one does TLS: addresses of peers say nothing of who they are
         std::vector<std::string> allowed_hosts;
         std::vector<std::string> allowed_origins;
-        HttpSettings settings;  // handler and authenticator are set by start()
+        CredentialWatch::Config credentials;  // how often those of what stays open are looked at again
+        HttpSettings settings;                // handler, authenticator and credentials are set by start()
     };
 
     // `authenticator` null: every client is the local user. Handler and authenticator must outlive the server.
@@ -51,6 +52,7 @@ public:
     std::vector<ListenAddress> addresses() const;  // as they are in fact: with the ports that were taken
     const std::string& resource() const;           // canonical URI, the audience of tokens
     std::size_t connectionCount() const;
+    std::shared_ptr<CredentialWatch> credentials() const;  // null without an authenticator
 
     // Stops accepting, closes idle connections and GET streams; requests in flight are answered with Connection: close.
     void drain();

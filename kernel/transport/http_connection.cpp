@@ -322,6 +322,8 @@ void HttpConnection::startRequest() {
 
 // The bytes of the request just answered go, those that came meanwhile are next.
 void HttpConnection::requestDone() {
+    watched_.reset();
+    principal_.reset();
     cancellation_.reset();
     events_.reset();
     websocket_.reset();

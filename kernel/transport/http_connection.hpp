@@ -90,11 +90,15 @@ private:
     void refuse(int status, std::string_view message, std::string_view extra = {});
     void startRequest();
     void serve();  // on the fiber
-    bool authenticate(Inbound& request, HttpReply& reply, std::shared_ptr<const Principal>& principal);
+    bool authenticate(Inbound& request, HttpReply& reply);
+    // Calls it [any] when the credential of the request is no longer good; null without an authenticator.
+    std::unique_ptr<CredentialWatch::Watched> watchCredential(CredentialWatch::OnEnd on_end) const;
+    // The answer stays open for long: that is cancelled then.
+    void watchFor(std::shared_ptr<Cancellation> cancelled);
     void serveMetadata(HttpReply& reply);
     void serveStream(Inbound& request, HttpReply& reply);
     bool upgrades() const { return head().websocket && head().method == HttpHead::Method::get; }
-    void serveWebSocket(std::shared_ptr<const Principal> principal);
+    void serveWebSocket();
     void readWebSocket();
     void requestDone();
     void nextRequest();
@@ -136,8 +140,10 @@ private:
     Deadline body_due_;           // for the last byte of a body that is not whole
     std::size_t body_bytes_ = 0;  // that came since its rate was looked at last
 
-    std::shared_ptr<Cancellation> cancellation_;  // of the request being handled
-    std::string answer_;                          // its answer so far; kept to save the allocation
+    std::shared_ptr<Cancellation> cancellation_;         // of the request being handled
+    std::shared_ptr<const Principal> principal_;         // whom it was authenticated as; null: the local user
+    std::unique_ptr<CredentialWatch::Watched> watched_;  // when its answer stays open
+    std::string answer_;                                 // its answer so far; kept to save the allocation
     bool keep_alive_ = true;
     bool in_process_ = false;
     bool clogged_ = false;                         // no request is read until the peer has read its answers

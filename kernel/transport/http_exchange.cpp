@@ -148,16 +148,15 @@ void HttpConnection::serve() {
 
     HttpReply reply(*this);
     reply_ = &reply;
-    std::shared_ptr<const Principal> principal;
     if (endpoint_ == HttpChecks::Endpoint::metadata) {
         serveMetadata(reply);
-    } else if (!settings_.authenticator || authenticate(message, reply, principal)) {
+    } else if (!settings_.authenticator || authenticate(message, reply)) {
         if (upgrades()) {
             reply_ = nullptr;
-            serveWebSocket(std::move(principal));
+            serveWebSocket();
             return requestDone();
         }
-        message.principal = principal.get();
+        message.principal = principal_.get();
         switch (request.method) {
             case HttpHead::Method::get: serveStream(message, reply); break;
             case HttpHead::Method::del: settings_.handler->endSession(message, reply); break;
@@ -170,10 +169,10 @@ void HttpConnection::serve() {
     requestDone();
 }
 
-bool HttpConnection::authenticate(Inbound& request, HttpReply& reply, std::shared_ptr<const Principal>& principal) {
+bool HttpConnection::authenticate(Inbound& request, HttpReply& reply) {
     auto known = settings_.authenticator->authenticate(request);
     if (known) {
-        principal = std::move(*known);
+        principal_ = std::move(*known);
         return true;
     }
     const Error& error = known.error();
@@ -196,6 +195,22 @@ bool HttpConnection::authenticate(Inbound& request, HttpReply& reply, std::share
     return false;
 }
 
+std::unique_ptr<CredentialWatch::Watched> HttpConnection::watchCredential(CredentialWatch::OnEnd on_end) const {
+    if (!settings_.credentials) return nullptr;
+    CredentialWatch::Credential shown;
+    shown.transport = upgrades() ? "websocket" : "http";
+    if (head().authorization.data()) shown.authorization = head().authorization;
+    shown.peer_uid = peer_.uid;
+    shown.principal = principal_;
+    return settings_.credentials->watch(std::move(shown), std::move(on_end));
+}
+
+void HttpConnection::watchFor(std::shared_ptr<Cancellation> cancelled) {
+    watched_ = watchCredential([cancelled = std::weak_ptr(std::move(cancelled))](const Error&) {
+        if (const auto request = cancelled.lock()) request->cancel(CancelReason::credential);
+    });
+}
+
 // For everybody, without a credential: it says how to get one.
 void HttpConnection::serveMetadata(HttpReply& reply) {
     auto json = settings_.authenticator ? settings_.authenticator->metadata(settings_.resource)
@@ -211,6 +226,7 @@ void HttpConnection::serveStream(Inbound& request, HttpReply& reply) {
     events_ = std::make_shared<EventQueue>(settings_.stream_queue_bytes_max);
     auto link = std::make_shared<EventLink>(events_);
     if (!settings_.handler->openEventStream(request, reply, std::move(link))) return;
+    watchFor(cancellation_);
     if (home_->draining) events_->close();
     if (!reply.beginEvents()) return;
     std::string frames;
@@ -221,7 +237,7 @@ void HttpConnection::serveStream(Inbound& request, HttpReply& reply) {
 }
 
 // On the fiber of the upgrade, which sends from here on. The other half is readWebSocket(), in the loop.
-void HttpConnection::serveWebSocket(std::shared_ptr<const Principal> principal) {
+void HttpConnection::serveWebSocket() {
     const std::shared_ptr<HttpConnection> self = shared_from_this();
     keep_alive_ = false;  // nothing follows a WebSocket
     std::string answer = upgradeAnswer(head());
@@ -236,8 +252,13 @@ void HttpConnection::serveWebSocket(std::shared_ptr<const Principal> principal) 
         });
     };
     const auto session = WebSocketSession::open(
-        shard_, settings_, {.host = std::string(head().host), .principal = std::move(principal)}, std::move(on_room));
+        shard_, settings_, {.host = std::string(head().host), .principal = principal_}, std::move(on_room));
     websocket_ = session;
+    watched_ = watchCredential([weak = std::weak_ptr(session), &shard = shard_](const Error& error) {
+        shard.post([weak, why = error.message] {
+            if (const auto open = weak.lock()) open->unauthorized(why);
+        });
+    });
     setDueIn(session->tickEvery());
     if (home_->draining) session->drain();
     readWebSocket();  // what came right behind the head

@@ -84,6 +84,10 @@ void HttpReply::identify(std::string& event) {
     if (!stream_.empty()) appendEventId(event, stream_, events_++);
 }
 
+void HttpReply::standsUntil(std::shared_ptr<Cancellation> cancelled) {
+    connection_.watchFor(std::move(cancelled));
+}
+
 void HttpReply::resumable(std::string stream) {
     if (form_ != Form::collecting || !accepts_events_) return;
     stream_ = std::move(stream);

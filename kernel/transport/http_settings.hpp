@@ -13,6 +13,7 @@
 
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/transport/authenticator.hpp"
+#include "kernel/transport/credential_watch.hpp"
 #include "kernel/transport/http_checks.hpp"
 #include "kernel/transport/http_head.hpp"
 
@@ -43,7 +44,8 @@ struct HttpSettings {
 
     MessageHandler* handler = nullptr;
     Authenticator* authenticator = nullptr;
-    std::unique_ptr<const HttpChecks> checks;  // made when the port is known
+    std::shared_ptr<CredentialWatch> credentials;  // of what stays open; null without an authenticator
+    std::unique_ptr<const HttpChecks> checks;      // made when the port is known
 };
 
 }  // namespace howdah::kernel

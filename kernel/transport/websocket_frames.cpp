@@ -92,7 +92,11 @@ std::string websocket::closeFrame(std::uint16_t code, std::string_view reason) {
     std::string payload;
     if (code != 0) {
         appendBigEndian(payload, code, 2);
-        payload += reason.substr(0, kControlBytesMax - payload.size());
+        // Cut between two characters: a peer may not take half of one.
+        std::size_t length = std::min(reason.size(), kControlBytesMax - payload.size());
+        while (length < reason.size() && (static_cast<unsigned char>(reason[length]) & 0xC0) == 0x80)
+            --length;
+        payload += reason.substr(0, length);
     }
     std::string frame;
     appendFrame(frame, Opcode::close, true, payload);

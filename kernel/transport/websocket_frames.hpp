@@ -29,6 +29,7 @@ inline constexpr std::uint16_t kUnsupportedData = 1003;
 inline constexpr std::uint16_t kInvalidPayload = 1007;
 inline constexpr std::uint16_t kPolicyViolation = 1008;
 inline constexpr std::uint16_t kMessageTooBig = 1009;
+inline constexpr std::uint16_t kUnauthorized = 3000;  // IANA, "WebSocket Close Code Number Registry"
 
 inline constexpr std::size_t kControlBytesMax = 125;
 

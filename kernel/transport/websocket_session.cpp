@@ -111,6 +111,10 @@ void WebSocketSession::drain() {
     if (channel_->idle()) end(kGoingAway, "the server is shutting down");
 }
 
+void WebSocketSession::unauthorized(std::string_view why) {
+    if (!closing_) end(kUnauthorized, why);
+}
+
 void WebSocketSession::onIdle() {
     if (draining_ && !closing_) end(kGoingAway, "the server is shutting down");
     idle_.set();

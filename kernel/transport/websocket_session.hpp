@@ -3,6 +3,7 @@
 //
 //   open --drain()--> draining (in flight is answered) --idle--.
 //     '--the peer closes, or breaks a rule: in flight is cancelled--> closing (the close frame leaves) --> over
+//     '--its credential ends: the same-----------------------------------^
 //     '--the peer is gone, or reads too slowly-----------------------------------------------------------> over
 //
 // Threads: [shard].
@@ -47,6 +48,8 @@ public:
 
     void drain();
     void cancelAll(CancelReason reason) { channel_->cancelAll(reason); }
+    // The credential of the upgrade is no longer good: what is in flight is cancelled, the peer is told why.
+    void unauthorized(std::string_view why);
     void gone();
     // Every tickEvery(): asks a quiet peer whether it is there, gives it up when it has been quiet for too long, and
     // ends one that does not come to the end of a message.

@@ -24,7 +24,7 @@ using grpc_transport::PluginStage;
 class GrpcWire final : public conformance::TranscriptClient {
 public:
     explicit GrpcWire(Server& server) : runtime_(*server.runtime), channels_(runtime_, server.protocol, {}) {
-        channels_.letIn(nullptr, "");
+        channels_.letIn(nullptr, "", nullptr);
         stage_ = PluginStage::start(HOWDAH_GRPC_PLUGIN, calls());
         stub_ = wire::Mcp::NewStub(grpc::CreateChannel(stage_->address(), grpc::InsecureChannelCredentials()));
         stream_ = stub_->Connect(&context_);

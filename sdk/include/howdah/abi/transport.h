@@ -10,9 +10,10 @@
  * the task waits for. Work of howdah.offload/1 has no context either, and one worker for each client would use them up.
  *
  * A channel ends when the client is gone (close), when it has said all and heard all (finish), when the server drains
- * or the plugin is replaced, and when its credential is no longer good. In all cases but the first what was asked
- * before is still answered if it can be in time: go on calling receive() until it says that the channel has ended, then
- * end the wire's own stream with the reason and close(). */
+ * or the plugin is replaced, and when its credential is no longer good, which the kernel looks at from time to time. On
+ * finish and drain what was asked before is still answered if it can be in time; when the credential ends it is
+ * cancelled. So go on calling receive() until it says that the channel has ended, then end the wire's own stream with
+ * the reason and close(). */
 #ifndef HOWDAH_ABI_TRANSPORT_H
 #define HOWDAH_ABI_TRANSPORT_H
 
