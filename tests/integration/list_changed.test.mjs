@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connected } from './sdk_clients.mjs';
-import { config, inFolder, initialize, meta, run, startServer, startStdio } from './support.mjs';
+import { config, inFolder, initialize, meta, run, startServer, startStdio, until } from './support.mjs';
 
 const kChanged = 'notifications/tools/list_changed';
 const kWith = ['describe_table', 'execute', 'list_tables', 'query', 'query_more'];
@@ -40,9 +40,14 @@ async function startedFor(entry) {
   write({});
   return { file, write, stop: async () => place.remove() };
 }
-function reload(there, schema) {
+async function reload(there, schema) {
   there.write({ plugins: plugins(schema) });
-  const done = run(['reload', '-c', there.file]);
+  let done;
+  // On stdio the first answers may come before the control socket, which is opened last, listens.
+  await until('the server hears commands', () => {
+    done = run(['reload', '-c', there.file]);
+    return !done.err.includes('no server listens');
+  });
   assert.equal(done.code, 0, done.err);
 }
 // The two SDKs name a notification differently; only 2.4 can listen().
@@ -61,7 +66,7 @@ for (const entry of clients) {
         assert.deepEqual((await client.listTools()).tools.map((tool) => tool.name), kWith);
         for (const schema of [false, true]) {
           const news = told();
-          reload(there, schema);
+          await reload(there, schema);
           await news;
           assert.deepEqual((await client.listTools()).tools.map((tool) => tool.name), schema ? kWith : kWithout);
         }
@@ -77,7 +82,7 @@ for (const entry of clients) {
       const news = new Promise((resolve) => { heard = resolve; });
       const client = await listening(entry, there, { listChanged: { tools: { onChanged: (error, tools) => heard({ error, tools }) } } });
       try {
-        reload(there, false);
+        await reload(there, false);
         const { error, tools } = await news;
         assert.equal(error ?? null, null);
         assert.deepEqual(tools.map((tool) => tool.name), kWithout);
@@ -114,16 +119,16 @@ test('raw stdio: legacy clients hear it unasked, once for each change; a subscri
   await server.next((message) => message.method === 'notifications/subscriptions/acknowledged');
   await server.request(1, 'initialize', initialize('2025-11-25'));
   server.send({ method: 'notifications/initialized' });
-  reload(server, false);
+  await reload(server, false);
   await server.next((message) => message.method === kChanged && message.params?._meta);
   await server.next((message) => message.method === kChanged && !message.params?._meta);
-  reload(server, false);  // the same again
+  await reload(server, false);  // the same again
   await server.request(2, 'ping');
   const subscription = 'io.modelcontextprotocol/subscriptionId';
   assert.deepEqual(changes().map((message) => message.params?._meta?.[subscription]).sort(), ['listen-1', undefined]);
   server.send({ method: 'notifications/cancelled', params: { requestId: 'listen-1' } });
   await server.request(3, 'ping');
-  reload(server, true);
+  await reload(server, true);
   await server.request(4, 'ping');
   assert.equal(changes().filter((message) => message.params?._meta).length, 1, 'a subscription that was taken back is told nothing');
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
