@@ -43,7 +43,7 @@ public:
 
     // This answer may wait for longer than a request is given: it ends, cancelled (credential), when its client's
     // credential is no longer good. HTTP; a duplex channel ends as a whole.
-    virtual void standsUntil(std::shared_ptr<Cancellation> cancelled) { (void)cancelled; }
+    virtual void standsUntil(const std::shared_ptr<Cancellation>& cancelled) { (void)cancelled; }
 
     // HTTP: the client may come back for the rest of this answer. Its events then bear the ids <stream>-0, -1, ... in
     // the order of notify(), the answer last, and an answer that takes its time becomes an event stream.

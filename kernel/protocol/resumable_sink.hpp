@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/protocol/session.hpp"
@@ -25,9 +24,7 @@ public:
     void status(int http_status) override { connection_.status(http_status); }
     void header(std::string_view name, std::string_view value) override { connection_.header(name, value); }
     void needScopes(std::span<const std::string> scopes) override { connection_.needScopes(scopes); }
-    void standsUntil(std::shared_ptr<Cancellation> cancelled) override {
-        connection_.standsUntil(std::move(cancelled));
-    }
+    void standsUntil(const std::shared_ptr<Cancellation>& cancelled) override { connection_.standsUntil(cancelled); }
     Result<void> notify(std::string_view json) override;
     Result<void> write(std::string_view bytes) override;
     Result<void> finish() override;

@@ -65,10 +65,14 @@ Result<std::shared_ptr<const Principal>> ClientChannels::verify(const char* tran
     Error error = std::move(principal).error();
     // A provider may word its refusal as it likes; to a channel all of them are the same.
     if (error.code == Code::invalid_argument) error.code = Code::refused;
-    // What HTTP says in WWW-Authenticate.
-    if (error.code == Code::refused && error.hint.empty() && authenticator_->metadata(resource_))
-        error.hint = concat("where to get a token is told at ", metadataUrl(resource_));
+    if (error.code == Code::refused && error.hint.empty()) error.hint = whereTokensAre();
     return error;
+}
+
+// What HTTP says in WWW-Authenticate.
+std::string ClientChannels::whereTokensAre() const {
+    if (!authenticator_->metadata(resource_)) return {};
+    return concat("where to get a token is told at ", metadataUrl(resource_));
 }
 
 Result<std::uint64_t> ClientChannels::open(Owner owner, const Peer& peer, Cancellation* cancellation) {
@@ -93,9 +97,11 @@ Result<std::uint64_t> ClientChannels::open(Owner owner, const Peer& peer, Cancel
         if (!peer.authorization.empty()) shown.authorization = peer.authorization;
         shown.principal = std::move(*principal);
         shown.address = peer.address;
-        entry->watched =
-            credentials_->watch(std::move(shown), [channel = std::weak_ptr(entry->channel)](const Error& why) {
-                if (const auto open = channel.lock()) open->cut(why);
+        entry->watched = credentials_->watch(
+            std::move(shown), [channel = std::weak_ptr(entry->channel), where = whereTokensAre()](const Error& why) {
+                Error told = why;
+                if (told.code == Code::refused && told.hint.empty()) told.hint = where;
+                if (const auto open = channel.lock()) open->cut(std::move(told));
             });
     }
     std::lock_guard lock(mutex_);

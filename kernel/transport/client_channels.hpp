@@ -76,6 +76,7 @@ private:
     };
     Result<std::shared_ptr<const Principal>> verify(const char* transport, std::string_view authorization,
                                                     Cancellation* cancellation);
+    std::string whereTokensAre() const;  // "" = nobody says so
     std::shared_ptr<Entry> find(std::uint64_t channel) const;
     std::vector<std::shared_ptr<Entry>> of(Owner owner) const;
     bool waitForNone(Owner owner, Deadline deadline);

@@ -94,7 +94,7 @@ private:
     // Calls it [any] when the credential of the request is no longer good; null without an authenticator.
     std::unique_ptr<CredentialWatch::Watched> watchCredential(CredentialWatch::OnEnd on_end) const;
     // The answer stays open for long: that is cancelled then.
-    void watchFor(std::shared_ptr<Cancellation> cancelled);
+    void watchFor(const std::shared_ptr<Cancellation>& cancelled);
     void serveMetadata(HttpReply& reply);
     void serveStream(Inbound& request, HttpReply& reply);
     bool upgrades() const { return head().websocket && head().method == HttpHead::Method::get; }

@@ -205,8 +205,8 @@ std::unique_ptr<CredentialWatch::Watched> HttpConnection::watchCredential(Creden
     return settings_.credentials->watch(std::move(shown), std::move(on_end));
 }
 
-void HttpConnection::watchFor(std::shared_ptr<Cancellation> cancelled) {
-    watched_ = watchCredential([cancelled = std::weak_ptr(std::move(cancelled))](const Error&) {
+void HttpConnection::watchFor(const std::shared_ptr<Cancellation>& cancelled) {
+    watched_ = watchCredential([cancelled = std::weak_ptr(cancelled)](const Error&) {
         if (const auto request = cancelled.lock()) request->cancel(CancelReason::credential);
     });
 }

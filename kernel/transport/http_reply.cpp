@@ -84,8 +84,8 @@ void HttpReply::identify(std::string& event) {
     if (!stream_.empty()) appendEventId(event, stream_, events_++);
 }
 
-void HttpReply::standsUntil(std::shared_ptr<Cancellation> cancelled) {
-    connection_.watchFor(std::move(cancelled));
+void HttpReply::standsUntil(const std::shared_ptr<Cancellation>& cancelled) {
+    connection_.watchFor(cancelled);
 }
 
 void HttpReply::resumable(std::string stream) {

@@ -27,7 +27,7 @@ public:
     Result<void> notify(std::string_view json) override;
     Result<void> write(std::string_view bytes) override;
     Result<void> finish() override;
-    void standsUntil(std::shared_ptr<Cancellation> cancelled) override;
+    void standsUntil(const std::shared_ptr<Cancellation>& cancelled) override;
     void resumable(std::string stream) override;
     bool primed() const override { return form_ == Form::events && !stream_.empty(); }
 

@@ -2,12 +2,12 @@
 // taken out of the token file, be known no more after a reload, or lose its key.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 import { keyPair, signed, startKeyServer } from './authorization_server.mjs';
 import { connect, pluginsWith, startGrpc, status } from './grpc_client.mjs';
-import { inFolder, initialize, meta, modern, openSession, psql, run, startServer, until } from './support.mjs';
+import { inFolder, initialize, meta, modern, openSession, post, program, psql, run, startServer, until } from './support.mjs';
 
 const bearer = (token) => ({ Authorization: `Bearer ${token}` });
 
@@ -104,6 +104,26 @@ test('a token taken out of its file ends what stands on it, over every transport
   goes_on.grpc.close();
   assert.equal((await server.stop()).code, 0);
   await Promise.all([goes_on.listening.over(), goes_on.legacy.over()]);
+  place.remove();
+});
+
+test('who waits for the result of a task hears that the token has ended; the task goes on for whoever comes back', async () => {
+  const place = inFolder();
+  const file = join(place.folder, 'tokens');
+  const [gone, fresh] = ['a'.repeat(30), 'b'.repeat(30)];
+  writeFileSync(file, `${gone} name=ada\n`, { mode: 0o600 });
+  const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
+  const server = await startServer({ http: ', verify_every_s: 1', plugins: [fixture, { auth: { token_file: file } }] });
+  const session = await openSession(server.url, '2025-11-25', bearer(gone));
+  const ask = (method, params, headers = session) => post(server.url, { jsonrpc: '2.0', id: method, method, params }, headers);
+  const { json } = await ask('tools/call', { name: 'slow_compute', arguments: { seconds: 600, label: 'x' }, task: { ttl: 600000 } });
+  const { taskId } = json.result.task;
+  const waiting = ask('tasks/result', { taskId });
+  await until('it waits', async () => (await ask('tasks/get', { taskId })).json.result.status === 'working');
+  writeFileSync(file, `${fresh} name=ada\n`);  // the same principal with another token
+  assert.match((await waiting).json.error.message, /credential of this request is no longer good; ask again/);
+  assert.equal((await ask('tasks/get', { taskId }, { ...session, ...bearer(fresh) })).json.result.status, 'working');
+  await server.stop();
   place.remove();
 });
 

@@ -304,6 +304,8 @@ TEST_CASE(
     "client channels: a credential that has become bad, or somebody else's, ends the channel and what runs on it") {
     for (const bool revoked : {true, false}) {
         Fixture fixture;
+        fixture.authenticator.has_issuer = true;
+        fixture.authenticator.hint = "";
         fixture.letIn();
         const std::uint64_t channel = fixture.open("Bearer right");
         CHECK(fixture.submit(channel, R"({"do":"hold"})") == Code{});
@@ -316,6 +318,8 @@ TEST_CASE(
         fixture.credentials->checkAll();
         CHECK(fixture.receive(channel) == "");
         CHECK(fixture.error.code == Code::refused);
+        CHECK(fixture.error.hint ==
+              "where to get a token is told at http://here/.well-known/oauth-protected-resource/mcp");
         CHECK(fixture.handler.cancelled.reaches(1));
         CHECK(fixture.submit(channel, R"({"do":"echo"})") == Code::unavailable);
     }
