@@ -260,7 +260,7 @@ void Front::run() {
             }
             one = connections_.erase(one);
         }
-        if (watched[1].revents) accept();
+        if (watched[1].revents && mayAccept()) accept();  // a newer front may have come since it was looked at
     }
     connections_.clear();
 }
