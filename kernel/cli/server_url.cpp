@@ -1,7 +1,9 @@
 #include "kernel/cli/server_url.hpp"
 
-#include <algorithm>
 #include <string_view>
+
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
 
 namespace howdah::kernel::cli {
 namespace {
@@ -17,40 +19,27 @@ Result<ServerUrl> parseUnix(std::string_view rest, const std::string& text) {
     return url;
 }
 
-bool isPort(std::string_view text) {
-    return !text.empty() && text.size() <= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-
 }  // namespace
 
 Result<ServerUrl> ServerUrl::parse(const std::string& text) {
-    std::string_view rest = text;
-    ServerUrl url;
-    if (rest.starts_with("unix:")) return parseUnix(rest.substr(5), text);
-    if (rest.starts_with("https://")) {
-        url.kind = Kind::https;
-        url.port = "443";
-    } else if (rest.starts_with("http://")) {
-        url.port = "80";
-    } else {
+    if (text.starts_with("unix:")) return parseUnix(std::string_view(text).substr(5), text);
+    const bool tls = text.starts_with("https://");
+    if (!tls && !text.starts_with("http://"))
         return Error::invalidArgument("a server is reached by http://, https:// or unix:/path/of.sock, got ", text);
-    }
-    rest.remove_prefix(rest.find("//") + 2);
-    const std::size_t slash = std::min(rest.find('/'), rest.size());
-    if (slash < rest.size()) url.path = rest.substr(slash);
-    std::string_view host = rest.substr(0, slash);
-    if (host.find('@') != std::string_view::npos)
+    const auto parsed = boost::urls::parse_uri(text);
+    // Before the text is shown: it may be a password that keeps it from being a URL.
+    if (parsed ? parsed->has_userinfo() : text.find('@') != std::string::npos)
         return Error::invalidArgument("the URL must not hold a user or a password; a token goes into HOWDAH_TOKEN");
-    const std::size_t bracket = host.starts_with('[') ? host.find(']') : 0;
-    const std::size_t colon = bracket == std::string_view::npos ? bracket : host.find(':', bracket);
-    if (colon != std::string_view::npos) {
-        url.port = host.substr(colon + 1);
-        host = host.substr(0, colon);
-    }
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    url.host = host;
-    if (url.host.empty()) return Error::invalidArgument("the URL names no host: ", text);
-    if (!isPort(url.port)) return Error::invalidArgument("the port of ", text, " must be a number");
+    if (!parsed) return Error::invalidArgument(text, " is no URL: ", parsed.error().message());
+    if (parsed->encoded_host().empty()) return Error::invalidArgument("the URL names no host: ", text);
+    // Boost 1.81 also takes ports that are no number, or too large a one, and says another number then.
+    if (parsed->has_port() && std::to_string(parsed->port_number()) != std::string(parsed->port()))
+        return Error::invalidArgument("the port of ", text, " must be a number of 1 to 65535");
+    ServerUrl url;
+    url.kind = tls ? Kind::https : Kind::http;
+    url.host = parsed->encoded_host_address();
+    url.port = parsed->has_port() ? std::string(parsed->port()) : tls ? "443" : "80";
+    if (!parsed->encoded_path().empty()) url.path = parsed->encoded_target();
     return url;
 }
 

@@ -6,6 +6,7 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/base/ascii.hpp"
 #include "kernel/base/percent.hpp"
 #include "kernel/config/secrets.hpp"
 
@@ -23,8 +24,7 @@ bool isBlank(std::string_view secret) {
 
 std::string lowered(std::string_view text) {
     std::string lower(text);
-    for (char& c : lower)
-        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    std::ranges::transform(lower, lower.begin(), toLower);
     return lower;
 }
 

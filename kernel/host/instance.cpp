@@ -7,6 +7,7 @@
 
 #include <howdah/host.hpp>
 
+#include "kernel/base/immortal.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/host/host_api.hpp"
 #include "kernel/host/host_services.hpp"
@@ -16,14 +17,6 @@
 
 namespace howdah::kernel {
 namespace {
-
-// A text that is never freed: the watchdog and the fault report may read a label at any time.
-const char* immortal(const std::string& text) {
-    static std::mutex mutex;
-    static std::set<std::string>& texts = *new std::set<std::string>;
-    std::lock_guard lock(mutex);
-    return texts.insert(text).first->c_str();
-}
 
 constexpr auto kLifecycleLimit = std::chrono::seconds(120);
 constexpr std::string_view kReplaced = "the plugin that carries this connection was replaced; connect again";

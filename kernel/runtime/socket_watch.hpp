@@ -1,9 +1,8 @@
 // SocketWatch: lets a fiber wait until a socket that somebody else owns (libpq) is readable or writable.
 //
 // Threads: [shard], the one it was adopted on; wait() in a fiber, one at a time.
-// Owns:    the registration with the loop, never the descriptor: release() (or destroy this) before the owner closes
-// it. Errors:  adopt() fails with internal if the loop cannot watch it. A broken socket counts as ready: the next read
-// or
+// Owns:    the registration with the loop, never the descriptor: release() or destroy this before its owner closes it.
+// Errors:  adopt() fails with internal if the loop cannot watch it. A broken socket counts as ready: the next read or
 //          write of the owner meets the error.
 #pragma once
 

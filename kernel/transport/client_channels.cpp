@@ -1,9 +1,9 @@
 #include "kernel/transport/client_channels.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
+#include "kernel/base/immortal.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/pipeline/request.hpp"
 #include "kernel/transport/authenticator.hpp"
@@ -17,14 +17,6 @@ constexpr std::size_t kTransportBytesMax = 16;
 // Names of the kernel's own transports and of what else calls itself one in a request.
 constexpr std::string_view kReserved[] = {"stdio", "http", "https", "websocket", "ws", "unix", "control", "task"};
 
-// A text that is never freed: fibers carry it as their label.
-const char* immortal(std::string_view text) {
-    static std::mutex mutex;
-    static std::set<std::string, std::less<>>& texts = *new std::set<std::string, std::less<>>;
-    std::lock_guard lock(mutex);
-    return texts.emplace(text).first->c_str();
-}
-
 Result<const char*> transportName(std::string_view name) {
     const bool sound = !name.empty() && name.size() <= kTransportBytesMax &&
                        std::all_of(name.begin(), name.end(),
@@ -35,7 +27,7 @@ Result<const char*> transportName(std::string_view name) {
     }
     if (std::find(std::begin(kReserved), std::end(kReserved), name) != std::end(kReserved))
         return Error::invalidArgument("the transport \"", name, "\" is the kernel's own, choose another name");
-    return immortal(name);
+    return immortal(name);  // fibers carry it as their label
 }
 
 Error unknownChannel() {

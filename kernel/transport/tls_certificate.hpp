@@ -1,10 +1,10 @@
 // TlsCertificate: the certificate and key of a server, from two PEM files that may be replaced while it runs. A new
 // pair serves the connections that come after it; a bad one is refused, and the one before stays.
 //
-// Threads: accept() [shard]; reload() and serve() any, one after the other; watch() and the destructor on the owner's
-// thread. Owns:    the pair in force and, while it watches, a thread. Errors:  invalid_argument (no certificate,
-// another's key, a passphrase), not_found or unavailable (files). Source:  OpenSSL 3.0,
-// SSL_CTX_use_certificate_chain_file(3); RFC 7301 (ALPN); RFC 9325.
+// Threads: accept() [shard]; reload() and serve() any, one after the other; watch() and the destructor the owner's.
+// Owns:    the pair in force and, while it watches, a thread.
+// Errors:  invalid_argument (no certificate, another's key, a passphrase), not_found or unavailable (files).
+// Source:  OpenSSL 3.0, SSL_CTX_use_certificate_chain_file(3); RFC 7301 (ALPN); RFC 9325.
 #pragma once
 
 #include <atomic>

@@ -13,7 +13,10 @@
 //   <nothing                                             the exchange ended without an answer
 //   <status 404                                          the HTTP status of the message before (duplex: skipped)
 //
-// "*" stands for any value. Threads: none of its own. Errors: run() returns what differed, with the line.
+// "*" stands for any value.
+//
+// Threads: none of its own.
+// Errors:  run() returns what differed, with the line.
 #pragma once
 
 #include <functional>

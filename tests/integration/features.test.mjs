@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { LoggingMessageNotificationSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
-import { clients, connectedToOwn } from './sdk_clients.mjs';
+import { clients, connectedToOwn, watchedFetch } from './sdk_clients.mjs';
 import { meta, post, program, startServer, textOf } from './support.mjs';
 
 const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
@@ -17,15 +17,9 @@ for (const entry of clients) {
   describe(entry.name, () => {
     let client;
     let own;
-    let opened;
-    const streamOpen = new Promise((resolve) => { opened = resolve; });  // the event stream of a legacy session
+    const { fetch, streamOpen } = watchedFetch();
     before(async () => {
-      const watched = async (url, init) => {
-        const answer = await fetch(url, init);
-        if (init?.method === 'GET') opened();
-        return answer;
-      };
-      own = await connectedToOwn(entry, options, undefined, watched);
+      own = await connectedToOwn(entry, options, undefined, fetch);
       client = own.client;
     });
     after(() => own.close());

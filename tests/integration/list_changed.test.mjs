@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
-import { clients, connected } from './sdk_clients.mjs';
+import { clients, connected, watchedFetch } from './sdk_clients.mjs';
 import { config, inFolder, initialize, meta, run, startServer, startStdio, until } from './support.mjs';
 
 const kChanged = 'notifications/tools/list_changed';
@@ -25,14 +25,8 @@ async function listening(entry, there, options) {
 async function startedFor(entry) {
   if (!entry.stdio) {
     const server = await startServer();
-    let opened;
-    const listening = new Promise((resolve) => { opened = resolve; });  // the event stream of a legacy session
-    const watched = async (url, init) => {
-      const answer = await fetch(url, init);
-      if (init?.method === 'GET') opened();
-      return answer;
-    };
-    return { url: server.url, file: server.file, write: server.write, fetch: watched, listening, stop: () => server.stop() };
+    const { fetch, streamOpen } = watchedFetch();
+    return { url: server.url, file: server.file, write: server.write, fetch, listening: streamOpen, stop: () => server.stop() };
   }
   const place = inFolder();
   const file = join(place.folder, 'howdah.yaml');

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { ResourceListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
-import { clients, connectedToOwn } from './sdk_clients.mjs';
+import { clients, connectedToOwn, watchedFetch } from './sdk_clients.mjs';
 import { callTool, modern, program, startServer } from './support.mjs';
 
 const library = join(dirname(program), 'tests/test_plugins/shelf');
@@ -29,14 +29,9 @@ for (const entry of clients) {
   describe(entry.name, () => {
     let own;
     let client;
-    let opened;
-    const streamOpen = new Promise((resolve) => { opened = resolve; });  // the event stream of a legacy session
+    const { fetch, streamOpen } = watchedFetch();
     before(async () => {
-      own = await connectedToOwn(entry, options(), undefined, async (url, init) => {
-        const answer = await fetch(url, init);
-        if (init?.method === 'GET') opened();
-        return answer;
-      });
+      own = await connectedToOwn(entry, options(), undefined, fetch);
       client = own.client;
     });
     after(() => own.close());
@@ -95,7 +90,7 @@ describe('on the wire', () => {
   });
 });
 
-for (const [lie, said] of [['foreign', /"file:\/\/\/etc\/passwd", which is none of it/], ['nameless', /without uri or name/], ['no_json', /./],
+for (const [lie, said] of [['foreign', /"file:\/\/\/etc\/passwd", which is none of it/], ['nameless', /without uri or name/], ['no_json', /is no JSON/],
   ['too_many', /501 entries in one page, 500/], ['cursor', /goes on at no cursor/], ['fails', /the shelf is locked/]]) {
   test(`a plugin's list that must not be (${lie}) becomes an error, and the server goes on`, async () => {
     const server = await startServer(options({ lie }));

@@ -1,4 +1,5 @@
 // The official TypeScript clients, 2.4 and legacy 1.32, over stdio, HTTP and WebSocket, in both eras.
+import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -60,3 +61,24 @@ export async function connectedToOwn(entry, options, clientOptions, fetch) {
   const client = await connected(entry, { url: server.url, fetch }, clientOptions);
   return { client, close: async () => { await client.close(); await server.stop(); } };
 }
+
+// A fetch that tells when the event stream of a legacy session, which the clients open by themselves, is there.
+export function watchedFetch() {
+  let opened;
+  const streamOpen = new Promise((resolve) => { opened = resolve; });
+  const watched = async (url, init) => {
+    const answer = await fetch(url, init);
+    if (init?.method === 'GET') opened();
+    return answer;
+  };
+  return { fetch: watched, streamOpen };
+}
+
+export const overHttp = clients.filter((entry) => !entry.stdio);
+
+// Asks for 6 * 7 as a tool call.
+export const fortyTwo = async (client) => {
+  const result = await client.callTool({ name: 'query', arguments: { sql: 'select 6 * 7' } });
+  assert.ok(!result.isError, JSON.stringify(result));
+  assert.match(JSON.stringify(result.content), /42/);
+};

@@ -261,6 +261,13 @@ export function modern(url, method, params = {}, signal, more = {}) {
   return post(url, { jsonrpc: '2.0', id: nextId++, method, params: { ...params, _meta: meta() } }, headers, signal);
 }
 
+// Asks for 6 * 7 over HTTP, with these headers.
+export async function fortyTwoFrom(url, headers) {
+  const { status, json } = await modern(url, 'tools/call', { name: 'query', arguments: { sql: 'select 6 * 7' } }, undefined, headers);
+  assert.equal(status, 200, JSON.stringify(json));
+  assert.deepEqual(json.result.structuredContent.rows, [[42]]);
+}
+
 // Calls a tool and gives its result; a JSON-RPC error throws.
 export async function callTool(url, name, args = {}) {
   const { json } = await modern(url, 'tools/call', { name, arguments: args });

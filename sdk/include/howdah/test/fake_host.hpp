@@ -125,6 +125,10 @@ public:
         std::lock_guard lock(mutex_);
         return updated_;
     }
+    std::size_t resourceListChanges() {
+        std::lock_guard lock(mutex_);
+        return list_changes_;
+    }
     std::vector<std::string> logLines() {
         std::lock_guard lock(mutex_);
         return log_;
