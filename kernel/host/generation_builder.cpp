@@ -144,6 +144,10 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
               [](const auto& a, const auto& b) { return a->serial_ < b->serial_; });
     for (const auto& instance : generation->instances)
         instance->generations_.fetch_add(1);
+    {
+        std::lock_guard lock(alive_mutex_);
+        ++alive_;
+    }
     // The last request that pins a generation lets go of it on some shard; its instances are stopped on the control
     // fiber, where waiting is allowed.
     return GenerationPin(generation.release(), [this](const Generation* ended) {

@@ -198,6 +198,8 @@ void PluginManager::retire(std::vector<std::shared_ptr<Instance>> instances) {
         instance->stop(Deadline::in(kStopLimit));
         logInfo(instance->id(), "stopped");
     }
+    std::lock_guard lock(alive_mutex_);
+    if (--alive_ == 0) none_alive_.notify_all();
 }
 
 void PluginManager::quarantine(Instance& instance, const std::string& reason) {
@@ -219,7 +221,12 @@ void PluginManager::quarantine(Instance& instance, const std::string& reason) {
 
 void PluginManager::stop() {
     plugins_.clear();
-    services_.generations.clear();  // nobody pins it any more: this posts retire()
+    services_.generations.clear();
+}
+
+bool PluginManager::waitUntilStopped(Deadline deadline) {
+    std::unique_lock lock(alive_mutex_);
+    return none_alive_.wait_until(lock, deadline.at(), [this] { return alive_ == 0; });
 }
 
 }  // namespace howdah::kernel

@@ -1,14 +1,16 @@
 // PluginManager: turns a configuration into a running generation, and one generation into the next.
 //
-// Threads: apply(), list() and stop() on the control fiber; quarantine() any.
+// Threads: apply(), list() and stop() on the control fiber; quarantine() any; waitUntilStopped() the main thread.
 // Owns:    the instances of the current generation; older ones live until their last request ends.
 // Errors:  apply(strict) fails as a whole and leaves the old generation serving. Not strict (at start) a plugin that
 //          cannot run is blocked with a reason; if it would have guarded queries, queries are refused meanwhile.
 #pragma once
 
+#include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -57,9 +59,12 @@ public:
     Json hookOrder() const;  // for `howdah plugin order`: stage by stage
 
     void quarantine(Instance& instance, const std::string& reason);
-    // Lets go of the current generation: its instances are stopped, the last started first, in the control fiber's next
-    // jobs. Requests have ended before.
+    // Lets go of the current generation: when its last request has ended, its instances are stopped, the last started
+    // first, by a job of the control fiber.
     void stop();
+    // After stop(): until the instances of every generation have been stopped. From a thread that is not a shard. False
+    // when a request still holds one at the deadline.
+    bool waitUntilStopped(Deadline deadline);
 
     // For `howdah config check`: manifests, sections and every name of a plugin, tool or service, without loading code.
     // The error is the first thing that a start would refuse or block, a warning one that it would serve differently.
@@ -91,6 +96,9 @@ private:
     std::optional<Config> config_;
     std::uint64_t next_serial_ = 1;
     std::uint64_t next_number_ = 1;
+    std::mutex alive_mutex_;
+    std::condition_variable none_alive_;
+    std::size_t alive_ = 0;  // generations that have not been retired
 };
 
 }  // namespace howdah::kernel

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kReportLimit{10'000};  // for one plugin to report
 constexpr std::chrono::milliseconds kTasksLimit{2'000};    // for cancelled tasks to end
+constexpr std::chrono::milliseconds kPluginsLimit{5'000};  // for the last requests to end and plugins to stop
 
 const char* accessName(Access access) {
     return access == Access::read_write ? "read_write" : "restricted";
@@ -316,7 +317,11 @@ bool Server::stop(Deadline deadline) {
     }
     if (control_) control_->stop();
     if (protocol_) clean = protocol_->stopTasks(Deadline::in(kTasksLimit)) && clean;
-    if (plugins_) control_fiber_->call([&] { plugins_->stop(); });
+    // An answer is out before its request has ended, and only then do plugins stop: what they still owe the database,
+    // the cancel of a statement above all, is done before the shards end.
+    if (plugins_ && control_fiber_->call([&] { plugins_->stop(); })) {
+        clean = plugins_->waitUntilStopped(Deadline::in(kPluginsLimit)) && clean;
+    }
     if (control_fiber_) control_fiber_->stop();
     clean = clean && !cut_off_;
     stdio_.reset();

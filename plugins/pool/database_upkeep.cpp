@@ -28,6 +28,7 @@ public:
         database_->returned(std::move(connection_));
     }
     void drop() override {
+        if (cancel_) database_->jobs_.start(cancel_);  // it runs on all the same
         connection_.reset();
         database_->returned(nullptr);
     }
