@@ -1,11 +1,13 @@
 // howdah doctor: what works, what does not, and what to do about it.
 #include <array>
 #include <cstdio>
+#include <optional>
 
 #include <unistd.h>
 
 #include "kernel/base/log.hpp"
 #include "kernel/cli/commands.hpp"
+#include "kernel/server/control_name.hpp"
 #include "kernel/server/server.hpp"
 #include "kernel/server/transport_choice.hpp"
 #include "kernel/transport/http_listener.hpp"
@@ -123,6 +125,19 @@ Result<std::string> transportsOf(Config& config) {
     return concat("as the configuration names them: ", text);
 }
 
+// What the server of this configuration that runs, if one does, says of itself.
+std::optional<Json> askRunning(const Config& config) {
+    auto path = controlSocketOf(config);
+    if (!path) return std::nullopt;
+    const Json request{{"command", "doctor"}, {"configuration", canonicalFile(config.file)}};
+    bool answered = false;
+    auto text = controlRequest(*path, dumpJson(request), std::chrono::seconds(15), &answered);
+    if (!text) return std::nullopt;
+    auto json = parseJson(*text);
+    if (!json || !json->contains("reports")) return std::nullopt;
+    return std::move(*json);
+}
+
 }  // namespace
 
 int doctor(const CommonOptions& options, bool json) {
@@ -137,6 +152,7 @@ int doctor(const CommonOptions& options, bool json) {
         stopLog();
         return fail(transports.error(), kConfiguration);
     }
+    const auto running = askRunning(*config);
     Server::Options parts;
     parts.network = false;
     parts.control = false;
@@ -148,6 +164,7 @@ int doctor(const CommonOptions& options, bool json) {
     Json report = (*server)->report();
     report["configuration"] = source;
     report["transports"] = *transports;
+    if (running) report["running"] = *running;
     (*server)->stop(Deadline::in(std::chrono::seconds(5)));
     server->reset();
     stopLog();
@@ -162,6 +179,11 @@ int doctor(const CommonOptions& options, bool json) {
     printDatabases(report);
     for (const auto& [id, plugin] : report["reports"].items())
         printReport(id, plugin);
+    if (running) {
+        std::printf("\nthe server that runs:\n");
+        for (const auto& [id, plugin] : (*running)["reports"].items())
+            printReport(id, plugin);
+    }
     return exitCodeOf(report);
 }
 

@@ -46,6 +46,8 @@ Result<void> QueryRun::execute() {
     execution.bytes_max = bytes_max;
     execution.timeout_ms = timeout_ms;
     execution.principal = principal;
+    execution.plugin = plugin;
+    execution.tool = tool;
 
     if (access == HOWDAH_ACCESS_WRITE) request_.has_written = true;
     Result<void> outcome;

@@ -23,15 +23,41 @@ WatchedDescriptor::~WatchedDescriptor() {
     if (descriptor_ >= 0) close(descriptor_);
 }
 
-Connection::Connection(PgPtr pg, bool owns_session, std::size_t statements_max, std::uint64_t now_ns,
-                       std::uint64_t expires_ns)
-    : pg_(std::move(pg)),
+bool WatchedDescriptor::hasEnded() const {
+    char rest[4096];
+    ssize_t got = 0;
+    do {
+        got = recv(descriptor_, rest, sizeof rest, MSG_DONTWAIT);
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    return got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+Connection::Connection(Made made, std::size_t statements_max, std::uint64_t now_ns, std::uint64_t expires_ns)
+    : pg_(std::move(made.pg)),
       descriptor_(PQsocket(pg_.get())),
       metered_(descriptor_.get()),
-      owns_session_(owns_session),
+      cancel_key_(made.cancel_key),
+      owns_session_(made.owns_session),
       statements_(statements_max),
       last_used_ns_(now_ns),
-      expires_ns_(expires_ns) {}
+      expires_ns_(expires_ns) {
+    for (const char* part : {PQhost(pg_.get()), PQhostaddr(pg_.get()), PQport(pg_.get())})
+        server_ += concat(server_.empty() ? "" : " ", part ? part : "");
+}
+
+WatchedDescriptor Connection::finish(std::unique_ptr<Connection> connection) {
+    connection->socket_.release();
+    (void)connection->mayQueue();  // the goodbye goes to the server's socket
+    connection->pg_.reset();
+    // libpq has closed its descriptor, but ours keeps the connection open; a server that is busy looks for its end.
+    shutdown(connection->descriptor_.get(), SHUT_WR);
+    return std::move(connection->descriptor_);
+}
+
+bool Connection::isOnStandby() const {
+    const char* value = PQparameterStatus(pg_.get(), "in_hot_standby");  // told since PostgreSQL 14
+    return value && std::string_view(value) == "on";
+}
 
 Result<void> Connection::attach(const Context& context) {
     std::uint32_t here = context.host().reactor().shard(context.raw());

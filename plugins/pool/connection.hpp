@@ -10,11 +10,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <libpq-fe.h>
 
 #include <howdah/waiting.hpp>
 
+#include "cancel_request.hpp"
 #include "metered_input.hpp"
 #include "parameters.hpp"
 #include "statement_cache.hpp"
@@ -26,23 +28,31 @@ struct ClearResult {
 };
 using ResultPtr = std::unique_ptr<PGresult, ClearResult>;
 
-struct FinishConnection {
-    void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-using PgPtr = std::unique_ptr<PGconn, FinishConnection>;
-
 // A second descriptor of libpq's socket. libpq closes its own by itself when the server goes; a watch on that number
 // could then end up on whatever another thread opens next.
 class WatchedDescriptor {
 public:
     explicit WatchedDescriptor(int libpq_descriptor);
-    WatchedDescriptor(const WatchedDescriptor&) = delete;
-    WatchedDescriptor& operator=(const WatchedDescriptor&) = delete;
+    WatchedDescriptor(WatchedDescriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+    WatchedDescriptor& operator=(WatchedDescriptor&& other) noexcept {
+        std::swap(descriptor_, other.descriptor_);
+        return *this;
+    }
     ~WatchedDescriptor();
     int get() const { return descriptor_; }
+    // Nothing more will come: what has arrived is read and thrown away.
+    bool hasEnded() const;
 
 private:
     int descriptor_;
+};
+
+// What connecting gives.
+struct Made {
+    PgPtr pg;  // connected, non-blocking and in pipeline mode
+    CancelKey cancel_key;
+    // What is set or prepared on it stays on it; false behind a transaction pooler.
+    bool owns_session = true;
 };
 
 // How a wait ended. too_large: more bytes came without completing a row than the caller allows.
@@ -50,9 +60,10 @@ enum class Wait { ready, timeout, cancelled, broken, too_large };
 
 class Connection {
 public:
-    // pg is connected, non-blocking and in pipeline mode. owns_session: what is set or prepared on it stays on it;
-    // false behind a transaction pooler.
-    Connection(PgPtr pg, bool owns_session, std::size_t statements_max, std::uint64_t now_ns, std::uint64_t expires_ns);
+    Connection(Made made, std::size_t statements_max, std::uint64_t now_ns, std::uint64_t expires_ns);
+
+    // Says goodbye. What is left of it becomes readable at its end when the server has let it go.
+    static WatchedDescriptor finish(std::unique_ptr<Connection> connection);
 
     // Makes this shard the one that waits for it.
     Result<void> attach(const Context& context);
@@ -81,6 +92,10 @@ public:
 
     bool isIdle() const { return PQtransactionStatus(pg_.get()) == PQTRANS_IDLE && unanswered_syncs_ == 0; }
     PGconn* raw() const { return pg_.get(); }
+    CancelKey cancelKey() const { return cancel_key_; }
+    // Which of several hosts it leads to: connections with the same one go down together.
+    const std::string& server() const { return server_; }
+    bool isOnStandby() const;
     bool ownsSession() const { return owns_session_; }
     bool namesStatements() const { return owns_session_ && statements_.entriesMax() > 0; }
     StatementCache& statements() { return statements_; }
@@ -98,6 +113,10 @@ public:
     bool needsReset() const { return needs_reset_; }
     void setNeedsReset(bool needs) { needs_reset_ = needs; }
 
+    // Not to be lent again.
+    bool isCondemned() const { return condemned_; }
+    void condemn() { condemned_ = true; }
+
 private:
     bool mayQueue();  // libpq writes to the server's socket again, if it read through metered_
 
@@ -105,6 +124,8 @@ private:
     WatchedDescriptor descriptor_;
     MeteredInput metered_;
     Socket socket_;  // last of these: let go before the descriptor is closed
+    CancelKey cancel_key_;
+    std::string server_;
     bool owns_session_;
     StatementCache statements_;
     std::uint32_t shard_ = UINT32_MAX;
@@ -112,6 +133,7 @@ private:
     bool nothing_read_ = true;  // since the last sync was queued: libpq holds no part of a row
     std::uint64_t uses_ = 0;
     bool needs_reset_ = false;
+    bool condemned_ = false;
     std::uint64_t last_used_ns_;
     std::uint64_t expires_ns_;
 };

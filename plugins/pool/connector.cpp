@@ -1,5 +1,6 @@
 #include "connector.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include <poll.h>
@@ -11,42 +12,60 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-enum class Polled { ready, late };
-
-// Waits in slices, so that stopping the plugin is not held up by a server that never answers.
-Polled pollSocket(PGconn* connection, short events, Clock::time_point deadline,
-                  const std::function<bool()>& is_stopping) {
-    for (;;) {
-        auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
-        if (left.count() <= 0 || is_stopping()) return Polled::late;
-        pollfd watched{PQsocket(connection), events, 0};
-        int slice = static_cast<int>(std::min<milliseconds::rep>(left.count() + 1, 50));
-        if (poll(&watched, 1, slice) > 0) return Polled::ready;
-    }
-}
+constexpr milliseconds kGoodbyeLimit{300};       // for servers to let closed connections go
+constexpr milliseconds kCancelLimit{2000};       // for one cancel
+constexpr milliseconds kCancelLimitAtStop{500};  // for it once the plugin stops
 
 // Notices of the server can quote rows and have no reader here; libpq would print them to stderr.
 void ignoreNotice(void*, const PGresult*) {}
 
-// One statement, before the connection goes into pipeline mode.
-bool runBlocking(PGconn* connection, const char* sql, const Parameters& parameters, Clock::time_point deadline,
-                 const std::function<bool()>& is_stopping) {
+// One statement, before the connection goes into pipeline mode; gives the first value of its row.
+std::optional<std::string> runBlocking(PGconn* connection, const char* sql, const Parameters& parameters,
+                                       Clock::time_point deadline, const std::function<bool()>& is_stopping) {
     if (PQsendQueryParams(connection, sql, parameters.count(), nullptr, parameters.values(), nullptr, nullptr, 0) != 1)
-        return false;
-    bool done_well = true;
+        return std::nullopt;
+    std::optional<std::string> value;
     for (;;) {
         while (PQflush(connection) == 1) {
-            if (pollSocket(connection, POLLIN | POLLOUT, deadline, is_stopping) == Polled::late) return false;
-            if (PQconsumeInput(connection) == 0) return false;
+            if (!pollSocket(PQsocket(connection), POLLIN | POLLOUT, deadline, is_stopping)) return std::nullopt;
+            if (PQconsumeInput(connection) == 0) return std::nullopt;
         }
         while (PQisBusy(connection)) {
-            if (pollSocket(connection, POLLIN, deadline, is_stopping) == Polled::late) return false;
-            if (PQconsumeInput(connection) == 0) return false;
+            if (!pollSocket(PQsocket(connection), POLLIN, deadline, is_stopping)) return std::nullopt;
+            if (PQconsumeInput(connection) == 0) return std::nullopt;
         }
         ResultPtr result(PQgetResult(connection));
-        if (!result) return done_well;
-        done_well = done_well && PQresultStatus(result.get()) == PGRES_TUPLES_OK;
+        if (!result) return value;
+        if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) value = PQgetvalue(result.get(), 0, 0);
     }
+}
+
+// A server that still counts a closed connection would refuse the one that takes its place.
+void awaitGoodbyes(const std::vector<std::shared_ptr<WatchedDescriptor>>& closing,
+                   const std::function<bool()>& is_stopping) {
+    const auto deadline = Clock::now() + kGoodbyeLimit;
+    for (const auto& one : closing) {
+        while (!one->hasEnded() && pollSocket(one->get(), POLLIN, deadline, is_stopping))
+            continue;
+    }
+}
+
+// What the parameters, the environment and a service file say together: how many hosts, and what to call them.
+void describeTarget(PGconn* pg, Dsn& dsn) {
+    PQconninfoOption* options = PQconninfo(pg);
+    std::string host, port, dbname;
+    for (const PQconninfoOption* option = options; option && option->keyword; ++option) {
+        const std::string_view keyword = option->keyword;
+        if (!option->val) continue;
+        if (keyword == "host") host = option->val;
+        if (keyword == "hostaddr" && host.empty()) host = option->val;
+        if (keyword == "port") port = option->val;
+        if (keyword == "dbname") dbname = option->val;
+    }
+    PQconninfoFree(options);
+    if (dsn.value("service").empty() || host.empty()) return;
+    dsn.label = concat(host, ':', port, '/', dbname);
+    dsn.host_count = 1 + static_cast<std::size_t>(std::count(host.begin(), host.end(), ','));
 }
 
 }  // namespace
@@ -54,17 +73,25 @@ bool runBlocking(PGconn* connection, const char* sql, const Parameters& paramete
 // A statement whose connection has been closed is ended too, where the server can look (PostgreSQL 14 on Linux).
 const std::string& sessionSetup() {
     static const std::string text = [] {
-        std::string sql = "select pg_catalog.set_config('statement_timeout', $1, false), ";
+        const std::string ours = "$2::int in (0, pg_catalog.pg_backend_pid())";
+        std::string sql = concat("select ", ours, ", case when ", ours,
+                                 " then pg_catalog.set_config('statement_timeout', $1, false)");
         for (const auto& [name, value] : kSessionSettings)
-            sql += concat("pg_catalog.set_config('", name, "', '", value, "', false), ");
-        return sql +
-               "case when pg_catalog.current_setting('server_version_num')::int >= 140000 and pg_catalog.version() ~ "
-               "'linux' then pg_catalog.set_config('client_connection_check_interval', '1000', false) end";
+            sql += concat(" || pg_catalog.set_config('", name, "', '", value, "', false)");
+        return sql + concat(" end, case when ", ours,
+                            " and pg_catalog.current_setting('server_version_num')::int >= 140000 and "
+                            "pg_catalog.version() ~ 'linux' "
+                            "then pg_catalog.set_config('client_connection_check_interval', '1000', false) end");
     }();
     return text;
 }
 
-Connected connectBlocking(const ConnectOrder& order, const std::function<bool()>& is_stopping) {
+Parameters sessionParameters(milliseconds statement_timeout, PGconn* pg) {
+    return Parameters::ofTexts({std::to_string(statement_timeout.count()), std::to_string(pg ? PQbackendPID(pg) : 0)});
+}
+
+Connected connectBlocking(ConnectOrder order, const std::function<bool()>& is_stopping) {
+    awaitGoodbyes(order.closing, is_stopping);
     std::vector<const char*> keywords;
     std::vector<const char*> values;
     for (const auto& [keyword, value] : order.dsn.parameters) {
@@ -74,43 +101,49 @@ Connected connectBlocking(const ConnectOrder& order, const std::function<bool()>
     keywords.push_back(nullptr);
     values.push_back(nullptr);
 
-    auto span = order.timeout * static_cast<milliseconds::rep>(order.dsn.host_count);
-    auto deadline = Clock::now() + span;
+    const auto begun = Clock::now();
+    PgPtr pg(PQconnectStartParams(keywords.data(), values.data(), 0));
+    if (!pg) return ConnectFailure{Error::internal("no memory for a connection"), {}, true};
+    describeTarget(pg.get(), order.dsn);
+    const auto span = order.timeout * static_cast<milliseconds::rep>(order.dsn.host_count);
+    const auto deadline = begun + span;
     auto late = [&]() -> ConnectFailure {
-        if (is_stopping()) return {Error::cancelled("the pool is being stopped"), false, true};
+        if (is_stopping()) return {Error::cancelled("the pool is being stopped"), {}, true};
         return connectTimeout(order.database, order.dsn.label, static_cast<std::uint64_t>(span.count()));
     };
-    PgPtr pg(PQconnectStartParams(keywords.data(), values.data(), 0));
-    if (!pg) return ConnectFailure{Error::internal("no memory for a connection"), false, true};
+    auto refused = [&] { return connectFailure(order.database, order.dsn, PQerrorMessage(pg.get())); };
     PQsetErrorVerbosity(pg.get(), PQERRORS_VERBOSE);  // shows the SQLSTATE, which libpq gives no other way here
     PQsetNoticeReceiver(pg.get(), &ignoreNotice, nullptr);
+    CancelKeyListener listener(pg.get());
 
     PostgresPollingStatusType step =
         PQstatus(pg.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (step != PGRES_POLLING_OK) {
-        if (step == PGRES_POLLING_FAILED) {
-            return connectFailure(order.database, order.dsn.label, PQerrorMessage(pg.get()));
-        }
+        if (step == PGRES_POLLING_FAILED) return refused();
         short events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-        if (pollSocket(pg.get(), events, deadline, is_stopping) == Polled::late) return late();
+        if (!pollSocket(PQsocket(pg.get()), events, deadline, is_stopping)) return late();
         step = PQconnectPoll(pg.get());
     }
+    Made made;
+    made.cancel_key = listener.finish();
     if (PQsetnonblocking(pg.get(), 1) != 0) return late();
-    if (order.pooler != Pooler::transaction) {
-        auto timeout = Parameters::ofTexts({std::to_string(order.statement_timeout.count())});
-        if (!runBlocking(pg.get(), sessionSetup().c_str(), timeout, deadline, is_stopping)) {
-            if (Clock::now() >= deadline) return late();
-            return connectFailure(order.database, order.dsn.label, PQerrorMessage(pg.get()));
-        }
-    }
+    // A pooler lets in whoever it knows, with or without a server behind it: only an answer counts.
+    const bool pooled = order.pooler == Pooler::transaction;
+    const bool find_out = order.pooler == Pooler::automatic;
+    auto told = pooled ? runBlocking(pg.get(), "select 'f'", {}, deadline, is_stopping)
+                       : runBlocking(pg.get(), sessionSetup().c_str(),
+                                     sessionParameters(order.statement_timeout, find_out ? pg.get() : nullptr),
+                                     deadline, is_stopping);
+    if (!told) return Clock::now() >= deadline || is_stopping() ? late() : refused();
+    made.owns_session = *told == "t";
     if (PQenterPipelineMode(pg.get()) != 1)
-        return ConnectFailure{Error::internal("libpq refuses pipeline mode"), true, true};
-    return pg;
+        return ConnectFailure{Error::internal("libpq refuses pipeline mode"), {.lasting = true}, true};
+    made.pg = std::move(pg);
+    return made;
 }
 
 void ConnectJob::drop() {
-    settle(
-        ConnectFailure{Error::unavailable("no worker was free to connect to database ", order_.database), false, true});
+    settle(ConnectFailure{Error::unavailable("no worker was free to connect to database ", order_.database), {}, true});
 }
 
 void ConnectJob::settle(Connected made) {
@@ -131,9 +164,10 @@ std::optional<Connected> ConnectJob::fetchOrLeave() {
 }
 
 void CancelJob::work() {
-    char reason[256];
-    // A cancel that does not arrive needs no report: whoever asked for it closes the connection after two seconds.
-    if (cancel_) PQcancel(cancel_, reason, sizeof reason);
+    const auto begun = Clock::now();
+    auto is_over = [&] { return is_stopping_() && Clock::now() - begun > kCancelLimitAtStop; };
+    // One that does not arrive needs no report: whoever asked for it closes the connection after two seconds.
+    delivered_ = request_.deliver(begun + kCancelLimit, is_over);
 }
 
 }  // namespace howdah::pool

@@ -182,7 +182,7 @@ std::optional<Failure> Cursor::take(ResultPtr result) {
         default: break;
     }
     std::string_view state = sqlstateOf(result.get());
-    if (PQstatus(lease_->raw()) != CONNECTION_OK || endsConnection(state)) return broken();
+    if (PQstatus(lease_->raw()) != CONNECTION_OK || endsConnection(result.get())) return broken(state);
     if (!failure_) failure_ = failed(result.get());
     return std::nullopt;
 }
@@ -304,10 +304,10 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
                 .withHint(timeoutHint())};
 }
 
-Failure Cursor::broken() {
+Failure Cursor::broken(std::string_view state) {
     ended_ = true;
     bool fresh = lease_->isFresh();
-    lease_.close();
+    lease_.lost(state);
     Error lost = brokenConnection(database_->name(), database_->label());
     if (!command_->writes) return {std::move(lost), Outcome::sent_read, !fresh};
     if (stage_ == Stage::commit) {
@@ -323,6 +323,7 @@ Failure Cursor::failed(const PGresult* result) {
     Failure failure{statementError(result, command_->text), Outcome::answered};
     const std::string& state = failure.error.sqlstate;
     if (state == "40001" || state == "40P01") failure.outcome = Outcome::rolled_back;
+    if (command_->writes && lease_->isOnStandby() && (state == "25006" || state == "0A000")) onStandby(lease_, failure);
     failure.stale = used_cached_ && (state == "26000" || state == "0A000");
     std::uint64_t ran_ns = database_->host().nowNs() - started_ns_;
     if (state == "57014" && ran_ns + ran_ns / 10 >= nanoseconds(command_->timeout)) {

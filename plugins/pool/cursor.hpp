@@ -81,7 +81,7 @@ private:
     void finish();
 
     Failure interrupted(const Context& context, Wait wait);
-    Failure broken();
+    Failure broken(std::string_view state = {});  // what the server said at the end
     Failure failed(const PGresult* result);
     Failure rolledBack(const Context& context, Failure failure);
     std::uint64_t waitLimit(const Context& context) const;

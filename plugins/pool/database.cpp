@@ -2,47 +2,28 @@
 
 #include <algorithm>
 
-#include "wait_line.hpp"
-
 namespace howdah::pool {
 namespace {
 
 constexpr std::uint64_t kPingAfterIdleNs = 30 * kSecondNs;
 constexpr std::uint64_t kPingNs = kSecondNs;
+// Attempts to connect at once: a host that swallows packets must not have all of the process's worker threads.
+constexpr std::uint32_t kConnectsMax = 4;
+constexpr std::uint64_t kHoldsToJudge = 16;  // leases seen before their mean decides anything
 
-Failure notSent(Error error) {
-    return {std::move(error), Outcome::not_sent};
-}
 Failure final(Error error) {
     return {std::move(error), Outcome::answered};
 }
 
+// One budget for what a reload may open beside its predecessor: the same database of the configuration, at the same
+// place, as the same user.
+std::string budgetName(const DatabaseSource& source) {
+    if (source.source) return source.name + "\nsource";
+    auto dsn = Dsn::parse(source.dsn);
+    return dsn ? concat(source.name, '\n', dsn->label, '\n', dsn->value("user")) : source.name;
+}
+
 }  // namespace
-
-Lease& Lease::operator=(Lease&& other) noexcept {
-    if (this != &other) {
-        close();
-        database_ = std::move(other.database_);
-        connection_ = std::move(other.connection_);
-    }
-    return *this;
-}
-
-void Lease::giveBack() {
-    if (!connection_) return;
-    connection_->needsReset() ? database_->settle(std::move(connection_), false)
-                              : database_->returned(std::move(connection_));
-}
-
-void Lease::close() {
-    if (!connection_) return;
-    connection_.reset();
-    database_->returned(nullptr);
-}
-
-void Lease::settleInBackground(bool cancel) {
-    if (connection_) database_->settle(std::move(connection_), cancel);
-}
 
 Database::Database(const Host& host, Jobs& jobs, const Config& config, DatabaseSource source)
     : host_(host),
@@ -51,11 +32,19 @@ Database::Database(const Host& host, Jobs& jobs, const Config& config, DatabaseS
       source_(std::move(source)),
       retry_budget_(2 * config.connections_max),
       keeper_wakes_(host),
-      random_(std::random_device{}()) {}
+      budget_(Budget::named(budgetName(source_))),
+      random_(std::random_device{}()) {
+    budget_->join(*this, config_.connections_max);
+}
 
 double Database::jitter() {
     std::lock_guard lock(mutex_);
     return std::uniform_real_distribution<>(0, 1)(random_);
+}
+
+Database::~Database() {
+    budget_->leave(*this);
+    budget_->giveBack(open_);
 }
 
 std::string Database::label() const {
@@ -63,27 +52,31 @@ std::string Database::label() const {
     return label_;
 }
 
-Database::Figures Database::figures() const {
-    std::lock_guard lock(mutex_);
-    return {open_, static_cast<std::uint32_t>(idle_.size()), static_cast<std::uint32_t>(waiters_.size()),
-            breaker_.isOpen(), last_error_};
-}
-
 Result<Dsn> Database::resolveDsn(const Context& context) const {
-    if (!source_.source) return Dsn::parse(source_.dsn);
-    howdah_str text{};
-    if (source_.source->dsn(source_.source_self, context.raw(), toAbi(source_.name), &text) < 0) {
-        return context.lastError();
+    std::string text = source_.dsn;
+    if (source_.source) {
+        howdah_str given{};
+        if (source_.source->dsn(source_.source_self, context.raw(), toAbi(source_.name), &given) < 0) {
+            return context.lastError();
+        }
+        text = fromAbi(given);
     }
-    return Dsn::parse(fromAbi(text));
+    auto dsn = Dsn::parse(text);
+    if (dsn && effectivePooler(config_.pooler, *dsn) == Pooler::transaction) dsn->dropStartupSettings();
+    // With several hosts, one that may be written to is one that takes writes.
+    if (dsn && dsn->host_count > 1 && source_.access == "read_write" && dsn->value("target_session_attrs").empty()) {
+        dsn->parameters.emplace_back("target_session_attrs", "read-write");
+    }
+    return dsn;
 }
 
-std::variant<Lease, Failure> Database::lease(const Context& context, Care care) {
+std::variant<Lease, Failure> Database::lease(const Context& context, Care care, const Caller& caller) {
     ensureKeeper();
     for (;;) {
-        Obtained obtained = obtain(context);
+        Obtained obtained = obtain(context, caller);
         if (auto* failure = std::get_if<Failure>(&obtained)) return std::move(*failure);
-        Lease lease(shared_from_this(), std::move(std::get<0>(obtained)));
+        auto& granted = std::get<Granted>(obtained);
+        Lease lease(shared_from_this(), std::move(granted.connection), granted.holder);
         auto attached = lease->attach(context);
         if (!attached) return final(attached.error());
         // One that died while idle is replaced here; nobody notices. Each is met once, so this ends.
@@ -101,36 +94,101 @@ std::variant<Lease, Failure> Database::lease(const Context& context, Care care) 
     }
 }
 
-Database::Obtained Database::obtain(const Context& context) {
-    std::uint32_t shard = host_.reactor().shard(context.raw());
+Database::Obtained Database::obtain(const Context& context, const Caller& caller) {
+    const std::uint32_t shard = host_.reactor().shard(context.raw());
     std::shared_ptr<Waiter> waiter;
-    for (;;) {
-        std::uint64_t now_ns = host_.nowNs();
-        bool must_connect = false;
+    bool took_over = false;  // a place of the budget, from another pool
+    for (bool may_take_over = true;;) {
+        const std::uint64_t now_ns = host_.nowNs();
+        std::shared_ptr<Waiter> gives_way;
+        Holder* connects = nullptr;
+        Principal* who = nullptr;
+        bool waits = false, others_have_places = false;
+        std::optional<Failure> refused;
         {
             std::lock_guard lock(mutex_);
-            if (stopped_) return final(Error::unavailable("the pool is being stopped").withHint("try again"));
-            if (auto connection = takeIdle(shard)) return connection;
-            if (breaker_.isOpen()) return refusal(now_ns);
-            must_connect = open_ < config_.connections_max;
-            if (must_connect) {
-                ++open_;
-            } else if (waiters_.size() >= config_.queueLimit()) {
-                Error full =
-                    Error::unavailable("all ", config_.connections_max, " connections to database ", source_.name,
-                                       " are busy and ", waiters_.size(), " statements wait already")
-                        .withHint("try again, or raise pool.connections_max or pool.queue_max");
-                full.retry_after_ms = static_cast<std::uint64_t>(config_.lease_timeout.count());
-                return final(std::move(full));
-            } else if (waiter) {
-                waiters_.push_back(waiter);
+            who = &principals_.met(caller.tenant, caller.subject, now_ns);
+            const bool may = mayHoldMore(*who, now_ns);
+            std::unique_ptr<Connection> connection;
+            if (!stopped_ && may && !took_over) connection = takeIdle(shard);
+            if (connection) return Granted{std::move(connection), hold(who, caller, now_ns)};
+            if (stopped_) {
+                refused = final(Error::unavailable("the pool is being stopped").withHint("try again"));
+            } else if (breaker_.isOpen() && !othersMayReturn()) {
+                refused = refusal(now_ns);
+            } else if (may && mayConnect()) {
+                if (took_over || budget_->tryTake()) {
+                    took_over = false;
+                    if (line_.empty()) setStarving(false);
+                    ++open_;
+                    ++connecting_;
+                    connects = hold(who, caller, now_ns);
+                } else {
+                    others_have_places = may_take_over;
+                    setStarving(true);
+                }
+            }
+            if (!refused && !connects && !others_have_places) {
+                refused = refuseToWait(*who, now_ns, context.deadlineNs(), gives_way);
+                waits = !refused && waiter;
+                if (waits) {
+                    waiter->principal = who;
+                    line_.add(waiter);
+                }
             }
         }
-        if (must_connect) return connect(context);
-        if (waiter) return waitInLine(context, waiter);
-        waiter = std::make_shared<Waiter>(host_, shard,
-                                          now_ns);  // a host call, so not under the mutex: look once more with it
+        if (std::exchange(took_over, false)) budget_->giveBack();
+        if (gives_way) gives_way->event.set();
+        if (refused) return std::move(*refused);
+        if (connects) return connect(context, connects);
+        if (waits) return waitInLine(context, waiter);
+        if (others_have_places) {
+            may_take_over = false;
+            took_over = budget_->takeOver(*this);
+            continue;
+        }
+        // A host call, so not under the mutex: look once more with it.
+        waiter = std::make_shared<Waiter>(host_, caller, shard, now_ns);
     }
+}
+
+// Under the mutex. Whoever it takes out of the line to make room is to be woken.
+std::optional<Failure> Database::refuseToWait(Principal& who, std::uint64_t now_ns, std::uint64_t deadline_ns,
+                                              std::shared_ptr<Waiter>& gives_way) {
+    const std::uint64_t turn_ns =
+        holds_ended_ < kHoldsToJudge ? 0 : mean_hold_ns_ * (line_.ahead(who) + 1) / config_.connections_max;
+    if (deadline_ns - std::min(now_ns, deadline_ns) < turn_ns) {
+        ++counts_.refused_late;
+        Error late = Error::unavailable("all ", config_.connections_max, " connections to database ", source_.name,
+                                        " are busy, and the request would be over before its turn, in some ",
+                                        turn_ns / 1'000'000, " ms")
+                         .withHint("try again with more time, or raise pool.connections_max");
+        late.retry_after_ms = turn_ns / 1'000'000 + 1;
+        return final(std::move(late));
+    }
+    if (line_.size() < config_.queueLimit()) return std::nullopt;
+    ++counts_.refused_full;
+    gives_way = line_.giveWay(who);
+    if (!gives_way) return fullLine();
+    gives_way->gave_way = true;
+    return std::nullopt;
+}
+
+Failure Database::fullLine() const {
+    Error full = Error::unavailable("all ", config_.connections_max, " connections to database ", source_.name,
+                                    " are busy and ", line_.size(), " statements wait already")
+                     .withHint("try again, or raise pool.connections_max or pool.queue_max");
+    full.retry_after_ms = static_cast<std::uint64_t>(config_.lease_timeout.count());
+    return final(std::move(full));
+}
+
+bool Database::mayConnect() const {
+    if (open_ >= config_.connections_max || breaker_.isOpen()) return false;
+    return connecting_ < (breaker_.state() == Breaker::State::closed ? kConnectsMax : Breaker::kTrialsMax);
+}
+
+bool Database::mayHoldMore(const Principal& who, std::uint64_t now_ns) const {
+    return principals_.mayHoldMore(who, static_cast<std::uint32_t>(holders_.size()), config_.connections_max, now_ns);
 }
 
 // Under the mutex. Prefers one this shard watches already; looks at a few only.
@@ -160,24 +218,33 @@ bool Database::isUsable(const Context& context, Connection& connection, Care car
 Database::Obtained Database::waitInLine(const Context& context, const std::shared_ptr<Waiter>& waiter) {
     std::uint64_t limit = host_.nowNs() + nanoseconds(config_.lease_timeout);
     howdah_status status = waiter->event.wait(context, std::min(limit, context.deadlineNs()));
-    std::unique_ptr<Connection> connection;
-    bool may_connect = false;
+    std::string reason = concat("all ", config_.connections_max, " are busy");
     {
         std::lock_guard lock(mutex_);
-        if (!waiter->isServed()) std::erase(waiters_, waiter);
-        connection = std::move(waiter->connection);
-        may_connect = waiter->may_connect;
+        const bool gives_up = !waiter->isServed() && line_.remove(waiter);
+        if (line_.empty()) setStarving(false);
+        if (gives_up && connecting_ > 0) {
+            reason = "those being made have not answered yet";
+        } else if (gives_up && !mayHoldMore(*waiter->principal, limit)) {
+            reason = concat(waiter->principal->held, " of ", config_.connections_max,
+                            " are in use by this client, and the others are left to others");
+        }
+        if (waiter->gave_way) return fullLine();
         if (waiter->refused) return stopped_ ? final(Error::unavailable("the pool is being stopped")) : refusal(limit);
     }
     // Served at the very end of the wait: used all the same, unless the request itself is over.
     auto on_time = context.goOn();
-    if (on_time && connection) return connection;
-    if (on_time && may_connect) return connect(context);
-    if (connection || may_connect) returned(std::move(connection));
+    if (on_time && waiter->connection) return Granted{std::move(waiter->connection), waiter->holder};
+    if (on_time && waiter->may_connect) return connect(context, waiter->holder);
+    if (waiter->may_connect) {
+        std::lock_guard lock(mutex_);
+        --connecting_;
+    }
+    if (waiter->holder) returned(std::move(waiter->connection), waiter->holder);
     if (!on_time) return final(on_time.error());
     if (status == HOWDAH_ERROR_TIMEOUT) {
         return final(Error::timeout("no connection to database ", source_.name, " became free within ",
-                                    config_.lease_timeout.count(), " ms, all ", config_.connections_max, " are busy")
+                                    config_.lease_timeout.count(), " ms, ", reason)
                          .withHint("try again, or raise pool.connections_max or pool.lease_timeout_ms"));
     }
     return final(context.lastError());
@@ -192,119 +259,96 @@ Failure Database::refusal(std::uint64_t now_ns) const {
     return final(std::move(error));
 }
 
-// The caller holds one place of open_, which goes to the connection or is freed.
-Database::Obtained Database::connect(const Context& context) {
-    auto dsn = resolveDsn(context);
-    if (!dsn) {
-        Error error = dsn.error();
-        error.message = concat("database ", source_.name, ": ", error.message);
-        noteFailed({error, true, false});
-        returned(nullptr);
-        return final(std::move(error));
-    }
-    bool warn = false;
-    {
-        std::lock_guard lock(mutex_);
-        label_ = dsn->label;
-        warn = !dsn->stripped.empty() && !std::exchange(warned_stripped_, true);
-    }
-    if (warn) {
-        std::string names;
-        for (const auto& name : dsn->stripped)
-            names += (names.empty() ? "" : ", ") + name;
-        host_.log(LogLevel::warn, "database ", source_.name, ": left out of its dsn, not known to libpq: ", names);
-    }
-    Pooler pooler = effectivePooler(config_.pooler, *dsn);
-    std::uint64_t limit = host_.nowNs() + nanoseconds(config_.connect_timeout) * dsn->host_count + kSecondNs;
-    auto self = shared_from_this();
-    auto job = std::make_shared<ConnectJob>(
-        ConnectOrder{source_.name, std::move(*dsn), pooler, config_.connect_timeout, config_.statement_timeout},
-        [&jobs = jobs_] { return jobs.isStopping(); },
-        [self, pooler](Connected made) {  // nobody waits any more: on a worker thread
-            auto* pg = std::get_if<PgPtr>(&made);
-            if (!pg) self->noteFailed(std::get<ConnectFailure>(made));
-            self->returned(pg ? self->accept(std::move(*pg), pooler) : nullptr);
-        });
-    howdah_status status = jobs_.run(context, job, std::min(limit, context.deadlineNs()));
-    auto made = job->fetchOrLeave();
-    if (!made) {
-        auto on_time = context.goOn();
-        if (!on_time) return final(on_time.error());
-        return notSent(connectTimeout(source_.name, label(), (limit - host_.nowNs()) / 1'000'000).error);
-    }
-    if (auto* failure = std::get_if<ConnectFailure>(&*made)) {
-        noteFailed(*failure);
-        returned(nullptr);
-        return Failure{failure->error, failure->lasting ? Outcome::answered : Outcome::not_sent};
-    }
-    auto connection = accept(std::move(std::get<PgPtr>(*made)), pooler);
-    if (status < 0) {  // it came as the wait ended; the next one will be glad of it
-        returned(std::move(connection));
-        return final(context.lastError());
-    }
-    return connection;
+// Under the mutex.
+Holder* Database::hold(Principal* who, const Caller& caller, std::uint64_t now_ns) {
+    if (unused_holders_.empty()) unused_holders_.emplace_back();
+    holders_.splice(holders_.end(), unused_holders_, unused_holders_.begin());
+    Holder& holder = holders_.back();
+    holder.place = std::prev(holders_.end());
+    holder.principal = who;
+    holder.since_ns = now_ns;
+    holder.plugin = caller.plugin;
+    holder.tool = caller.tool;
+    holder.named = false;
+    ++who->held;
+    return &holder;
 }
 
-std::unique_ptr<Connection> Database::accept(PgPtr pg, Pooler pooler) {
-    std::uint64_t now_ns = host_.nowNs();
-    double share = 1.0 - 0.1 * jitter();  // so that connections made together do not all end together
-    auto life = static_cast<std::uint64_t>(static_cast<double>(nanoseconds(config_.lifetime)) * share);
-    bool closed = false;
-    {
-        std::lock_guard lock(mutex_);
-        closed = breaker_.isOpen();
-        breaker_.succeeded();
-        last_error_.clear();
-    }
-    if (closed) host_.log(LogLevel::info, "database ", source_.name, " can be reached again");
-    return std::make_unique<Connection>(std::move(pg), pooler != Pooler::transaction, config_.statement_cache_max,
-                                        now_ns, now_ns + life);
+// Under the mutex.
+void Database::letGo(Holder* holder, std::uint64_t now_ns) {
+    const std::uint64_t held_ns = now_ns - std::min(now_ns, holder->since_ns);
+    // The mean of about the last 16.
+    mean_hold_ns_ = ++holds_ended_ == 1 ? held_ns : mean_hold_ns_ - mean_hold_ns_ / 16 + held_ns / 16;
+    --holder->principal->held;
+    unused_holders_.splice(unused_holders_.begin(), holders_, holder->place);
 }
 
-void Database::noteFailed(const ConnectFailure& failure) {
-    if (failure.of_our_own) return;
-    std::uint64_t now_ns = host_.nowNs();
-    double share = jitter();
-    std::deque<std::shared_ptr<Waiter>> refused;
-    bool opened = false;
-    {
-        std::lock_guard lock(mutex_);
-        last_error_ = failure.error.message;
-        last_hint_ = failure.error.hint.empty() ? "see howdah doctor" : failure.error.hint;
-        opened = breaker_.failed(now_ns, failure.lasting, share);
-        if (opened) refused.swap(waiters_);
-        for (auto& waiter : refused)
-            waiter->refused = true;
+// Under the mutex. Gives connections, and the right to make one, to those that wait, as far as there are any.
+void Database::serveLine(std::uint64_t now_ns, Budget::Served& served) {
+    auto may_have = [&](const Principal& who) { return mayHoldMore(who, now_ns); };
+    auto serve = [&](std::shared_ptr<Waiter> waiter) {
+        const Event* event = &waiter->event;
+        served.emplace_back(std::move(waiter), event);
+    };
+    bool starves = false;
+    while (!line_.empty()) {
+        const bool has_idle = !idle_.empty();
+        if (!has_idle && breaker_.isOpen() && !othersMayReturn()) {
+            for (auto& waiter : line_.takeAll()) {
+                waiter->refused = true;
+                serve(std::move(waiter));
+            }
+            break;
+        }
+        if ((!has_idle && !mayConnect()) || !line_.anyMay(may_have)) break;
+        starves = !has_idle && !budget_->tryTake();
+        if (starves) break;
+        auto next = line_.next(has_idle ? idle_.back()->shard() : UINT32_MAX, now_ns, may_have);
+        next->holder = hold(next->principal, next->caller, now_ns);
+        if (has_idle) {
+            next->connection = takeIdle(next->shard);
+        } else {
+            ++open_;
+            ++connecting_;
+            next->may_connect = true;
+        }
+        serve(std::move(next));
     }
-    for (auto& waiter : refused)
-        waiter->event.set();
-    if (!opened) return;
-    host_.log(LogLevel::error, failure.error.message, "; statements are refused until it can be reached");
-    keeper_wakes_.set();
+    setStarving(starves);
 }
 
-void Database::returned(std::unique_ptr<Connection> connection) {
-    std::uint64_t now_ns = host_.nowNs();
-    bool keep = connection && connection->isIdle() && now_ns < connection->expiresNs();
+void Database::setStarving(bool starves) {
+    if (starving_ == starves) return;
+    starving_ = starves;
+    starves ? budget_->noteStarving() : budget_->noteFed();
+}
+
+void Database::returned(std::unique_ptr<Connection> connection, Holder* holder, bool fit) {
+    const std::uint64_t now_ns = host_.nowNs();
+    bool keep =
+        fit && connection && connection->isIdle() && now_ns < connection->expiresNs() && !connection->isCondemned();
     if (connection) connection->noteUse(now_ns);
-    if (!keep) connection.reset();
-    std::shared_ptr<Waiter> next;
+    Budget::Served served;
+    bool closes_breaker = false;
     {
         std::lock_guard lock(mutex_);
-        keep = keep && !stopped_;
-        if (!waiters_.empty()) {
-            auto chosen = keep ? nextInLine(waiters_, connection->shard(), now_ns) : waiters_.begin();
-            next = std::move(*chosen);
-            waiters_.erase(chosen);
-            next->may_connect = !keep;
-            next->connection = std::move(connection);
-        } else if (keep) {
+        if (holder) letGo(holder, now_ns);
+        keep = keep && !stopped_ && !budget_->shouldYield(open_, starving_);
+        if (keep) {
+            closes_breaker = holder && breaker_.state() == Breaker::State::half_open && breaker_.succeeded(now_ns);
             idle_.push_back(std::move(connection));
         } else {
             --open_;
         }
+        if (!line_.empty()) serveLine(now_ns, served);
     }
-    if (next) next->event.set();
+    if (!keep) {
+        if (connection) budget_->close(std::move(connection));
+        budget_->giveBack();
+    }
+    for (const auto& event : served)
+        event->set();
+    if (closes_breaker) host_.log(LogLevel::info, "database ", source_.name, " can be reached again (breaker closed)");
 }
 
 void Database::stop() {
@@ -313,15 +357,34 @@ void Database::stop() {
     {
         std::lock_guard lock(mutex_);
         stopped_ = true;
-        closing.swap(idle_);
-        open_ -= static_cast<std::uint32_t>(closing.size());
-        refused.swap(waiters_);
+        closing = takeIdleOf(nullptr);
+        refused = line_.takeAll();
         for (auto& waiter : refused)
             waiter->refused = true;
+        setStarving(false);
     }
     for (auto& waiter : refused)
         waiter->event.set();
+    closeAll(std::move(closing));
+    budget_->leave(*this);
     keeper_wakes_.set();
+}
+
+// --- Budget::Member
+
+std::unique_ptr<Connection> Database::giveUpIdle() {
+    std::lock_guard lock(mutex_);
+    if (idle_.empty()) return nullptr;
+    auto connection = std::move(idle_.front());
+    idle_.erase(idle_.begin());
+    --open_;
+    return connection;
+}
+
+void Database::serveWaiting(Budget::Served& served) {
+    const std::uint64_t now_ns = host_.nowNs();
+    std::lock_guard lock(mutex_);
+    if (!stopped_) serveLine(now_ns, served);
 }
 
 }  // namespace howdah::pool

@@ -10,6 +10,8 @@ constexpr std::uint64_t kSettleNs = 2 * kSecondNs;
 constexpr std::uint64_t kFirstCancelPauseNs = kSecondNs / 50;  // doubled from cancel to cancel
 constexpr std::uint64_t kUpkeepEveryNs = 30 * kSecondNs;
 constexpr std::uint64_t kFirstUpkeepNs = kSecondNs;  // not in the way of the first answer
+// Cancels under way at once: a host that swallows packets must not have all of the process's worker threads.
+constexpr std::uint32_t kCancelsMax = 2;
 
 }  // namespace
 
@@ -17,28 +19,31 @@ constexpr std::uint64_t kFirstUpkeepNs = kSecondNs;  // not in the way of the fi
 // if that takes more than two seconds.
 class Database::Settler final : public Job {
 public:
-    Settler(std::shared_ptr<Database> database, std::unique_ptr<Connection> connection, bool cancel)
-        : database_(std::move(database)), connection_(std::move(connection)) {
-        if (cancel) cancel_ = std::make_shared<CancelJob>(connection_->raw());
+    Settler(std::shared_ptr<Database> database, std::unique_ptr<Connection> connection, Holder* holder, bool cancel)
+        : database_(std::move(database)), connection_(std::move(connection)), holder_(holder), cancels_(cancel) {
+        if (!cancel) return;
+        auto request = CancelRequest::make(connection_->raw(), connection_->cancelKey());
+        if (!request) return;
+        cancel_ =
+            std::make_shared<CancelJob>(std::move(*request), [&jobs = database_->jobs_] { return jobs.isStopping(); });
     }
 
     void task(Context& context) override {
         std::uint64_t deadline_ns = database_->host_.nowNs() + kSettleNs;
-        if (!settle(context, deadline_ns) || !resetSession(context, deadline_ns)) connection_.reset();
-        database_->returned(std::move(connection_));
+        const bool fit = settle(context, deadline_ns) && resetSession(context, deadline_ns);
+        database_->returned(std::move(connection_), holder_, fit);
     }
     void drop() override {
         if (cancel_) database_->jobs_.start(cancel_);  // it runs on all the same
-        connection_.reset();
-        database_->returned(nullptr);
+        database_->returned(std::move(connection_), holder_, false);
     }
 
 private:
     bool settle(Context& context, std::uint64_t deadline_ns) {
         if (!connection_->attach(context)) return false;
-        const Wait ended = cancel_ ? cancelled(context, deadline_ns) : connection_->drain(context, deadline_ns);
+        const Wait ended = cancels_ ? cancelled(context, deadline_ns) : connection_->drain(context, deadline_ns);
         if (ended != Wait::ready) return false;
-        if (!cancel_ && connection_->isIdle()) return true;
+        if (!cancels_ && connection_->isIdle()) return true;
         // Also after a cancel that came too late for its statement: a straggler hits this ROLLBACK, not the next query.
         if (!connection_->execute("rollback", {}) || !connection_->sync()) return false;
         if (connection_->flush(context, deadline_ns) != Wait::ready) return false;
@@ -48,10 +53,10 @@ private:
     bool resetSession(Context& context, std::uint64_t deadline_ns) {
         if (!connection_->needsReset()) return true;
         connection_->statements().clear();
-        const auto timeout = Parameters::ofTexts({std::to_string(database_->config_.statement_timeout.count())});
+        const auto parameters = sessionParameters(database_->config_.statement_timeout, nullptr);
         // DISCARD ALL runs outside of a transaction, so each has a sync of its own.
         if (!connection_->execute("discard all", {}) || !connection_->sync() ||
-            !connection_->execute(sessionSetup(), timeout) || !connection_->sync())
+            !connection_->execute(sessionSetup(), parameters) || !connection_->sync())
             return false;
         bool failed = false;
         if (connection_->flush(context, deadline_ns) != Wait::ready ||
@@ -65,19 +70,36 @@ private:
     // until the answer has come. Each must have been delivered before the connection runs anything else, or it would
     // hit that.
     Wait cancelled(Context& context, std::uint64_t deadline_ns) {
+        // The connection is closed then; the server ends the statement when it looks for its client.
+        if (!cancel_) return Wait::broken;
         for (std::uint64_t pause_ns = kFirstCancelPauseNs;; pause_ns *= 2) {
-            const howdah_status sent = database_->jobs_.run(context, cancel_, deadline_ns);
-            // The plugin stops. The cancel may have been withdrawn, and nobody waits for a second one.
-            if (sent == HOWDAH_ERROR_CANCELLED) database_->jobs_.start(cancel_);
-            if (sent != HOWDAH_OK) return Wait::broken;
+            if (takeTurn()) {
+                const howdah_status sent = database_->jobs_.run(context, cancel_, deadline_ns);
+                --database_->cancels_under_way_;
+                // The plugin stops. The cancel may have been withdrawn, and nobody waits for a second one.
+                if (sent == HOWDAH_ERROR_CANCELLED) database_->jobs_.start(cancel_);
+                if (sent != HOWDAH_OK || !cancel_->wasDelivered()) {
+                    ++database_->cancels_lost_;
+                    return Wait::broken;
+                }
+                ++database_->cancels_;
+            }
             const std::uint64_t until_ns = std::min(deadline_ns, database_->host_.nowNs() + pause_ns);
             const Wait ended = connection_->drain(context, until_ns);
             if (ended != Wait::timeout || until_ns == deadline_ns) return ended;
         }
     }
 
+    bool takeTurn() {
+        if (++database_->cancels_under_way_ <= kCancelsMax) return true;
+        --database_->cancels_under_way_;
+        return false;
+    }
+
     std::shared_ptr<Database> database_;
     std::unique_ptr<Connection> connection_;
+    Holder* holder_;
+    const bool cancels_;
     std::shared_ptr<CancelJob> cancel_;
 };
 
@@ -97,8 +119,8 @@ private:
     std::shared_ptr<Database> database_;
 };
 
-void Database::settle(std::unique_ptr<Connection> connection, bool cancel) {
-    jobs_.spawn(std::make_shared<Settler>(shared_from_this(), std::move(connection), cancel));
+void Database::settle(std::unique_ptr<Connection> connection, Holder* holder, bool cancel) {
+    jobs_.spawn(std::make_shared<Settler>(shared_from_this(), std::move(connection), holder, cancel));
 }
 
 void Database::ensureKeeper() {
@@ -126,7 +148,8 @@ void Database::keep(Context& context) {
             bool warm = !breaker_.isOpen() && open_ < config_.connections_min;
             wanted = probe ? 1 : warm ? config_.connections_min - open_ : 0;
         }
-        takeOutdated(now_ns).clear();  // closes them, outside the mutex
+        closeAll(takeOutdated(now_ns));
+        nameLongHolders(now_ns);
         for (; wanted > 0; --wanted)
             connectInBackground(context);
         due_ns = nextDueNs(host_.nowNs());
@@ -136,14 +159,40 @@ void Database::keep(Context& context) {
 void Database::connectInBackground(const Context& context) {
     {
         std::lock_guard lock(mutex_);
-        if (stopped_ || open_ >= config_.connections_max) return;
+        if (stopped_ || open_ >= config_.connections_max || !budget_->tryTake()) return;
         ++open_;
+        ++connecting_;
     }
-    Obtained made = connect(context);  // tells the breaker how it went
-    if (auto* connection = std::get_if<0>(&made)) returned(std::move(*connection));
+    Obtained made = connect(context, nullptr);  // tells the breaker how it went
+    if (auto* granted = std::get_if<Granted>(&made)) returned(std::move(granted->connection), nullptr);
 }
 
-// Removes idle connections past their idle limit (down to the minimum) or lifetime; the caller destroys them.
+// The log says who has held a connection for too long, once for each time.
+void Database::nameLongHolders(std::uint64_t now_ns) {
+    std::vector<std::string> owners;
+    {
+        std::lock_guard lock(mutex_);
+        for (Holder& holder : holders_) {
+            if (holder.named || now_ns < holder.since_ns + nanoseconds(config_.leak_alarm)) continue;
+            holder.named = true;
+            ++counts_.leak_alarms;
+            owners.push_back(ownerOf(holder));
+        }
+    }
+    for (const std::string& owner : owners) {
+        host_.log(LogLevel::warn, "database ", source_.name, ": a connection has been held for ",
+                  config_.leak_alarm.count(), " ms by ", owner,
+                  "; a statement that runs long, or a client that reads slowly");
+    }
+}
+
+std::string Database::ownerOf(const Holder& holder) const {
+    std::string owner = holder.tool.empty() ? "" : concat("tool ", holder.tool, " of ");
+    return concat(owner, "plugin ", holder.plugin.empty() ? "pool" : holder.plugin, " for ",
+                  holder.principal->name.empty() ? "nobody" : holder.principal->name);
+}
+
+// Removes idle connections past their idle limit (down to the minimum) or lifetime; the caller closes them.
 std::vector<std::unique_ptr<Connection>> Database::takeOutdated(std::uint64_t now_ns) {
     std::vector<std::unique_ptr<Connection>> outdated;
     std::lock_guard lock(mutex_);
@@ -162,12 +211,80 @@ std::vector<std::unique_ptr<Connection>> Database::takeOutdated(std::uint64_t no
     return outdated;
 }
 
+// Under the mutex.
+std::vector<std::unique_ptr<Connection>> Database::takeIdleOf(const std::string* server) {
+    std::vector<std::unique_ptr<Connection>> taken;
+    std::erase_if(idle_, [&](auto& connection) {
+        if (server && connection->server() != *server) return false;
+        taken.push_back(std::move(connection));
+        return true;
+    });
+    open_ -= static_cast<std::uint32_t>(taken.size());
+    return taken;
+}
+
+void Database::closeAll(std::vector<std::unique_ptr<Connection>> connections) {
+    const auto places = static_cast<std::uint32_t>(connections.size());
+    if (places == 0) return;
+    for (auto& connection : connections)
+        budget_->close(std::move(connection));
+    budget_->giveBack(places);
+    Budget::Served served;
+    serveWaiting(served);
+    for (const auto& event : served)
+        event->set();
+}
+
+void Database::dropServer(const std::string& server) {
+    std::vector<std::unique_ptr<Connection>> dropped;
+    {
+        std::lock_guard lock(mutex_);
+        dropped = takeIdleOf(&server);
+    }
+    closeAll(std::move(dropped));
+}
+
+void Database::noteLost(const std::string& server, std::string_view sqlstate) {
+    {
+        std::lock_guard lock(mutex_);
+        ++counts_.lost;
+    }
+    if (endsServer(sqlstate)) dropServer(server);
+}
+
 std::uint64_t Database::nextDueNs(std::uint64_t now_ns) const {
     std::lock_guard lock(mutex_);
-    std::uint64_t due_ns = now_ns + std::min(kUpkeepEveryNs, nanoseconds(config_.idle_timeout) / 2);
+    const std::uint64_t alarm_ns = nanoseconds(config_.leak_alarm);
+    std::uint64_t due_ns = now_ns + std::min({kUpkeepEveryNs, nanoseconds(config_.idle_timeout) / 2,
+                                              nanoseconds(config_.lifetime) / 2, alarm_ns});
+    for (const Holder& holder : holders_) {
+        if (!holder.named) due_ns = std::min(due_ns, std::max(now_ns, holder.since_ns + alarm_ns));
+    }
     if (!breaker_.isOpen()) return due_ns;
     // Even with all connections hung and no place for a probe: look again soon, never at once.
     return std::min(due_ns, std::max(breaker_.nextProbeNs(), now_ns + Breaker::kProbeEveryNs / 10));
+}
+
+Database::Figures Database::figures() const {
+    const std::uint64_t now_ns = host_.nowNs();
+    std::lock_guard lock(mutex_);
+    Figures figures = counts_;
+    figures.open = open_;
+    figures.idle = static_cast<std::uint32_t>(idle_.size());
+    figures.waiting = static_cast<std::uint32_t>(line_.size());
+    figures.connecting = connecting_;
+    figures.breaker = breaker_.name();
+    figures.last_error = last_error_;
+    figures.last_error_ago_ms = last_error_.empty() ? 0 : (now_ns - last_error_ns_) / 1'000'000;
+    figures.pooler = pooler_;
+    figures.retries = retries_;
+    figures.cancels = cancels_;
+    figures.cancels_lost = cancels_lost_;
+    for (const Holder& holder : holders_) {
+        if (now_ns < holder.since_ns + nanoseconds(config_.leak_alarm)) continue;
+        figures.leaks.push_back({ownerOf(holder), (now_ns - holder.since_ns) / 1'000'000});
+    }
+    return figures;
 }
 
 }  // namespace howdah::pool

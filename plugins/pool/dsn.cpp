@@ -4,9 +4,11 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 #include <memory>
 
 #include <libpq-fe.h>
+#include <sys/stat.h>
 
 namespace howdah::pool {
 namespace {
@@ -283,6 +285,11 @@ Result<Dsn> Dsn::parse(std::string_view text) {
     std::erase_if(dsn.parameters, [](const auto& parameter) { return parameter.first == "client_encoding"; });
     dsn.parameters.emplace_back("client_encoding", "UTF8");
 
+    if (!dsn.value("service").empty() && dsn.value("host").empty() && dsn.value("hostaddr").empty()) {
+        dsn.label = concat("service ", dsn.value("service"));
+        dsn.transaction_pooler = split->pgbouncer || dsn.value("port") == "6543";
+        return dsn;
+    }
     std::string host = inForce(dsn, "host", inForce(dsn, "hostaddr", "local socket"));
     std::string port = inForce(dsn, "port", "5432");
     dsn.label = concat(host, ':', port, '/', inForce(dsn, "dbname", inForce(dsn, "user", "")));
@@ -291,9 +298,49 @@ Result<Dsn> Dsn::parse(std::string_view text) {
     return dsn;
 }
 
+void Dsn::dropStartupSettings() {
+    for (auto& [keyword, value] : parameters) {
+        if (keyword != "options") continue;
+        // Words are separated by blanks; one behind a backslash belongs to its word.
+        std::vector<std::string> words(1);
+        for (std::size_t i = 0; i < value.size(); ++i) {
+            if (value[i] == ' ') {
+                words.emplace_back();
+                continue;
+            }
+            words.back() += value[i];
+            if (value[i] == '\\' && i + 1 < value.size()) words.back() += value[++i];
+        }
+        std::string kept;
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            if (words[i] == "-c") {
+                ++i;
+            } else if (!words[i].empty() && !words[i].starts_with("-c") && !words[i].starts_with("--")) {
+                kept += concat(kept.empty() ? "" : " ", words[i]);
+            }
+        }
+        if (kept == value) return;
+        value = kept;
+        stripped.emplace_back("options");
+    }
+    std::erase_if(parameters, [](const auto& one) { return one.first == "options" && one.second.empty(); });
+}
+
+std::string passfileTrouble(const Dsn& dsn) {
+    if (!dsn.value("password").empty()) return {};
+    std::string path(dsn.value("passfile"));
+    if (const char* named = std::getenv("PGPASSFILE"); path.empty() && named) path = named;
+    const char* home = std::getenv("HOME");
+    if (path.empty() && home) path = concat(home, "/.pgpass");
+    struct stat facts{};
+    if (path.empty() || stat(path.c_str(), &facts) != 0) return {};
+    if (!S_ISREG(facts.st_mode)) return concat("the password file ", path, " is not a regular file, so it is not read");
+    if ((facts.st_mode & 077) == 0) return {};
+    return concat("the password file ", path, " may be read by others, so it is not used: chmod 600 it");
+}
+
 Pooler effectivePooler(Pooler configured, const Dsn& dsn) {
-    if (configured != Pooler::automatic) return configured;
-    return dsn.transaction_pooler ? Pooler::transaction : Pooler::none;
+    return configured == Pooler::automatic && dsn.transaction_pooler ? Pooler::transaction : configured;
 }
 
 }  // namespace howdah::pool

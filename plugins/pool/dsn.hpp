@@ -30,9 +30,16 @@ struct Dsn {
     static Result<Dsn> parse(std::string_view text);
 
     std::string_view value(std::string_view keyword) const;  // empty if absent
+
+    // A transaction pooler takes no settings (-c name=value) at the start: leaves them out of `options`, as they would
+    // not stay with the session either.
+    void dropStartupSettings();
 };
 
-// What the configuration and the connection string together say; never automatic.
+// Why libpq takes no password from the file it would look in: it says so to stderr only. "" if it does, or need not.
+std::string passfileTrouble(const Dsn& dsn);
+
+// What the configuration and the connection string together say; automatic: it is found out by connecting.
 Pooler effectivePooler(Pooler configured, const Dsn& dsn);
 
 }  // namespace howdah::pool

@@ -36,18 +36,26 @@ std::string_view firstLine(std::string_view message) {
 }
 
 ConnectFailure lasting(Error error) {
-    return {std::move(error), true};
+    return {std::move(error), {.lasting = true, .answered = true}};
 }
-ConnectFailure passing(Error error, std::uint64_t retry_after_ms) {
+ConnectFailure passing(Error error, std::uint64_t retry_after_ms, bool answered = false) {
     error.retry_after_ms = retry_after_ms;
-    return {std::move(error), false};
+    return {std::move(error), {.answered = answered}};
+}
+
+// Why a password that stands in a file may not have been found there.
+std::string passwordHint(const Dsn& dsn) {
+    const std::string trouble = passfileTrouble(dsn);
+    return trouble.empty() ? "check user and password of its dsn and the server's pg_hba.conf; howdah reload takes a "
+                             "new secret file"
+                           : trouble;
 }
 
 }  // namespace
 
-ConnectFailure connectFailure(std::string_view database, std::string_view label, std::string_view message) {
+ConnectFailure connectFailure(std::string_view database, const Dsn& dsn, std::string_view message) {
     std::string_view state = sqlstateIn(message);
-    std::string where = concat("database ", database, " (", label, ")");
+    std::string where = concat("database ", database, " (", dsn.label, ")");
     auto say = [&](std::string_view what, std::string_view hint) {
         Error error = Error::unavailable(where, ' ', what).withHint(concat(hint, "; howdah doctor shows every source"));
         error.detail = firstLine(message);
@@ -55,22 +63,38 @@ ConnectFailure connectFailure(std::string_view database, std::string_view label,
     };
     if (state == "28P01" || state == "28000" || contains(message, "no password supplied")) {
         return lasting(say(concat("refuses this user or password", state.empty() ? "" : concat(" (", state, ")")),
-                           "check user and password of its dsn and the server's pg_hba.conf"));
+                           passwordHint(dsn)));
     }
     if (state == "3D000") return lasting(say("does not exist on that server (3D000)", "check the dbname of its dsn"));
     if (state == "53300") {
         return passing(
             say("has no connection left (53300)", "lower pool.connections_max, or raise max_connections of the server"),
-            1000);
+            1000, true);
     }
     if (state == "57P03") return passing(say("is starting up or shutting down (57P03)", "try again shortly"), 500);
     if (state == "42501" || state == "55000") {
         return lasting(
             say(concat("does not let this role in (", state, ")"), "grant CONNECT on it, or use another role"));
     }
+    if (contains(message, "unsupported startup parameter")) {
+        return lasting(say("is behind a pooler that refuses a setting of its dsn (options)",
+                           "take options out of the dsn and PGOPTIONS, or list it in the pooler's "
+                           "ignore_startup_parameters"));
+    }
+    // libpq has asked each host what it is.
+    if (contains(message, "session is read-only") || contains(message, "server is in hot standby mode") ||
+        contains(message, "server is not in hot standby mode") || contains(message, "session is not read-only")) {
+        return passing(say(concat("has no host that is what its dsn wants (target_session_attrs=",
+                                  dsn.value("target_session_attrs"), ")"),
+                           "promote a server, or name all hosts in its dsn"),
+                       500);
+    }
     if (contains(message, "certificate") || contains(message, "SSL") || contains(message, "root.crt")) {
         return lasting(say("cannot be reached over TLS as its dsn asks",
                            "check sslmode and sslrootcert of its dsn against the server's certificate"));
+    }
+    if (contains(message, "definition of service") || contains(message, "service file")) {
+        return lasting(say("is named by a service that cannot be found", "check service, PGSERVICEFILE and its file"));
     }
     if (contains(message, "could not translate host name")) {
         return passing(say("has a host name that does not resolve", "check the host of its dsn and this machine's DNS"),
@@ -80,7 +104,7 @@ ConnectFailure connectFailure(std::string_view database, std::string_view label,
         return passing(
             say("refuses connections: no server listens there", "start the server, or correct host and port"), 1000);
     }
-    if (!state.empty()) {
+    if (!state.empty() && !state.starts_with("08") && !state.starts_with("57")) {
         return lasting(say(concat("refuses the connection (", state, ")"), "see the detail"));
     }
     return passing(say("cannot be reached", "check that host and port can be reached from here"), 1000);
@@ -89,17 +113,27 @@ ConnectFailure connectFailure(std::string_view database, std::string_view label,
 ConnectFailure connectTimeout(std::string_view database, std::string_view label, std::uint64_t waited_ms) {
     Error error = Error::unavailable("database ", database, " (", label, ") did not answer within ", waited_ms, " ms")
                       .withHint("check host, port and firewall; howdah doctor shows every source");
-    return passing(std::move(error), 1000);
+    ConnectFailure failure = passing(std::move(error), 1000);
+    failure.how.silent = true;
+    return failure;
 }
 
 std::string_view sqlstateOf(const PGresult* result) {
     return field(result, PG_DIAG_SQLSTATE);
 }
 
-bool endsConnection(std::string_view sqlstate) {
+bool endsConnection(const PGresult* result) {
+    // Not translated, and not sent by poolers; these say FATAL in English.
+    std::string_view severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (severity.empty()) severity = field(result, PG_DIAG_SEVERITY);
+    if (severity == "FATAL" || severity == "PANIC") return true;
     // 08P01 is what the server says to a wrong number of parameters; the connection goes on.
-    if (sqlstate == "08P01") return false;
-    return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03" || sqlstate.starts_with("08");
+    std::string_view state = sqlstateOf(result);
+    return endsServer(state) || (state.starts_with("08") && state != "08P01");
+}
+
+bool endsServer(std::string_view sqlstate) {
+    return sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03";
 }
 
 Error statementError(const PGresult* result, const StatementText& text) {

@@ -12,6 +12,8 @@
 
 #include <howdah/result.hpp>
 
+#include "breaker.hpp"
+#include "dsn.hpp"
 #include "statement_text.hpp"
 
 namespace howdah::pool {
@@ -19,19 +21,21 @@ namespace howdah::pool {
 // Why a connection could not be made.
 struct ConnectFailure {
     Error error;
-    bool lasting = false;     // trying again will end the same until somebody changes something
+    Breaker::Failed how;
     bool of_our_own = false;  // no worker was free, we are stopping: says nothing about the server
 };
 
 // message: PQerrorMessage() of a connection made with PQERRORS_VERBOSE, which shows the SQLSTATE.
-ConnectFailure connectFailure(std::string_view database, std::string_view label, std::string_view message);
+ConnectFailure connectFailure(std::string_view database, const Dsn& dsn, std::string_view message);
 ConnectFailure connectTimeout(std::string_view database, std::string_view label, std::uint64_t waited_ms);
 
 // The SQLSTATE of a failed result, "" if libpq made it itself.
 std::string_view sqlstateOf(const PGresult* result);
 
-// The server ends or has lost this connection (57P01..03, class 08).
-bool endsConnection(std::string_view sqlstate);
+// The server or a pooler before it ends this connection: it says FATAL, 57P01..03 or a class 08.
+bool endsConnection(const PGresult* result);
+// All of that server's connections are about to end or useless (57P01..03).
+bool endsServer(std::string_view sqlstate);
 
 Error statementError(const PGresult* result, const StatementText& text);
 

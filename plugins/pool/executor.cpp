@@ -1,6 +1,7 @@
 #include "executor.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace howdah::pool {
 namespace {
@@ -13,12 +14,27 @@ milliseconds untilDeadline(const Context& context) {
 
 std::variant<std::unique_ptr<Cursor>, Failure> tryOnce(const Context& context,
                                                        const std::shared_ptr<Database>& database,
-                                                       const std::shared_ptr<const Command>& command, Care care) {
-    auto leased = database->lease(context, care);
+                                                       const std::shared_ptr<const Command>& command, Care care,
+                                                       const Caller& caller) {
+    auto leased = database->lease(context, care, caller);
     if (auto* failure = std::get_if<Failure>(&leased)) return std::move(*failure);
     auto cursor = std::make_unique<Cursor>(database, command, std::move(std::get<Lease>(leased)));
     if (auto failure = cursor->begin(context)) return std::move(*failure);
     return cursor;
+}
+
+// Members at the end stand only in what a newer caller filled in.
+Caller callerOf(const howdah_execution& execution) {
+    Caller caller;
+    if (execution.principal) {
+        caller.tenant = fromAbi(execution.principal->tenant);
+        caller.subject = fromAbi(execution.principal->subject);
+    }
+    if (execution.struct_size >= offsetof(howdah_execution, tool) + sizeof execution.tool) {
+        caller.plugin = fromAbi(execution.plugin);
+        caller.tool = fromAbi(execution.tool);
+    }
+    return caller;
 }
 
 // False when the request ended meanwhile.
@@ -43,13 +59,14 @@ Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::share
     if (!made) return std::move(made).error();
     auto command = std::make_shared<const Command>(std::move(*made));
 
+    const Caller caller = callerOf(execution);
     RetryBudget& budget = database->retryBudget();
     budget.noteRequest();
     bool refreshed = false;
     for (std::uint32_t tries = 1;; ++tries) {
         // Where one connection was dead, others may be.
         Care care = tries > 1 ? Care::tried : command->writes ? Care::once : Care::repeatable;
-        auto tried = tryOnce(context, database, command, care);
+        auto tried = tryOnce(context, database, command, care, caller);
         if (auto* cursor = std::get_if<std::unique_ptr<Cursor>>(&tried)) return std::move(*cursor);
         Failure& failure = std::get<Failure>(tried);
         if (failure.stale && !std::exchange(refreshed, true)) {
@@ -59,6 +76,7 @@ Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::share
         auto pause_ns =
             pauseBeforeRetry(failure, tries, context.host().nowNs(), context.deadlineNs(), database->jitter(), budget);
         if (!pause_ns || !pause(context, *pause_ns)) return std::move(failure.error);
+        database->noteRetry();
     }
 }
 

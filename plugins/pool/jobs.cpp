@@ -1,8 +1,14 @@
 #include "jobs.hpp"
 
+#include <chrono>
 #include <vector>
 
 namespace howdah::pool {
+namespace {
+
+constexpr std::chrono::seconds kStopLimit{2};
+
+}  // namespace
 
 std::uint64_t Jobs::keep(const std::shared_ptr<Job>& job) {
     std::lock_guard lock(mutex_);
@@ -75,7 +81,7 @@ void Jobs::doDrop(std::uint64_t token) {
     finished();
 }
 
-void Jobs::stop() {
+bool Jobs::stop() {
     stopping_ = true;
     std::vector<std::shared_ptr<Job>> unbegun;
     {
@@ -90,7 +96,7 @@ void Jobs::stop() {
         job->drop();
     unbegun.clear();
     std::unique_lock lock(mutex_);
-    over_.wait(lock, [this] { return allOver(); });
+    return over_.wait_for(lock, kStopLimit, [this] { return allOver(); });
 }
 
 }  // namespace howdah::pool

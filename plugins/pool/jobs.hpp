@@ -46,9 +46,10 @@ public:
     void doTask(Context& context, std::uint64_t token);
     void doDrop(std::uint64_t token);
 
-    // In stop(): work that has not begun never will, unless it outlives the stop; waits for the rest. Workers poll
-    // isStopping(), so this is short unless one sits in a DNS lookup; returning earlier would free what it uses.
-    void stop();
+    // In stop(): work that has not begun never will, unless it outlives the stop; waits for the rest, at most two
+    // seconds. Workers poll isStopping(), so it is short unless one sits in a DNS lookup, which nothing can end. Such a
+    // one goes on alone: the kernel keeps the plugin until it has returned. False if there is one.
+    bool stop();
     bool isStopping() const { return stopping_.load(std::memory_order_relaxed); }
 
 private:

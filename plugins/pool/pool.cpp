@@ -49,7 +49,8 @@ public:
     void stop() override {
         for (auto& [name, database] : databases_)
             database->stop();
-        if (jobs_) jobs_->stop();
+        if (jobs_ && !jobs_->stop())
+            host().log(LogLevel::warn, "a connection is still being looked up; not waited for");
         databases_.clear();
     }
 
@@ -139,7 +140,18 @@ void sqlClose(void*, howdah_ctx*, std::uint64_t number) noexcept {
     }
 }
 
-constexpr howdah_sql_v1 kSql{sizeof(howdah_sql_v1), 0, &sqlExecute, &sqlColumns, &sqlNext, &sqlTrailer, &sqlClose};
+howdah_status sqlState(void* self, howdah_ctx* ctx, howdah_str name, howdah_str* json) noexcept {
+    return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        auto database = poolOf(self).find(fromAbi(name));
+        if (!database) return database.error();
+        *json = Context(poolOf(self).host(), ctx).keep(connectionState(**database).dump());
+        if (!json->data) return Error::unavailable("no memory for the state");
+        return {};
+    });
+}
+
+constexpr howdah_sql_v1 kSql{sizeof(howdah_sql_v1), 0,         &sqlExecute, &sqlColumns, &sqlNext,
+                             &sqlTrailer,           &sqlClose, &sqlState};
 
 const void* Pool::interface(std::string_view id) {
     return id == HOWDAH_SQL_1 ? &kSql : nullptr;

@@ -64,14 +64,14 @@ void describeSource(const Context& context, const Database& database, Json& entr
         if (!dsn->value(keyword).empty()) entry[std::string(keyword)] = dsn->value(keyword);
     }
     entry["password"] = dsn->value("password").empty() ? "not in the dsn" : "given, not shown";
-    bool transaction = effectivePooler(database.config().pooler, *dsn) == Pooler::transaction;
-    entry["pooler"] = transaction ? "transaction" : "none";
+    if (const std::string trouble = passfileTrouble(*dsn); !trouble.empty())
+        checks.push_back(check(concat(database.name(), ": password file"), "warn", trouble));
     if (dsn->stripped.empty()) return;
     std::string names;
     for (const auto& name : dsn->stripped)
         names += (names.empty() ? "" : ", ") + name;
     checks.push_back(check(concat(database.name(), ": dsn parameters"), "warn",
-                           concat("left out, libpq does not know: ", names), "take them out of the dsn"));
+                           concat("left out, not for libpq or a pooler: ", names), "take them out of the dsn"));
 }
 
 void judgeRole(const Database& database, const Fields& fields, Json& entry, Json& checks) {
@@ -96,6 +96,25 @@ void judgeRole(const Database& database, const Fields& fields, Json& entry, Json
     }
 }
 
+void reportConnections(const std::string& name, const Json& state, Json& checks) {
+    auto number = [&](const char* key) { return state[key].get<std::uint64_t>(); };
+    const std::string breaker = state["breaker"].get<std::string>();
+    std::string text =
+        concat(number("open"), " of ", number("max"), " open, ", number("idle"), " idle, ", number("waiting"),
+               " waiting, breaker ", breaker, "; since the start ", number("connects"), " connected, ",
+               number("connect_failures"), " failed, ", number("lost"), " lost, ", number("retries"), " retries, ",
+               number("cancels"), " cancels, ", number("leak_alarms"), " held too long");
+    if (state.contains("last_error")) text += concat("; last error: ", state["last_error"].get<std::string>());
+    const bool well = breaker == "closed" && state["leaks"].empty();
+    checks.push_back(check(concat(name, ": pool"), well ? "ok" : "warn", std::move(text)));
+    for (const Json& leak : state["leaks"]) {
+        checks.push_back(check(concat(name, ": held connection"), "warn",
+                               concat(leak["owner"].get<std::string>(), " holds a connection for ",
+                                      leak["held_ms"].get<std::uint64_t>(), " ms"),
+                               "let statements run shorter (pool.statement_timeout_ms) or read their answers faster"));
+    }
+}
+
 }  // namespace
 
 void reportDatabase(const Context& context, const std::shared_ptr<Database>& database, Json& report) {
@@ -112,14 +131,42 @@ void reportDatabase(const Context& context, const std::shared_ptr<Database>& dat
     } else {
         checks.push_back(check(name, "fail", fields.error().message, fields.error().hint));
     }
-    Database::Figures figures = database->figures();
-    entry["connections"] = {{"open", figures.open},
-                            {"idle", figures.idle},
-                            {"waiting", figures.waiting},
-                            {"max", database->config().connections_max}};
-    entry["breaker"] = figures.breaker_open ? "open" : "closed";
-    if (!figures.last_error.empty()) entry["last_error"] = figures.last_error;
+    Json state = connectionState(*database);
+    reportConnections(database->name(), state, checks);
+    for (const char* key : {"breaker", "last_error", "pooler", "leaks"}) {
+        if (state.contains(key)) entry[key] = state[key];
+    }
+    entry["connections"] = std::move(state);
     report["databases"].push_back(std::move(entry));
+}
+
+Json connectionState(const Database& database) {
+    Database::Figures figures = database.figures();
+    Json state{{"open", figures.open},
+               {"idle", figures.idle},
+               {"waiting", figures.waiting},
+               {"connecting", figures.connecting},
+               {"max", database.config().connections_max},
+               {"breaker", figures.breaker},
+               {"pooler", figures.pooler},
+               {"connects", figures.connects},
+               {"connect_failures", figures.connect_failures},
+               {"breaker_openings", figures.breaker_openings},
+               {"lost", figures.lost},
+               {"retries", figures.retries},
+               {"cancels", figures.cancels},
+               {"cancels_lost", figures.cancels_lost},
+               {"leak_alarms", figures.leak_alarms},
+               {"refused_full", figures.refused_full},
+               {"refused_late", figures.refused_late},
+               {"leaks", Json::array()}};
+    for (const auto& leak : figures.leaks)
+        state["leaks"].push_back({{"owner", leak.owner}, {"held_ms", leak.held_ms}});
+    if (!figures.last_error.empty()) {
+        state["last_error"] = figures.last_error;
+        state["last_error_ago_ms"] = figures.last_error_ago_ms;
+    }
+    return state;
 }
 
 std::string worstStatus(const Json& checks) {

@@ -15,6 +15,9 @@ namespace howdah::pool {
 // Adds to report["databases"] and report["checks"].
 void reportDatabase(const Context& context, const std::shared_ptr<Database>& database, nlohmann::json& report);
 
+// The connections' part of it, without asking the server.
+nlohmann::json connectionState(const Database& database);
+
 // The worst status of its checks.
 std::string worstStatus(const nlohmann::json& checks);
 

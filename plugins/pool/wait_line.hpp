@@ -1,24 +1,224 @@
-// Who of those that wait gets a connection: the first in line, or the first of the connection's own shard while nobody
-// has waited for long. Moving a connection to another shard costs several system calls and a wake-up.
+// Who may hold connections of one database, who waits for one, and who is next.
 //
-// Threads: pure. Time is passed in.
+// Principals take turns; each has its own line, first in, first out. Within a line the first of the connection's own
+// shard comes before the others while nobody has waited for long: moving a connection to another shard costs several
+// system calls and a wake-up. A line that is full makes room for a principal that waits less than others, at the cost
+// of the youngest of the longest line. So nobody can keep another from the database by asking more often.
+//
+// Threads: pure; the owner's mutex guards it. Time is passed in.
+// Owns:    the principals met (at most kPrincipalsMax, unless more hold or wait); their addresses stay while they do.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "config.hpp"
 
 namespace howdah::pool {
 
 inline constexpr std::uint64_t kPassedOverNs = kSecondNs / 100;  // how long one may see others served first
+inline constexpr std::uint64_t kRememberedNs = 600 * kSecondNs;  // a principal that has not come since is no rival
+inline constexpr std::size_t kPrincipalsMax = 1024;
 
-// `line` holds pointers to something with `shard` and `since_ns`, oldest first, and is not empty.
-template <typename Line>
-typename Line::iterator nextInLine(Line& line, std::uint32_t shard, std::uint64_t now_ns) {
-    if (now_ns - line.front()->since_ns > kPassedOverNs) return line.begin();
-    auto same = std::find_if(line.begin(), line.end(), [&](const auto& waiter) { return waiter->shard == shard; });
-    return same == line.end() ? line.begin() : same;
-}
+// Somebody the connections are shared with.
+struct Principal {
+    std::string name;        // tenant/subject, for people
+    bool alone = false;      // the only user of a server without authentication
+    std::uint32_t held = 0;  // connections, those being made or settled too
+    std::uint32_t waiting = 0;
+    std::uint64_t seen_ns = 0;
+};
+
+class Principals {
+public:
+    // The record of who asks; valid as long as it holds or waits.
+    Principal& met(std::string_view tenant, std::string_view subject, std::uint64_t now_ns) {
+        auto found = by_name_.find(Name{tenant, subject});
+        if (found == by_name_.end()) {
+            forgetSome(now_ns);
+            Key key{std::string(tenant), std::string(subject)};
+            Principal made;
+            made.name = tenant.empty() ? key.subject : key.tenant + '/' + key.subject;
+            made.alone = tenant.empty() && (subject.empty() || subject == "local");
+            found = by_name_.emplace(std::move(key), std::move(made)).first;
+        }
+        Principal& principal = found->second;
+        if (&principal != last_ && !subject.empty()) {  // what nobody asked for is no rival
+            if (last_) rival_ns_ = now_ns;              // somebody else asked before
+            last_ = &principal;
+        }
+        principal.seen_ns = now_ns;
+        return principal;
+    }
+
+    // Whether it may have one more of `total` connections, `used` of which are taken. Alone it may have all. With a
+    // rival in the last ten minutes it may hold less than four times what is left, and never the last, so that
+    // something is left for whoever holds none; a known user of a server with authentication leaves one, as rivals may
+    // come.
+    bool mayHoldMore(const Principal& principal, std::uint32_t used, std::uint32_t total, std::uint64_t now_ns) const {
+        if (principal.held == 0 || total < 2) return true;
+        const std::uint32_t left = total - std::min(used, total);
+        if (rival_ns_ != 0 && now_ns - rival_ns_ < kRememberedNs) return left > 1 && principal.held < 4 * left;
+        return principal.alone || principal.held + 1 < total;
+    }
+
+    std::size_t count() const { return by_name_.size(); }
+
+private:
+    struct Name {
+        std::string_view tenant, subject;
+    };
+    struct Key {
+        std::string tenant, subject;
+        operator Name() const { return {tenant, subject}; }
+    };
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(const Name& name) const {
+            return std::hash<std::string_view>{}(name.tenant) * 31 + std::hash<std::string_view>{}(name.subject);
+        }
+        std::size_t operator()(const Key& key) const { return (*this)(Name(key)); }
+    };
+    struct Equal {
+        using is_transparent = void;
+        bool operator()(const Name& a, const Name& b) const { return a.tenant == b.tenant && a.subject == b.subject; }
+    };
+
+    void forgetSome(std::uint64_t now_ns) {
+        if (by_name_.size() < kPrincipalsMax) return;
+        auto oldest = by_name_.end();
+        for (auto at = by_name_.begin(); at != by_name_.end();) {
+            Principal& one = at->second;
+            if (one.held > 0 || one.waiting > 0) {
+                ++at;
+            } else if (now_ns - one.seen_ns >= kRememberedNs) {
+                if (last_ == &one) last_ = nullptr;
+                at = by_name_.erase(at);
+            } else {
+                if (oldest == by_name_.end() || one.seen_ns < oldest->second.seen_ns) oldest = at;
+                ++at;
+            }
+        }
+        if (by_name_.size() < kPrincipalsMax || oldest == by_name_.end()) return;
+        if (last_ == &oldest->second) last_ = nullptr;
+        by_name_.erase(oldest);
+    }
+
+    std::unordered_map<Key, Principal, Hash, Equal> by_name_;
+    Principal* last_ = nullptr;   // who asked last
+    std::uint64_t rival_ns_ = 0;  // when it was last somebody else than before
+};
+
+// `Waiter` has `principal`, `shard` and `since_ns`.
+template <typename Waiter>
+class WaitLine {
+public:
+    using Pointer = std::shared_ptr<Waiter>;
+
+    bool empty() const { return size_ == 0; }
+    std::size_t size() const { return size_; }
+
+    void add(Pointer waiter) {
+        Principal* who = waiter->principal;
+        auto turn = turnOf(who);
+        if (turn == turns_.end()) turn = turns_.insert(turns_.end(), Turn{who, {}});
+        turn->line.push_back(std::move(waiter));
+        ++who->waiting;
+        ++size_;
+    }
+
+    bool remove(const Pointer& waiter) {
+        auto turn = turnOf(waiter->principal);
+        if (turn == turns_.end()) return false;
+        auto at = std::find(turn->line.begin(), turn->line.end(), waiter);
+        if (at == turn->line.end()) return false;
+        (void)takeAt(turn, at);
+        return true;
+    }
+
+    template <typename MayHave>
+    bool anyMay(const MayHave& may_have) const {
+        return std::any_of(turns_.begin(), turns_.end(), [&](const Turn& turn) { return may_have(*turn.principal); });
+    }
+
+    // Takes out the next that may have a connection of that shard; null if there is none. Its principal goes to the end
+    // of the turns.
+    template <typename MayHave>
+    Pointer next(std::uint32_t shard, std::uint64_t now_ns, const MayHave& may_have) {
+        for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
+            if (!may_have(*turn->principal)) continue;
+            turns_.splice(turns_.end(), turns_, turn);
+            auto& line = turn->line;
+            auto chosen = line.begin();
+            if (now_ns - line.front()->since_ns <= kPassedOverNs) {
+                auto same =
+                    std::find_if(line.begin(), line.end(), [&](const Pointer& one) { return one->shard == shard; });
+                if (same != line.end()) chosen = same;
+            }
+            return takeAt(turn, chosen);
+        }
+        return nullptr;
+    }
+
+    // Makes room for one more of this principal: the youngest of the longest line, if that is at least two longer.
+    Pointer giveWay(const Principal& to) {
+        auto longest = std::max_element(turns_.begin(), turns_.end(),
+                                        [](const Turn& a, const Turn& b) { return a.line.size() < b.line.size(); });
+        if (longest == turns_.end() || longest->line.size() < to.waiting + 2) return nullptr;
+        return takeAt(longest, std::prev(longest->line.end()));
+    }
+
+    // How many connections must come free before one more of this principal has its turn.
+    std::size_t ahead(const Principal& principal) const {
+        std::size_t count = 0;
+        for (const Turn& turn : turns_) {
+            if (turn.principal == &principal)
+                count += turn.line.size();
+            else
+                count += std::min<std::size_t>(turn.line.size(), principal.waiting + 1);
+        }
+        return count;
+    }
+
+    std::deque<Pointer> takeAll() {
+        std::deque<Pointer> all;
+        for (Turn& turn : turns_) {
+            turn.principal->waiting = 0;
+            std::move(turn.line.begin(), turn.line.end(), std::back_inserter(all));
+        }
+        turns_.clear();
+        size_ = 0;
+        return all;
+    }
+
+private:
+    struct Turn {
+        Principal* principal;
+        std::deque<Pointer> line;
+    };
+    using Turns = std::list<Turn>;
+
+    typename Turns::iterator turnOf(const Principal* principal) {
+        if (principal->waiting == 0) return turns_.end();
+        return std::find_if(turns_.begin(), turns_.end(), [&](const Turn& t) { return t.principal == principal; });
+    }
+    Pointer takeAt(typename Turns::iterator turn, typename std::deque<Pointer>::iterator at) {
+        Pointer taken = std::move(*at);
+        turn->line.erase(at);
+        --turn->principal->waiting;
+        --size_;
+        if (turn->line.empty()) turns_.erase(turn);
+        return taken;
+    }
+
+    Turns turns_;  // the front is next
+    std::size_t size_ = 0;
+};
 
 }  // namespace howdah::pool

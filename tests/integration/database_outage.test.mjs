@@ -60,6 +60,18 @@ test('a database that is down when the server starts: calls say so, and work onc
   }
 });
 
+test('one of several databases is down when the server starts: the others are served', async () => {
+  const server = await startServer({ databases: `  gone: { dsn: "postgresql://nobody@127.0.0.1:1/nowhere" }\n${databases}` });
+  try {
+    for (let round = 0; round < 8; round++) {  // beyond what the circuit breaker of the other takes
+      assert.ok(!(await answered(callTool(server.url, 'query', { sql: 'select 1', database: 'main' }))).isError);
+      assert.match(textOf(await answered(callTool(server.url, 'query', { sql: 'select 1', database: 'gone' }))), /database gone .*no server listens there/);
+    }
+  } finally {
+    assert.equal((await server.stop()).code, 0);
+  }
+});
+
 for (const mode of ['fast', 'immediate']) {
   test(`a database that ends while it works (${mode}): reads, writes and streams in flight are answered, later calls work`, async () => {
     const server = await startServer({ databases });

@@ -83,6 +83,42 @@ test('20 reloads under load lose no call: plugins reconfigured, disabled, enable
   await until('no connection is left', () => psql(`select count(*) from pg_stat_activity where application_name = '${name}'`) === '0');
 });
 
+test('a pool and its successor together stay within the connections the role may have', async () => {
+  const role = `reload_limited_${process.pid}`;
+  psql(`create role ${role} login connection limit 4`);
+  const limited = { databases: `  main: { dsn: "${dsn.replace('postgres@', `${role}@`)}" }` };
+  const server = await startServer({ ...limited, plugins: [{ pool: { connections_max: 4, connections_min: 4 } }, 'guard', 'query'] });
+  let stop = false;
+  const failed = [];
+  let answered = 0;
+  const load = Array.from({ length: 8 }, async (_, number) => {
+    while (!stop) {
+      const sql = number < 2 ? 'select sum(i) from generate_series(1, 200000) i' : 'select 1';
+      const result = await callTool(server.url, 'query', { sql });
+      answered++;
+      if (result.isError) failed.push(textOf(result));
+    }
+  });
+  try {
+    for (let round = 0; round < 10; round++) {
+      server.write({ ...limited, plugins: [{ pool: { connections_max: 4, connections_min: 4, queue_max: 50 + round } }, 'guard', 'query'] });
+      const done = await runBeside(['reload', '-c', server.file]);
+      assert.equal(done.code, 0, done.err);
+      const goal = answered + 50;
+      await until('the new pool answers', () => answered > goal);
+    }
+    stop = true;
+    await Promise.all(load);
+    assert.deepEqual(failed, []);
+    assert.doesNotMatch(server.log(), /53300|cannot be reached/);
+  } finally {
+    stop = true;
+    await Promise.allSettled(load);
+    assert.equal((await server.stop()).code, 0);
+    psql(`drop role ${role}`);
+  }
+});
+
 test('a call that began before a reload ends with what it began with', async () => {
   const pipe = startStdio();
   await pipe.request(0, 'initialize', initialize('2025-11-25'));

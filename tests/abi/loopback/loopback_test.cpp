@@ -173,7 +173,10 @@ void sql(Run& run, std::string_view text) {
                                1,
                                2,
                                3,
-                               &kPrincipal};
+                               &kPrincipal,
+                               4,
+                               toAbi("shelf"),
+                               toAbi("query")};
     std::uint64_t cursor = 0;
     howdah_status status = sql->execute(run.self(), request.ctx(), &execution, &cursor);
     saw("execute", status, cursor);
@@ -193,6 +196,9 @@ void services(Run& run) {
         sql(run, text);
     for (const char* text : {"main", "refuse"}) {
         Request request(run.host, run.link);
+        howdah_str state{};
+        saw("state",
+            run.host.plugin<howdah_sql_v1>(HOWDAH_SQL_1)->state(run.self(), request.ctx(), toAbi(text), &state), state);
         howdah_str dsn{};
         saw("dsn",
             run.host.plugin<howdah_source_v1>(HOWDAH_SOURCE_1)->dsn(run.self(), request.ctx(), toAbi(text), &dsn), dsn);

@@ -257,6 +257,9 @@ constexpr howdah_sql_v1 Mirror::kSql{
     },
     [](void* self, howdah_ctx* ctx, std::uint64_t cursor) {
         of(self).sql_.table->close(of(self).sql_.self, ctx, cursor);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* json) {
+        return of(self).sql_.table->state(of(self).sql_.self, ctx, database, json);
     }};
 constexpr howdah_source_v1 Mirror::kSource{
     sizeof(howdah_source_v1), 0, [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {

@@ -72,7 +72,20 @@ struct Sql {
         carry([&](Writer&, std::uint64_t given) { real(service).close(service.self, way.ctx(), given); }, cursor);
         service.drop(cursor);
     }
-    static constexpr howdah_sql_v1 kTable{sizeof(howdah_sql_v1), 0, &execute, &columns, &next, &trailer, &close};
+    static howdah_status state(void* self, howdah_ctx* ctx, howdah_str database, howdah_str* json) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given) {
+                howdah_str made{};
+                put(out, real(service).state(service.self, way.ctx(), given, &made));
+                put(out, made);
+            },
+            database);
+        return settle(answer, way.results(), *json);
+    }
+    static constexpr howdah_sql_v1 kTable{
+        sizeof(howdah_sql_v1), 0, &execute, &columns, &next, &trailer, &close, &state};
 };
 
 template <typename Way>

@@ -185,7 +185,13 @@ const howdah_sql_v1 kSql{
         *trailer = kTrailer;
         return howdah_status{HOWDAH_OK};
     },
-    [](void*, howdah_ctx*, std::uint64_t cursor) { noted("sql.close", cursor); }};
+    [](void*, howdah_ctx*, std::uint64_t cursor) { noted("sql.close", cursor); },
+    [](void*, howdah_ctx* ctx, howdah_str database, howdah_str* json) {
+        noted("sql.state", database);
+        if (fromAbi(database) != "main") return refused(ctx, "state");
+        *json = toAbi(R"({"open":1})");
+        return howdah_status{HOWDAH_OK};
+    }};
 
 const howdah_source_v1 kSource{sizeof(howdah_source_v1), 0,
                                [](void*, howdah_ctx* ctx, howdah_str database, howdah_str* out) {

@@ -73,7 +73,7 @@ void members(auto& visit, Like<howdah_execution> auto& it) {
     visit.optional(it.facts);
     visit.plain(it.rows_max, it.bytes_max, it.timeout_ms);
     visit.optional(it.principal);
-    visit.plain(it.rows_skip);
+    visit.plain(it.rows_skip, it.plugin, it.tool);
 }
 void members(auto& visit, Like<howdah_call> auto& it) {
     visit.plain(it.struct_size, it.flags, it.name, it.plugin, it.request_id);

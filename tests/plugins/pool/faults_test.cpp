@@ -161,3 +161,24 @@ TEST_CASE("pool: stopping closes every connection") {
         REQUIRE(std::chrono::steady_clock::now() - begun < 5s);
     }
 }
+
+TEST_CASE("pool: a transaction the server gave up is run again, three times in all, whatever it would have written") {
+    PoolFixture pool(R"({"connections_max":2,"connections_min":0})");
+    cluster().admin(
+        "drop table if exists again; create table again (i int); drop sequence if exists tries; create sequence tries;"
+        "create or replace function serialize(succeeds int) returns int language plpgsql as $$ begin "
+        "insert into again values (1);"
+        "if nextval('tries') < succeeds then raise exception 'conflict' using errcode = '40001'; end if;"
+        "return 7; end $$");
+    auto write = [&](const char* sql) { return pool.run({.sql = sql, .access = HOWDAH_ACCESS_WRITE}); };
+    CHECK(write("select serialize(3)").value() == "7");
+    CHECK(cluster().admin("select count(*) from again") == "1");
+    CHECK(pool.state()["retries"] == 2);
+    cluster().admin("alter sequence tries restart");
+    CHECK(write("select serialize(4)").error.sqlstate == "40001");
+    CHECK(cluster().admin("select last_value from tries") == "3");
+    CHECK(cluster().admin("select count(*) from again") == "1");
+    // Any other error of a statement is the caller's, at once.
+    CHECK(write("select 1 / 0").error.sqlstate == "22012");
+    CHECK(pool.state()["retries"] == 4);
+}

@@ -1,12 +1,10 @@
 // The parts of the pool that need no server: time and results are passed in.
 #include <cmath>
-#include <deque>
 
 #include <doctest/doctest.h>
 
 #include <howdah/value.hpp>
 
-#include "plugins/pool/breaker.hpp"
 #include "plugins/pool/command.hpp"
 #include "plugins/pool/config.hpp"
 #include "plugins/pool/dsn.hpp"
@@ -14,7 +12,6 @@
 #include "plugins/pool/retry.hpp"
 #include "plugins/pool/statement_cache.hpp"
 #include "plugins/pool/statement_text.hpp"
-#include "plugins/pool/wait_line.hpp"
 
 namespace howdah::pool {
 
@@ -133,42 +130,10 @@ TEST_CASE("dsn: the pooler is what the configuration says, else what the dsn sho
     REQUIRE(direct);
     REQUIRE(pooled);
     REQUIRE(neon);
-    CHECK(effectivePooler(Pooler::automatic, *direct) == Pooler::none);
+    CHECK(effectivePooler(Pooler::automatic, *direct) == Pooler::automatic);  // connecting shows
     CHECK(effectivePooler(Pooler::automatic, *pooled) == Pooler::transaction);
     CHECK(effectivePooler(Pooler::automatic, *neon) == Pooler::transaction);
     CHECK(effectivePooler(Pooler::session, *pooled) == Pooler::session);
-}
-
-TEST_CASE("breaker: opens at the fifth failure in a row, and one success closes it") {
-    Breaker breaker;
-    for (int i = 0; i < 4; ++i)
-        CHECK_FALSE(breaker.failed(1000, false, 0.5));
-    breaker.succeeded();
-    for (int i = 0; i < 4; ++i)
-        CHECK_FALSE(breaker.failed(1000, false, 0.5));
-    CHECK_FALSE(breaker.isOpen());
-    CHECK(breaker.failed(1000, false, 0.5));
-    CHECK(breaker.isOpen());
-    CHECK_FALSE(breaker.failed(2000, false, 0.5));  // open already
-    breaker.succeeded();
-    CHECK_FALSE(breaker.isOpen());
-}
-
-TEST_CASE("breaker: probes every 250 ms, every 2 s after a minute or when the cause lasts") {
-    Breaker breaker;
-    for (int i = 0; i < 5; ++i)
-        breaker.failed(0, false, 0.5);
-    CHECK(breaker.nextProbeNs() == 250'000'000);
-    CHECK(breaker.retryAfterMs(0) == 251);
-    CHECK(breaker.retryAfterMs(kSecondNs) == 1);
-    breaker.failed(60 * kSecondNs - 1, false, 0.5);
-    CHECK(breaker.nextProbeNs() == 60 * kSecondNs - 1 + 250'000'000);
-    breaker.failed(60 * kSecondNs, false, 0.5);
-    CHECK(breaker.nextProbeNs() == 62 * kSecondNs);
-    Breaker refused;
-    for (int i = 0; i < 5; ++i)
-        refused.failed(0, true, 0.5);
-    CHECK(refused.nextProbeNs() == 2 * kSecondNs);
 }
 
 TEST_CASE("retry: only what cannot have had an effect, three tries, inside the deadline") {
@@ -223,20 +188,6 @@ TEST_CASE("statement cache: the least recently used goes first, names are never 
     CHECK(cache.newName() == "h4");
 }
 
-TEST_CASE("wait line: the connection's own shard comes first, until somebody has waited for long") {
-    struct Waiting {
-        std::uint32_t shard;
-        std::uint64_t since_ns;
-    };
-    const Waiting first{1, 1000}, second{0, 2000}, third{0, 3000};
-    std::deque<const Waiting*> line{&first, &second, &third};
-    CHECK(*nextInLine(line, 0, 4000) == &second);
-    CHECK(*nextInLine(line, 1, 4000) == &first);
-    CHECK(*nextInLine(line, 2, 4000) == &first);
-    CHECK(*nextInLine(line, 0, 1000 + kPassedOverNs) == &second);
-    CHECK(*nextInLine(line, 0, 1001 + kPassedOverNs) == &first);
-}
-
 TEST_CASE("statement text: only a wrappable body is bounded, on lines of its own") {
     howdah_facts facts{};
     facts.body_end = 8;
@@ -284,15 +235,50 @@ TEST_CASE("parameters: PostgreSQL's text forms, and no NUL") {
           "parameter $1 holds a NUL character, which PostgreSQL cannot store in text");
 }
 
+TEST_CASE("dsn: settings at the start are left out for a transaction pooler, other options stay") {
+    auto dsn = Dsn::parse("host=db options='-c statement_timeout=5 --search_path=a\\\\ b endpoint=cool -cgeqo=off'");
+    REQUIRE(dsn);
+    dsn->dropStartupSettings();
+    CHECK(dsn->value("options") == "endpoint=cool");
+    CHECK(dsn->stripped == std::vector<std::string>{"options"});
+    auto only = Dsn::parse("host=db options='-c geqo=off'");
+    REQUIRE(only);
+    only->dropStartupSettings();
+    CHECK(only->value("options").empty());
+    auto kept = Dsn::parse("host=db options='reference=abc'");
+    REQUIRE(kept);
+    kept->dropStartupSettings();
+    CHECK(kept->value("options") == "reference=abc");
+    CHECK(kept->stripped.empty());
+}
+
+TEST_CASE("dsn: a service is what messages name until it has been looked up") {
+    auto dsn = Dsn::parse("service=shop user=app");
+    REQUIRE(dsn);
+    CHECK(dsn->label == "service shop");
+}
+
 TEST_CASE("errors: a refused password is lasting, a starting server is not, and the state is found in any language") {
-    auto refused = connectFailure("main", "h:1/d", "connection failed: FATAL:  28P01: password authentication failed");
-    CHECK(refused.lasting);
+    Dsn dsn;
+    dsn.label = "h:1/d";
+    auto failure = [&](std::string_view message) { return connectFailure("main", dsn, message); };
+    auto refused = failure("connection failed: FATAL:  28P01: password authentication failed");
+    CHECK(refused.how.lasting);
     CHECK(refused.error.code == Code::unavailable);
     CHECK(refused.error.message == "database main (h:1/d) refuses this user or password (28P01)");
-    CHECK_FALSE(connectFailure("main", "h", "FATAL:  57P03: the database system is starting up").lasting);
-    CHECK_FALSE(connectFailure("main", "h", "FATAL:  53300: too many").lasting);
-    CHECK(connectFailure("main", "h", "SCHWERWIEGEND:  3D000: gibt es nicht").error.message ==
-          "database main (h) does not exist on that server (3D000)");
+    CHECK_FALSE(failure("FATAL:  57P03: the database system is starting up").how.lasting);
+    auto full = failure("FATAL:  53300: too many");
+    CHECK_FALSE(full.how.lasting);
+    CHECK(full.how.answered);  // connections there are go on
+    CHECK_FALSE(failure("connection to server failed: Connection refused").how.answered);
+    CHECK(connectTimeout("main", "h", 2000).how.silent);
+    CHECK(failure("SCHWERWIEGEND:  3D000: gibt es nicht").error.message ==
+          "database main (h:1/d) does not exist on that server (3D000)");
+    dsn.parameters.emplace_back("target_session_attrs", "read-write");
+    CHECK(failure("connection to server at \"a\", port 1 failed: session is read-only").error.message ==
+          "database main (h:1/d) has no host that is what its dsn wants (target_session_attrs=read-write)");
+    CHECK(failure("FATAL:  08P01: unsupported startup parameter: options").error.message.find("pooler") !=
+          std::string::npos);
 }
 
 }  // namespace howdah::pool

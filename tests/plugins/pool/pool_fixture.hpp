@@ -38,6 +38,8 @@ struct Ask {
     std::uint64_t bytes_max = 0;
     std::uint64_t timeout_ms = 0;
     std::uint64_t rows_skip = 0;
+    std::string_view principal = "local";
+    std::string_view tool = "query";
 };
 
 // Not at all, as a subquery, by a limit behind it.
@@ -79,6 +81,17 @@ struct ConnectHook {
     }
 };
 
+// Waits for what another thread or the server is about to do; false if it has not come within twenty seconds.
+template <typename Condition>
+bool comes(Condition&& condition) {
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
 class PoolFixture {
 public:
     explicit PoolFixture(const std::string& section = "{}", const std::string& dsn = cluster().dsn(),
@@ -115,6 +128,12 @@ public:
         execution.bytes_max = ask.bytes_max;
         execution.timeout_ms = ask.timeout_ms;
         execution.rows_skip = ask.rows_skip;
+        howdah_principal principal{};
+        principal.struct_size = sizeof principal;
+        principal.subject = toAbi(ask.principal);
+        execution.principal = &principal;
+        execution.plugin = toAbi("query");
+        execution.tool = toAbi(ask.tool);
         return sql->execute(host.self(), call.ctx(), &execution, cursor);
     }
 
@@ -164,6 +183,20 @@ public:
         }
         sql->close(host.self(), call.ctx(), cursor);
         return answer;
+    }
+
+    // How the connections stand, without asking the server.
+    nlohmann::json state() {
+        FakeCall call(host);
+        howdah_str json{};
+        REQUIRE(sql->state(host.self(), call.ctx(), toAbi("main"), &json) == HOWDAH_OK);
+        return nlohmann::json::parse(fromAbi(json));
+    }
+    bool logged(std::string_view part) {
+        for (const std::string& line : host.logLines()) {
+            if (line.find(part) != std::string::npos) return true;
+        }
+        return false;
     }
 
     nlohmann::json report() {

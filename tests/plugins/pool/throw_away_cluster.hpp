@@ -25,9 +25,9 @@ public:
         if (geteuid() == 0) run("chown postgres " + folder_);
         runAsServer(bin() + "/initdb -D " + folder_ + "/data -A trust -U postgres -E UTF8 --locale=C --no-sync >" +
                     folder_ + "/initdb.log");
-        // One role must show a password, so that a wrong one can be tried.
+        // Some roles must show a password, so that a wrong one can be tried.
         std::string hba = folder_ + "/data/pg_hba.conf";
-        run("sed -i '1i local all locked scram-sha-256' " + hba);
+        run("sed -i '1i local all locked,rotated scram-sha-256' " + hba);
         start();
     }
     ThrowAwayCluster(const ThrowAwayCluster&) = delete;
@@ -53,6 +53,8 @@ public:
     std::string dsn(const std::string& user = "postgres", const std::string& more = "") const {
         return "host=" + folder_ + " user=" + user + " dbname=postgres" + more;
     }
+
+    std::string socket() const { return folder_ + "/.s.PGSQL.5432"; }
 
     // Directly, past the pool.
     std::string admin(const std::string& sql) const {

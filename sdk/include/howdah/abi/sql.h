@@ -29,6 +29,8 @@ typedef struct howdah_execution {
     uint64_t timeout_ms;               /* statement_timeout; the context's deadline rules besides */
     const howdah_principal* principal; /* for fairness of the wait queue */
     uint64_t rows_skip;                /* as in howdah_query_request */
+    howdah_str plugin;                 /* whose statement it is, for messages */
+    howdah_str tool;                   /* the tool that runs it; empty outside a call */
 } howdah_execution;
 
 #define HOWDAH_SQL_1 "howdah.sql/1"
@@ -47,6 +49,10 @@ typedef struct howdah_sql_v1 {
     howdah_status (*trailer)(void* self, howdah_ctx* ctx, uint64_t cursor, howdah_trailer* trailer);
     /* [shard] Never waits for the client; a statement still running is cancelled. Works in a context that is over. */
     void (*close)(void* self, howdah_ctx* ctx, uint64_t cursor);
+    /* [control, shard] How the connections to a database stand, without making one: {"open","idle","waiting",
+     * "connecting","max","breaker","last_error"?,"leaks":[{"owner","held_ms"}], counts since the start}; arena of ctx.
+     */
+    howdah_status (*state)(void* self, howdah_ctx* ctx, howdah_str database, howdah_str* json);
 } howdah_sql_v1;
 
 #define HOWDAH_SOURCE_1 "howdah.source/1"

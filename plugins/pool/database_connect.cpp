@@ -1,0 +1,140 @@
+// How a Database makes connections, and what it learns from those that could not be made.
+#include <algorithm>
+
+#include "database.hpp"
+
+namespace howdah::pool {
+namespace {
+
+Failure notSent(Error error) {
+    return {std::move(error), Outcome::not_sent};
+}
+Failure final(Error error) {
+    return {std::move(error), Outcome::answered};
+}
+
+}  // namespace
+
+// The caller holds one place of open_, connecting_ and the budget, which goes to the connection or is freed.
+Database::Obtained Database::connect(const Context& context, Holder* holder) {
+    auto ended = [this, holder](std::unique_ptr<Connection> connection) {
+        {
+            std::lock_guard lock(mutex_);
+            --connecting_;
+        }
+        returned(std::move(connection), holder);
+    };
+    auto dsn = resolveDsn(context);
+    if (!dsn) {
+        Error error = dsn.error();
+        error.message = concat("database ", source_.name, ": ", error.message);
+        noteFailed({error, {.lasting = true, .answered = true}, false});
+        ended(nullptr);
+        return final(std::move(error));
+    }
+    bool warn = false;
+    {
+        std::lock_guard lock(mutex_);
+        label_ = dsn->label;
+        warn = !dsn->stripped.empty() && !std::exchange(warned_stripped_, true);
+    }
+    if (warn) {
+        std::string names;
+        for (const auto& name : dsn->stripped)
+            names += (names.empty() ? "" : ", ") + name;
+        host_.log(LogLevel::warn, "database ", source_.name,
+                  ": left out of its dsn, not for libpq or a pooler: ", names);
+    }
+    const Pooler pooler = effectivePooler(config_.pooler, *dsn);
+    const std::uint64_t begun_ns = host_.nowNs();
+    const std::uint64_t limit = begun_ns + nanoseconds(config_.connect_timeout) * dsn->host_count + kSecondNs;
+    auto self = shared_from_this();
+    auto job = std::make_shared<ConnectJob>(
+        ConnectOrder{source_.name, std::move(*dsn), pooler, config_.connect_timeout, config_.statement_timeout,
+                     budget_->closing()},
+        [&jobs = jobs_] { return jobs.isStopping(); },
+        [self, ended](Connected made) {  // nobody waits any more: on a worker thread
+            // At the very end the kernel may not have waited for this thread; the place goes with the database.
+            if (self->jobs_.isStopping()) return;
+            auto* connected = std::get_if<Made>(&made);
+            if (!connected) self->noteFailed(std::get<ConnectFailure>(made));
+            ended(connected ? self->accept(std::move(*connected)) : nullptr);
+        });
+    const howdah_status status = jobs_.run(context, job, std::min(limit, context.deadlineNs()));
+    auto made = job->fetchOrLeave();
+    if (!made) {
+        auto on_time = context.goOn();
+        if (!on_time) return final(on_time.error());
+        return notSent(connectTimeout(source_.name, label(), (host_.nowNs() - begun_ns) / 1'000'000).error);
+    }
+    if (auto* failure = std::get_if<ConnectFailure>(&*made)) {
+        noteFailed(*failure);
+        ended(nullptr);
+        return Failure{failure->error, failure->how.lasting ? Outcome::answered : Outcome::not_sent};
+    }
+    auto connection = accept(std::move(std::get<Made>(*made)));
+    if (status < 0) {  // it came as the wait ended; the next one will be glad of it
+        ended(std::move(connection));
+        return final(context.lastError());
+    }
+    Budget::Served served;
+    const std::uint64_t now_ns = host_.nowNs();
+    {
+        std::lock_guard lock(mutex_);
+        --connecting_;
+        if (!line_.empty()) serveLine(now_ns, served);
+    }
+    for (const auto& event : served)
+        event->set();
+    return Granted{std::move(connection), holder};
+}
+
+std::unique_ptr<Connection> Database::accept(Made made) {
+    const std::uint64_t now_ns = host_.nowNs();
+    const double share = 1.0 - 0.1 * jitter();  // so that connections made together do not all end together
+    const auto life = static_cast<std::uint64_t>(static_cast<double>(nanoseconds(config_.lifetime)) * share);
+    bool answers_again = false, closed = false, found_pooler = false;
+    {
+        std::lock_guard lock(mutex_);
+        ++counts_.connects;
+        answers_again = breaker_.isOpen();
+        closed = breaker_.succeeded(now_ns);
+        last_error_.clear();
+        const std::string_view pooler = made.owns_session ? "none" : "transaction";
+        found_pooler = config_.pooler == Pooler::automatic && !made.owns_session && pooler_ != pooler;
+        pooler_ = pooler;
+    }
+    if (answers_again) host_.log(LogLevel::info, "database ", source_.name, " answers again (breaker half-open)");
+    if (closed) host_.log(LogLevel::info, "database ", source_.name, " can be reached again (breaker closed)");
+    if (found_pooler) {
+        host_.log(LogLevel::info, "database ", source_.name,
+                  " is behind a pooler: nothing is prepared or set on its sessions; pool.pooler says otherwise");
+    }
+    return std::make_unique<Connection>(std::move(made), config_.statement_cache_max, now_ns, now_ns + life);
+}
+
+void Database::noteFailed(const ConnectFailure& failure) {
+    if (failure.of_our_own) return;
+    const std::uint64_t now_ns = host_.nowNs();
+    const double share = jitter();
+    bool opened = false;
+    Budget::Served served;
+    {
+        std::lock_guard lock(mutex_);
+        ++counts_.connect_failures;
+        last_error_ = failure.error.message;
+        last_error_ns_ = now_ns;
+        last_hint_ = failure.error.hint.empty() ? "see howdah doctor" : failure.error.hint;
+        opened = breaker_.failed(now_ns, failure.how, share);
+        if (opened) ++counts_.breaker_openings;
+        if (breaker_.isOpen() && !line_.empty()) serveLine(now_ns, served);
+    }
+    for (const auto& event : served)
+        event->set();
+    if (!opened) return;
+    host_.log(LogLevel::error, failure.error.message,
+              "; statements are refused until it can be reached (breaker open)");
+    keeper_wakes_.set();
+}
+
+}  // namespace howdah::pool

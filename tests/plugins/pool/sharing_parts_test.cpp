@@ -1,0 +1,192 @@
+// Who is next, who has his share, when an endpoint counts as down: time is passed in.
+#include <doctest/doctest.h>
+
+#include "plugins/pool/breaker.hpp"
+#include "plugins/pool/wait_line.hpp"
+
+namespace howdah::pool {
+namespace {
+
+struct Waiting {
+    Principal* principal = nullptr;
+    std::uint32_t shard = 0;
+    std::uint64_t since_ns = 0;
+    int number = 0;
+};
+using Line = WaitLine<Waiting>;
+
+std::shared_ptr<Waiting> waiting(Principal& who, int number, std::uint32_t shard = 0, std::uint64_t since_ns = 0) {
+    return std::make_shared<Waiting>(Waiting{&who, shard, since_ns, number});
+}
+const auto kAnybody = [](const Principal&) { return true; };
+constexpr std::uint32_t kOther = 9;  // a shard nobody is on
+const Breaker::Failed kRefused{};
+
+}  // namespace
+
+TEST_CASE("wait line: principals take turns, each first in, first out") {
+    Line line;
+    Principal a, b;
+    for (int number : {1, 2, 3})
+        line.add(waiting(a, number));
+    line.add(waiting(b, 11));
+    line.add(waiting(b, 12));
+    CHECK(a.waiting == 3);
+    std::vector<int> order;
+    while (auto next = line.next(kOther, 0, kAnybody))
+        order.push_back(next->number);
+    CHECK(order == std::vector<int>{1, 11, 2, 12, 3});
+    CHECK(line.empty());
+    CHECK(a.waiting == 0);
+}
+
+TEST_CASE("wait line: the connection's own shard comes first in its principal's line, until somebody waits for long") {
+    Principal a;
+    auto filled = [&](Line& line) {
+        line.add(waiting(a, 1, 1, 1000));
+        line.add(waiting(a, 2, 0, 2000));
+        line.add(waiting(a, 3, 0, 3000));
+    };
+    for (auto [shard, now_ns, expected] : {std::tuple<std::uint32_t, std::uint64_t, int>{0, 4000, 2},
+                                           {1, 4000, 1},
+                                           {2, 4000, 1},
+                                           {0, 1000 + kPassedOverNs, 2},
+                                           {0, 1001 + kPassedOverNs, 1}}) {
+        Line line;
+        filled(line);
+        CHECK(line.next(shard, now_ns, kAnybody)->number == expected);
+        (void)line.takeAll();
+    }
+}
+
+TEST_CASE("wait line: who has his share is passed over, and who leaves is gone") {
+    Line line;
+    Principal a, b;
+    a.held = 5;
+    auto left = waiting(b, 11);
+    line.add(waiting(a, 1));
+    line.add(left);
+    line.add(waiting(b, 12));
+    CHECK(line.remove(left));
+    CHECK_FALSE(line.remove(left));
+    auto share = [](const Principal& who) { return who.held < 5; };
+    CHECK(line.anyMay(share));
+    CHECK(line.next(kOther, 0, share)->number == 12);
+    CHECK_FALSE(line.anyMay(share));
+    CHECK(line.next(kOther, 0, share) == nullptr);
+    CHECK(line.size() == 1);
+    (void)line.takeAll();
+    CHECK(a.waiting == 0);
+}
+
+TEST_CASE("wait line: full, the youngest of the longest line gives way, never to somebody who waits as much") {
+    Line line;
+    Principal a, b;
+    for (int number : {1, 2})
+        line.add(waiting(a, number));
+    CHECK(line.giveWay(a) == nullptr);
+    auto gone = line.giveWay(b);
+    REQUIRE(gone);
+    CHECK(gone->number == 2);
+    line.add(waiting(b, 11));
+    CHECK(line.giveWay(b) == nullptr);
+    CHECK(line.ahead(a) == 2);
+    (void)line.takeAll();
+}
+
+TEST_CASE("principals: one alone may have all; with a rival something is always left for the next") {
+    Principals principals;
+    auto& local = principals.met("", "local", 1000);
+    local.held = 19;
+    CHECK(principals.mayHoldMore(local, 19, 20, 1000));
+    auto& a = principals.met("", "a", 2000);
+    local.held = 15;
+    CHECK(principals.mayHoldMore(local, 15, 20, 2000));
+    local.held = 16;
+    CHECK_FALSE(principals.mayHoldMore(local, 16, 20, 2000));
+    CHECK(principals.mayHoldMore(a, 20, 20, 2000));  // its first
+    a.held = 1;
+    CHECK(principals.mayHoldMore(a, 18, 20, 2000));
+    CHECK_FALSE(principals.mayHoldMore(a, 19, 20, 2000));  // the last is for whoever holds none
+    CHECK(principals.mayHoldMore(local, 16, 20, 2000 + kRememberedNs));  // the rival is forgotten
+    // A known user of a server with authentication leaves one, before anybody else has come.
+    Principals alone;
+    auto& first = alone.met("acme", "a", 1000);
+    first.held = 18;
+    CHECK(alone.mayHoldMore(first, 18, 20, 1000));
+    first.held = 19;
+    CHECK_FALSE(alone.mayHoldMore(first, 19, 20, 1000));
+    CHECK(first.name == "acme/a");
+    // What nobody asked for (a report) is no rival.
+    (void)alone.met("", "", 1000);
+    first.held = 17;
+    CHECK(alone.mayHoldMore(first, 18, 20, 1000));
+}
+
+TEST_CASE("principals: those that hold or wait are kept, of the others only so many") {
+    Principals principals;
+    auto& kept = principals.met("", "kept", 1);
+    kept.held = 1;
+    for (std::size_t i = 0; i < 3 * kPrincipalsMax; ++i)
+        (void)principals.met("", std::to_string(i), 2 + i);
+    CHECK(principals.count() <= kPrincipalsMax);
+    CHECK(&principals.met("", "kept", 1) == &kept);
+}
+
+TEST_CASE("breaker: opens at the fifth failure in a row; two successes close it") {
+    Breaker breaker;
+    for (int i = 0; i < 4; ++i)
+        CHECK_FALSE(breaker.failed(1000, kRefused, 0.5));
+    CHECK_FALSE(breaker.succeeded(1000));
+    for (int i = 0; i < 4; ++i)
+        CHECK_FALSE(breaker.failed(1000, kRefused, 0.5));
+    CHECK_FALSE(breaker.isOpen());
+    CHECK(breaker.failed(1000, kRefused, 0.5));
+    CHECK(breaker.isOpen());
+    CHECK_FALSE(breaker.failed(2000, kRefused, 0.5));  // open already
+    CHECK_FALSE(breaker.succeeded(3000));
+    CHECK(breaker.state() == Breaker::State::half_open);
+    CHECK(breaker.failed(4000, kRefused, 0.5));  // back
+    CHECK(breaker.isOpen());
+    CHECK_FALSE(breaker.succeeded(5000));
+    CHECK(breaker.succeeded(6000));
+    CHECK(breaker.state() == Breaker::State::closed);
+}
+
+TEST_CASE("breaker: half of twenty attempts within ten seconds open it, of nineteen or of older ones do not") {
+    auto after = [](int attempts, std::uint64_t apart_ns) {
+        Breaker breaker;
+        std::uint64_t now_ns = 100 * kSecondNs;
+        for (int i = 0; i < attempts; ++i, now_ns += apart_ns)
+            i % 2 == 0 ? void(breaker.succeeded(now_ns)) : void(breaker.failed(now_ns, kRefused, 0.5));
+        return breaker.isOpen();
+    };
+    CHECK(after(20, kSecondNs / 10));
+    CHECK_FALSE(after(19, kSecondNs / 10));
+    CHECK_FALSE(after(40, kSecondNs));
+}
+
+TEST_CASE("breaker: silence counts as three, what lasts opens it at once") {
+    Breaker silent;
+    CHECK_FALSE(silent.failed(1000, {.silent = true}, 0.5));
+    CHECK(silent.failed(1000, {.silent = true}, 0.5));
+    Breaker refused;
+    CHECK(refused.failed(0, {.lasting = true, .answered = true}, 0.5));
+    CHECK(refused.wasAnswered());
+    CHECK(refused.nextProbeNs() == 2 * kSecondNs);
+}
+
+TEST_CASE("breaker: probes every 250 ms, every 2 s after a minute") {
+    Breaker breaker;
+    for (int i = 0; i < 5; ++i)
+        breaker.failed(0, kRefused, 0.5);
+    CHECK(breaker.nextProbeNs() == 250'000'000);
+    CHECK(breaker.retryAfterMs(0) == 251);
+    CHECK(breaker.retryAfterMs(kSecondNs) == 1);
+    breaker.failed(60 * kSecondNs - 1, kRefused, 0.5);
+    CHECK(breaker.nextProbeNs() == 60 * kSecondNs - 1 + 250'000'000);
+    breaker.failed(60 * kSecondNs, kRefused, 0.5);
+    CHECK(breaker.nextProbeNs() == 62 * kSecondNs);
+}
+
+}  // namespace howdah::pool
