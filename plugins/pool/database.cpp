@@ -103,7 +103,7 @@ Database::Obtained Database::obtain(const Context& context, const Caller& caller
         std::shared_ptr<Waiter> gives_way;
         Holder* connects = nullptr;
         Principal* who = nullptr;
-        bool waits = false, others_have_places = false;
+        bool waits = false, lacks_place = false, others_have_places = false;
         std::optional<Failure> refused;
         {
             std::lock_guard lock(mutex_);
@@ -119,13 +119,12 @@ Database::Obtained Database::obtain(const Context& context, const Caller& caller
             } else if (may && mayConnect()) {
                 if (took_over || budget_->tryTake()) {
                     took_over = false;
-                    if (line_.empty()) setStarving(false);
                     ++open_;
                     ++connecting_;
                     connects = hold(who, caller, now_ns);
                 } else {
+                    lacks_place = true;
                     others_have_places = may_take_over;
-                    setStarving(true);
                 }
             }
             if (!refused && !connects && !others_have_places) {
@@ -134,6 +133,7 @@ Database::Obtained Database::obtain(const Context& context, const Caller& caller
                 if (waits) {
                     waiter->principal = who;
                     line_.add(waiter);
+                    if (lacks_place) setStarving(true);
                 }
             }
         }
