@@ -78,7 +78,8 @@ CancelKey CancelKeyListener::finish() {
     const std::string_view text(text_, size_);
     if (std::size_t at = text.find(kName); at != std::string_view::npos) {
         int process = 0, secret = 0;
-        if (std::sscanf(text_ + at + kName.size(), " %d %d", &process, &secret) == 2) key = {process, secret};
+        if (std::sscanf(text_ + at + kName.size(), " %d %d", &process, &secret) == 2)
+            key = {process, secret, PQsslInUse(connection_) != 0};
     }
     if (key.process != PQbackendPID(connection_)) key = {};  // another libpq shows it otherwise
     explicit_bzero(text_, size_);
@@ -90,10 +91,11 @@ CancelKey CancelKeyListener::finish() {
 // --- CancelRequest
 
 std::optional<CancelRequest> CancelRequest::make(PGconn* connection, CancelKey key) {
-    if (!key.isKnown() || PQgssEncInUse(connection)) return std::nullopt;
+    if (!key.isKnown() || PQstatus(connection) != CONNECTION_OK || PQgssEncInUse(connection)) return std::nullopt;
+    if (key.encrypted != (PQsslInUse(connection) != 0)) return std::nullopt;
     CancelRequest request;
     request.key_ = key;
-    request.encrypted_ = PQsslInUse(connection) != 0;
+    request.encrypted_ = key.encrypted;
     PQconninfoOption* options = PQconninfo(connection);
     if (!options) return std::nullopt;
     bool unverified = false;

@@ -30,6 +30,7 @@ using PgPtr = std::unique_ptr<PGconn, FinishConnection>;
 struct CancelKey {
     std::int32_t process = 0;
     std::int32_t secret = 0;
+    bool encrypted = false;  // so the key was told; libpq forgets it when the connection breaks
     bool isKnown() const { return process != 0; }
 };
 
@@ -54,7 +55,8 @@ class CancelRequest {
 public:
     using Clock = std::chrono::steady_clock;
 
-    // Nothing where a cancel cannot be sent as the connection is: its key is not known, or it is encrypted by GSSAPI.
+    // Nothing where a cancel cannot be sent as the key was told: it is not known, the connection is encrypted by
+    // GSSAPI, or it has broken.
     static std::optional<CancelRequest> make(PGconn* connection, CancelKey key);
 
     // True when the server has taken it. Blocks until then, the deadline, or until is_over says so.

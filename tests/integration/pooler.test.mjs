@@ -118,7 +118,9 @@ test('a cancel goes through it and ends the statement in the server', async () =
   await until('it runs', () => running('through the pooler') === 1);
   controller.abort();
   await assert.rejects(call);
-  await until('it has ended', () => running('through the pooler') === 0, 2000);
+  await until('it has ended', () => running('through the pooler') === 0);
+  const { running: { reports } } = JSON.parse(run(['doctor', '--json', '-c', server.file]).out);
+  assert.ok(reports.pool.databases.find(({ name }) => name === 'main').connections.cancels > 0);
   assert.deepEqual(await rowsOf('select 1'), [[1]]);
 });
 
