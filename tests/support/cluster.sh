@@ -5,6 +5,7 @@
 #   cluster.sh down STATE [fast|immediate]   ends the server and keeps its data (immediate: as if it had crashed)
 #   cluster.sh up STATE                      starts it again where it was
 #   cluster.sh stop STATE
+#   cluster.sh programs MAJOR                prints the folder of that server's programs, for HOWDAH_PG_BINDIR
 #
 # STATE is a folder that remembers the cluster; STATE/env holds the assignments a client needs (PGHOST, PGPORT, PGUSER,
 # PGDATABASE, PGPASSWORD with scram, DATABASE_URL = HOWDAH_TEST_DSN) and is printed by start. A cluster left behind by a killed run is
@@ -14,7 +15,7 @@
 set -euo pipefail
 
 die() { echo "cluster.sh: $*" >&2; exit 1; }
-usage() { sed -n '4,7s/^# *//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,8s/^# *//p' "$0" >&2; exit 2; }
 
 # shellcheck source=tests/support/server_programs.sh
 source "$(dirname "${BASH_SOURCE[0]}")/server_programs.sh"
@@ -181,5 +182,6 @@ case $action in
     stop) stopCluster "$state" ;;
     down) downCluster "$state" "$@" ;;
     up) upCluster "$state" ;;
+    programs) findServer "$state" && echo "$bindir" ;;
     *) usage ;;
 esac

@@ -73,6 +73,7 @@ public:
 private:
     static std::string bin() {
         static const std::string found = [] {
+            if (const char* given = std::getenv("HOWDAH_PG_BINDIR")) return std::string(given);
             std::string newest;
             for (const auto& version : std::filesystem::directory_iterator("/usr/lib/postgresql")) {
                 newest = std::max(newest, version.path().string());
