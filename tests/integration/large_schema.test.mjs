@@ -21,7 +21,7 @@ before(async () => {
   database = madeDatabase(join(import.meta.dirname, 'large_schema.sql'));
   server = await startServer({ databases: `  main: { dsn: "${database.dsn.replace('postgres@', 'howdah_reader@')}" }` });
   client = await connected(entry, { url: server.url });
-}, { timeout: 280000 });
+}, { timeout: 540000 });
 after(async () => {
   await client?.close();
   if (server) assert.equal((await server.stop()).code, 0);
