@@ -15,11 +15,11 @@ comment on schema analytics is 'What happened on the web shop, and figures deriv
 -- PostgreSQL keeps these hash functions as they are, because hash partitions depend on them; md5 takes five times as long.
 
 create function pg_temp.dice(label text, n bigint, sides int) returns int language sql immutable
-    return (hashint8extended(n, hashtextextended(label, 0)) & 2147483647)::int % sides;
+    as 'select (hashint8extended(n, hashtextextended(label, 0)) & 2147483647)::int % sides';
 create function pg_temp.fraction(label text, n bigint) returns double precision language sql immutable
-    return (hashint8extended(n, hashtextextended(label, 0)) & 2147483647) / 2147483648.0::double precision;
+    as 'select (hashint8extended(n, hashtextextended(label, 0)) & 2147483647) / 2147483648.0::double precision';
 create function pg_temp.pick(label text, n bigint, choices text[]) returns text language sql immutable
-    return choices[1 + pg_temp.dice(label, n, cardinality(choices))];
+    as 'select choices[1 + pg_temp.dice(label, n, cardinality(choices))]';
 
 -- Where customers live and what people are called there. A city named twice has twice the customers.
 create temporary table region (country text, dial int, cities text[], first_names text[], last_names text[]);

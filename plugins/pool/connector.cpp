@@ -78,10 +78,15 @@ const std::string& sessionSetup() {
                                  " then pg_catalog.set_config('statement_timeout', $1, false)");
         for (const auto& [name, value] : kSessionSettings)
             sql += concat(" || pg_catalog.set_config('", name, "', '", value, "', false)");
-        return sql + concat(" end, case when ", ours,
-                            " and pg_catalog.current_setting('server_version_num')::int >= 140000 and "
-                            "pg_catalog.version() ~ 'linux' "
-                            "then pg_catalog.set_config('client_connection_check_interval', '1000', false) end");
+        // Text of no declared encoding is read as it is: PostgreSQL would refuse what is no UTF-8.
+        return sql +
+               concat(" end, case when ", ours,
+                      " and pg_catalog.current_setting('server_version_num')::int >= 140000 and "
+                      "pg_catalog.version() ~ 'linux' "
+                      "then pg_catalog.set_config('client_connection_check_interval', '1000', false) end, case when ",
+                      ours,
+                      " and pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' "
+                      "then pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) end");
     }();
     return text;
 }

@@ -100,13 +100,26 @@ private:
     const Rows& rows_;
 };
 
-// The longest lists are left out until the answer fits: the columns and keys go last.
+std::size_t sizeOf(const Document& document) {
+    return document.dump(-1, ' ', false, Document::error_handler_t::replace).size();
+}
+
+// The longest lists are left out until the answer fits: the keys go last, and then columns from the end, down to the
+// first.
 std::vector<std::string> shorten(Document& table, std::size_t bytes_max) {
     std::vector<std::string> left_out;
+    std::size_t bytes = sizeOf(table);
     for (const char* key : {"children", "view_definition", "triggers", "policies", "constraints", "indexes",
-                            "referenced_by", "foreign_keys"}) {
-        if (table.dump(-1, ' ', false, Document::error_handler_t::replace).size() <= bytes_max) break;
+                            "referenced_by", "foreign_keys", "comment"}) {
+        if (bytes <= bytes_max) return left_out;
         if (table.erase(key) > 0) left_out.emplace_back(key);
+        bytes = sizeOf(table);
+    }
+    if (!table.contains("columns")) return left_out;
+    Document& columns = table["columns"];
+    while (bytes > bytes_max && columns.size() > 1) {
+        bytes -= sizeOf(columns.back()) + 1;  // and its comma
+        columns.erase(columns.size() - 1);
     }
     return left_out;
 }
@@ -130,6 +143,8 @@ Document documentOf(const Found& found, const Rows& rows, const Config& config) 
     section.json("indexes");
     section.json("triggers");
     section.json("policies");
+    section.json("options");
+    section.text("server");
     section.text("view_definition");
     section.text("partition_key");
     section.text("partition_bound");
@@ -140,9 +155,6 @@ Document documentOf(const Found& found, const Rows& rows, const Config& config) 
     }
 
     std::string note;
-    const auto columns_left_out =
-        section.count("column_count") - static_cast<std::int64_t>(table.value("columns", Document::array()).size());
-    if (columns_left_out > 0) note = concat(columns_left_out, " more columns are not shown");
     for (const auto& [key, list] : table.items()) {
         if (key != "columns" && list.is_array() && list.size() >= config.entries_max) {
             note += concat(note.empty() ? "" : "; ", "only the first ", list.size(), " ", key);
@@ -150,6 +162,11 @@ Document documentOf(const Found& found, const Rows& rows, const Config& config) 
     }
     for (const std::string& key : shorten(table, config.answer_bytes_max))
         note += concat(note.empty() ? "" : "; ", key, " left out, the answer would be too large");
+    const auto columns_left_out =
+        section.count("column_count") - static_cast<std::int64_t>(table.value("columns", Document::array()).size());
+    if (columns_left_out > 0) {
+        note = concat(columns_left_out, " more columns are not shown", note.empty() ? "" : "; ", note);
+    }
     table["truncated"] = !note.empty();
     if (!note.empty()) table["note"] = note + "; ask pg_catalog with query";
     return table;

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "statements.hpp"
 #include "table_name.hpp"
 #include "tools.hpp"
@@ -71,12 +74,18 @@ Value textOrNull(std::string_view text) {
 
 Result<void> listTables(ToolCall& call, const Config& config) {
     constexpr std::int64_t kLimit = 100;
+    constexpr std::int64_t kCommentMax = 200;  // characters; describe_table shows the whole
     const Detail detail = detailOf(call.text("detail"));
     const std::int64_t offset = call.integer("offset");
     const std::string pattern = call.text("pattern").empty() ? std::string{} : likePattern(call.text("pattern"));
+    const std::int64_t limit = call.integer("limit", kLimit);
+    // The server need not look up what will not fit: most entries have more bytes than these.
+    constexpr std::array<std::uint64_t, 3> kEntryBytes{8, 64, 128};
+    const auto fitting = config.answer_bytes_max / kEntryBytes[static_cast<std::size_t>(detail)];
+    const auto asked = std::min(limit, static_cast<std::int64_t>(fitting));
     auto rows = call.query(kListTables,
-                           {textOrNull(call.text("schema")), textOrNull(pattern), call.integer("limit", kLimit), offset,
-                            static_cast<std::int64_t>(detail), config.entries_max},
+                           {textOrNull(call.text("schema")), textOrNull(pattern), asked, offset,
+                            static_cast<std::int64_t>(detail), config.entries_max, kCommentMax},
                            call.text("database"));
     if (!rows) return std::move(rows).error();
 

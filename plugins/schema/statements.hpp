@@ -11,54 +11,84 @@
 namespace howdah::schema {
 
 // $1 schema or null, $2 LIKE pattern or null, $3 limit, $4 offset, $5 detail: 0 names, 1 summary, 2 full
-// $6 columns of one table at most.
+// $6 columns of one table at most, $7 characters of a comment at most.
 // Partitions are folded into their table: counted, their rows and bytes added up.
 // The columns come as the text of a column definition, which a model reads as it would read DDL.
+// Namespaces, and the trees of partitioned tables, are asked for apart: that keeps the planner's estimate true for
+// thousands of tables (no loop over both catalogs, and below the cost where the server would start to compile the
+// plan). Asking for the size of a table waits for whoever holds it exclusively: what is locked so (a migration at work)
+// shows none.
 inline constexpr Statement kListTables{R"sql(
-with listed as (
+with recursive spaces as materialized (
+    select n.oid, n.nspname
+    from pg_catalog.pg_namespace n
+    where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+      and pg_catalog.has_schema_privilege(n.oid, 'usage')
+      and ($1::pg_catalog.text is null or n.nspname::pg_catalog.text = $1)
+), locked as materialized (
+    select coalesce(i.indrelid, k.relation) as oid
+    from pg_catalog.pg_locks k
+    left join pg_catalog.pg_index i on i.indexrelid = k.relation
+    where k.locktype = 'relation' and k.mode = 'AccessExclusiveLock'
+      and k.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
+), listed as (
     select c.oid, c.relkind, c.relrowsecurity, c.reltuples, n.nspname, c.relname,
+           c.reltuples > 0 or c.reltuples = 0 and (c.relpages > 0 or pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 140000) as counted,
            pg_catalog.count(*) over () as total,
            $2::pg_catalog.text is not null and c.relname::pg_catalog.text ilike $2 as by_name
     from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join spaces n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f')
       and not c.relispartition
-      and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-      and pg_catalog.has_schema_privilege(n.oid, 'usage')
-      and ($1::pg_catalog.text is null or n.nspname::pg_catalog.text = $1)
       and ($2::pg_catalog.text is null
            or c.relname::pg_catalog.text ilike $2
            or pg_catalog.concat(n.nspname, '.', c.relname) ilike $2
-           or pg_catalog.obj_description(c.oid, 'pg_class') ilike $2
-           or exists (select 1 from pg_catalog.pg_attribute a
-                      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-                        and a.attname::pg_catalog.text ilike $2))
-    order by 8 desc, n.nspname, c.relname
+           or c.oid in (select d.objoid from pg_catalog.pg_description d
+                        where d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.description ilike $2)
+           or c.oid in (select a.attrelid from pg_catalog.pg_attribute a
+                        where a.attnum > 0 and not a.attisdropped and a.attname::pg_catalog.text ilike $2))
+    order by 9 desc, n.nspname, c.relname
     limit $3::pg_catalog.int8 offset $4::pg_catalog.int8
+), tree as (
+    select l.oid as root, i.inhrelid as oid
+    from listed l
+    join pg_catalog.pg_inherits i on i.inhparent = l.oid
+    where l.relkind = 'p' and $5::pg_catalog.int4 > 0
+    union all
+    select t.root, i.inhrelid
+    from tree t
+    join pg_catalog.pg_inherits i on i.inhparent = t.oid
+), parts as (
+    select tree.root as oid, pg_catalog.count(*) filter (where part.relkind <> 'p') as partition_count,
+           case when not pg_catalog.bool_or(part.oid in (select k.oid from locked k)) then
+               pg_catalog.sum(case when part.oid not in (select k.oid from locked k) then pg_catalog.pg_total_relation_size(part.oid) end) end
+               ::pg_catalog.int8 as bytes,
+           (pg_catalog.sum(part.reltuples) filter (where part.relkind <> 'p' and part.reltuples >= 0))::pg_catalog.int8 as row_estimate
+    from tree
+    join pg_catalog.pg_class part on part.oid = tree.oid
+    group by tree.root
 )
 select pg_catalog.concat(pg_catalog.quote_ident(l.nspname::pg_catalog.text), '.', pg_catalog.quote_ident(l.relname::pg_catalog.text)) as name,
        case l.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'v' then 'view'
                       when 'm' then 'materialized view' else 'foreign table' end as kind,
        l.total,
-       case when $5::pg_catalog.int4 > 0 then pg_catalog.obj_description(l.oid, 'pg_class') end as comment,
+       case when $5::pg_catalog.int4 > 0 then
+           (select case when pg_catalog.length(d.description) > $7::pg_catalog.int4
+                        then pg_catalog.left(d.description, $7::pg_catalog.int4) || '…' else d.description end
+            from pg_catalog.pg_description d
+            where d.objoid = l.oid and d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objsubid = 0) end as comment,
        case when l.relkind = 'v' then null
             when l.relkind = 'p' then parts.row_estimate
-            when l.reltuples >= 0 then l.reltuples::pg_catalog.int8 end as row_estimate,
+            when l.counted then l.reltuples::pg_catalog.int8 end as row_estimate,
        case when l.relkind = 'p' then parts.bytes
-            when l.relkind in ('r', 'm') and $5::pg_catalog.int4 > 0 then pg_catalog.pg_total_relation_size(l.oid) end as bytes,
-       case when l.relkind = 'p' then parts.partition_count end as partition_count,
+            when l.relkind in ('r', 'm') and $5::pg_catalog.int4 > 0 and l.oid not in (select k.oid from locked k)
+            then pg_catalog.pg_total_relation_size(l.oid) end as bytes,
+       case when l.relkind = 'p' and $5::pg_catalog.int4 > 0 then coalesce(parts.partition_count, 0) end as partition_count,
        l.relrowsecurity as row_security,
        pg_catalog.has_any_column_privilege(l.oid, 'select') as readable,
        full_detail.columns, full_detail.column_count, full_detail.primary_key, full_detail.foreign_keys
 from listed l
-left join lateral (
-    select pg_catalog.count(*) filter (where tree.isleaf) as partition_count,
-           pg_catalog.sum(pg_catalog.pg_total_relation_size(part.oid))::pg_catalog.int8 as bytes,
-           (pg_catalog.sum(part.reltuples) filter (where tree.isleaf and part.reltuples >= 0))::pg_catalog.int8 as row_estimate
-    from pg_catalog.pg_partition_tree(l.oid) tree
-    join pg_catalog.pg_class part on part.oid = tree.relid
-    where tree.level > 0
-) parts on l.relkind = 'p' and $5::pg_catalog.int4 > 0
+left join parts on parts.oid = l.oid
 left join lateral (
     select (select pg_catalog.json_agg(pg_catalog.concat(pg_catalog.quote_ident(a.attname::pg_catalog.text), ' ',
                                        pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -84,11 +114,11 @@ order by l.by_name desc, l.nspname, l.relname
 inline constexpr Statement kFindTable{R"sql(
 select c.oid, n.nspname, c.relname,
        pg_catalog.concat(pg_catalog.quote_ident(n.nspname::pg_catalog.text), '.', pg_catalog.quote_ident(c.relname::pg_catalog.text)) as name,
-       c.relname::pg_catalog.text = $2 as exact, pg_catalog.pg_table_is_visible(c.oid) as visible
+       c.relname::pg_catalog.text = $2::pg_catalog.text as exact, pg_catalog.pg_table_is_visible(c.oid) as visible
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f')
-  and c.relname::pg_catalog.text in ($2::pg_catalog.text, $3::pg_catalog.text)
+  and c.relname in ($2::pg_catalog.text::pg_catalog.name, $3::pg_catalog.text::pg_catalog.name)
   and pg_catalog.has_schema_privilege(n.oid, 'usage')
   and ($1::pg_catalog.text is null and (n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
                                         or pg_catalog.pg_table_is_visible(c.oid))
@@ -116,10 +146,16 @@ inline constexpr Statement kDescribeTable{R"sql(
 select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'v' then 'view'
                       when 'm' then 'materialized view' else 'foreign table' end as kind,
     pg_catalog.obj_description(c.oid, 'pg_class') as comment,
-    case when c.relkind <> 'v' and c.reltuples >= 0 then c.reltuples::pg_catalog.int8 end as row_estimate,
-    case when c.relkind in ('r', 'm') then pg_catalog.pg_total_relation_size(c.oid) end as bytes,
+    case when c.relkind = 'p' then parts.row_estimate
+         when c.relkind <> 'v' and (c.reltuples > 0 or c.reltuples = 0 and (c.relpages > 0 or pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 140000))
+         then c.reltuples::pg_catalog.int8 end as row_estimate,
+    case when c.relkind = 'p' then parts.bytes
+         when c.relkind in ('r', 'm') then pg_catalog.pg_total_relation_size(c.oid) end as bytes,
     pg_catalog.has_any_column_privilege(c.oid, 'select') as readable,
     c.relrowsecurity as row_security, c.relforcerowsecurity as row_security_forced,
+    pg_catalog.to_json(c.reloptions) as options,
+    (select s.srvname from pg_catalog.pg_foreign_table f join pg_catalog.pg_foreign_server s on s.oid = f.ftserver
+     where f.ftrelid = c.oid) as server,
     case when c.relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(c.oid, true) end as view_definition,
     (select pg_catalog.count(*) from pg_catalog.pg_attribute
      where attrelid = c.oid and attnum > 0 and not attisdropped) as column_count,
@@ -129,7 +165,12 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
             'nullable', not a.attnotnull,
             'default', case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end,
             'generated', case when a.attgenerated <> '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end,
+            'virtual', case when a.attgenerated = 'v' then true end,
             'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
+            'domain', (select pg_catalog.concat(pg_catalog.format_type(t.typbasetype, t.typtypmod), case when t.typnotnull then ' not null' end,
+                                                (select pg_catalog.string_agg(' ' || pg_catalog.pg_get_constraintdef(k.oid, true), '' order by k.conname)
+                                                 from pg_catalog.pg_constraint k where k.contypid = t.oid and k.contype = 'c'))
+                       from pg_catalog.pg_type t where t.oid = a.atttypid and t.typtype = 'd'),
             'values', (select pg_catalog.json_agg(e.enumlabel order by e.enumsortorder)
                        from pg_catalog.pg_type t
                        join pg_catalog.pg_enum e on e.enumtypid in (t.oid, t.typelem, t.typbasetype)
@@ -188,6 +229,13 @@ select case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' wh
      join pg_catalog.pg_class p on p.oid = i.inhrelid
      join pg_catalog.pg_namespace n on n.oid = p.relnamespace) as children
 from pg_catalog.pg_class c
+left join lateral (
+    select pg_catalog.sum(pg_catalog.pg_total_relation_size(part.oid))::pg_catalog.int8 as bytes,
+           (pg_catalog.sum(part.reltuples) filter (where tree.isleaf and part.reltuples >= 0))::pg_catalog.int8 as row_estimate
+    from pg_catalog.pg_partition_tree(case when c.relkind = 'p' then c.oid end) tree
+    join pg_catalog.pg_class part on part.oid = tree.relid
+    where tree.level > 0
+) parts on true
 where c.oid = $1::pg_catalog.oid
 )sql"};
 

@@ -14,7 +14,7 @@ namespace howdah::schema {
 using Document = nlohmann::ordered_json;
 
 struct Config {
-    std::uint64_t answer_bytes_max = 65536;  // 4096..1048576, of one answer's JSON
+    std::uint64_t answer_bytes_max = 32768;  // 4096..1048576, of one answer's JSON
     std::uint64_t entries_max = 200;  // 10..1600, of each list in describe_table; columns of a table in list_tables
 };
 

@@ -1,6 +1,6 @@
 // A PostgreSQL of one test file: made, stopped, started again and removed by tests/support/cluster.sh.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,11 +8,38 @@ import { atExit } from './support.mjs';
 
 const script = join(import.meta.dirname, '../support/cluster.sh');
 
+const cluster = (...args) => execFileSync(script, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+
+const newState = () => {
+  const state = mkdtempSync(join(tmpdir(), 'howdah-it-pg-'));
+  return { state, remove: atExit(() => {
+    cluster('stop', state);
+    rmSync(state, { recursive: true, force: true });
+  }) };
+};
+
 // options are those of cluster.sh; `environment` holds what it prints: PGHOST, HOWDAH_TEST_DSN, ...
 export function startCluster(...options) {
-  const state = mkdtempSync(join(tmpdir(), 'howdah-it-pg-'));
-  const cluster = (...args) => execFileSync(script, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  const printed = cluster('start', state, ...options);
+  const place = newState();
+  return started(place, cluster('start', place.state, ...options));
+}
+
+// The same, while this process goes on.
+export async function startClusterBeside(...options) {
+  const place = newState();
+  const printed = await new Promise((resolve, reject) => {
+    execFile(script, ['start', place.state, ...options], { encoding: 'utf8' }, (error, out, err) => (error ? reject(new Error(err)) : resolve(out)));
+  });
+  return started(place, printed);
+}
+
+// The major versions package.json pins; they are there on x64 only.
+export const majors = [13, 14, 15, 16, 17, 18];
+export const pinnedServer = (major) => ({
+  skip: existsSync(join(import.meta.dirname, `node_modules/postgres-${major}`)) ? false : `npm installed no PostgreSQL ${major} for ${process.arch}`,
+});
+
+function started({ state, remove }, printed) {
   let running = true;
   const environment = Object.fromEntries([...printed.matchAll(/(\w+)='([^']*)'/g)].map(([, name, value]) => [name, value]));
   return {
@@ -29,9 +56,6 @@ export function startCluster(...options) {
       if (!running) cluster('up', state);
       running = true;
     },
-    remove: atExit(() => {
-      cluster('stop', state);
-      rmSync(state, { recursive: true, force: true });
-    }),
+    remove,
   };
 }

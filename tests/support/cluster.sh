@@ -1,30 +1,32 @@
 #!/usr/bin/env bash
 # A throw-away PostgreSQL for tests: unix socket in a folder of its own, no durability, gone after stop.
 #
-#   cluster.sh start STATE [--auth trust|scram] [--tcp] [--tls] [--database NAME] [--load FILE.sql]...
+#   cluster.sh start STATE [--major N] [--auth trust|scram] [--tcp] [--tls] [--database NAME] [--load FILE.sql]...
 #   cluster.sh down STATE [fast|immediate]   ends the server and keeps its data (immediate: as if it had crashed)
 #   cluster.sh up STATE                      starts it again where it was
 #   cluster.sh stop STATE
+#   cluster.sh programs MAJOR                prints the folder of that server's programs, for HOWDAH_PG_BINDIR
 #
 # STATE is a folder that remembers the cluster; STATE/env holds the assignments a client needs (PGHOST, PGPORT, PGUSER,
 # PGDATABASE, PGPASSWORD with scram, DATABASE_URL = HOWDAH_TEST_DSN) and is printed by start. A cluster left behind by a killed run is
 # removed by the next start with the same STATE. The cluster itself lives under TMPDIR, not in STATE: as root it runs as
-# user postgres, who may not enter the build folder, and a socket path must stay below 108 bytes.
+# user postgres, who may not enter the build folder, and a socket path must stay below 108 bytes. server_programs.sh says
+# which version of the server it is.
 set -euo pipefail
 
 die() { echo "cluster.sh: $*" >&2; exit 1; }
-usage() { sed -n '4,7s/^# *//p' "$0" >&2; exit 2; }
+usage() { sed -n '4,8s/^# *//p' "$0" >&2; exit 2; }
 
-# The newest server unless HOWDAH_PG_BINDIR names one.
-findServer() {
-    local found
-    bindir=${HOWDAH_PG_BINDIR:-}
-    if [[ -z $bindir ]]; then
-        found=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
-        [[ -x $found ]] || die "no PostgreSQL server found under /usr/lib/postgresql; './dev test' installs it"
-        bindir=${found%/initdb}
+# shellcheck source=tests/support/server_programs.sh
+source "$(dirname "${BASH_SOURCE[0]}")/server_programs.sh"
+
+# The programs the cluster of this STATE was started with.
+findServerOf() {
+    if [[ -s $1/bindir ]]; then
+        bindir=$(<"$1/bindir")
+    else
+        findServer
     fi
-    [[ -x $bindir/initdb && -x $bindir/pg_ctl ]] || die "no initdb and pg_ctl in $bindir"
 }
 
 # PostgreSQL refuses to run as root; everybody else runs it as themselves.
@@ -43,11 +45,11 @@ stopCluster() {
     # The name is our own; nothing else is ever removed.
     [[ $(basename "$place") == howdah-pg-* ]] || die "$state/place names $place, which this script did not make"
     if [[ -f $place/data/postmaster.pid ]]; then
-        findServer
+        findServerOf "$state"
         asServer "$bindir/pg_ctl" stop -D "$place/data" -m immediate -w -t 60 >/dev/null 2>&1 || true
     fi
     rm -rf -- "$place"
-    rm -f -- "$state/place" "$state/env"
+    rm -f -- "$state/place" "$state/env" "$state/bindir"
 }
 
 placeOf() {
@@ -58,14 +60,14 @@ placeOf() {
 downCluster() {
     local place mode=${2:-fast}
     place=$(placeOf "$1")
-    findServer
+    findServerOf "$1"
     asServer "$bindir/pg_ctl" stop -D "$place/data" -m "$mode" -w -t 60 >/dev/null
 }
 
 upCluster() {
     local place
     place=$(placeOf "$1")
-    findServer
+    findServerOf "$1"
     asServer "$bindir/pg_ctl" start -D "$place/data" -l "$place/log" -w -t 60 </dev/null >/dev/null 2>&1 ||
         { asServer cat "$place/log" >&2; die "the cluster in $place did not start again"; }
 }
@@ -91,11 +93,12 @@ makeCertificate() {
 }
 
 startCluster() {
-    local state=$1 auth=trust tcp=no tls=no database=postgres password='' port=5432 url host tmp
+    local state=$1 auth=trust tcp=no tls=no database=postgres password='' port=5432 major='' url host tmp
     local -a loads=() initdb_options
     shift
     while (($#)); do
         case $1 in
+            --major) major=${2:?--major needs a version}; shift 2 ;;
             --auth) auth=${2:?--auth needs trust or scram}; shift 2 ;;
             --tcp) tcp=yes; shift ;;
             --tls) tcp=yes; tls=yes; shift ;;
@@ -105,9 +108,9 @@ startCluster() {
         esac
     done
     [[ $auth == trust || $auth == scram ]] || die "--auth is trust or scram, got '$auth'"
-    findServer
     mkdir -p -- "$state"
     stopCluster "$state"
+    findServer "$major"
 
     tmp=${TMPDIR:-/tmp}
     ((${#tmp} < 60)) || tmp=/tmp
@@ -115,6 +118,12 @@ startCluster() {
     echo "$place" >"$state/place"
     [[ $(id -u) != 0 ]] || chown postgres: "$place"
     chmod 711 "$place"
+    # Programs in a home folder that user postgres may not enter are copied to where it may.
+    if ! asServer test -x "$bindir/postgres"; then
+        cp -a -- "${bindir%/bin}" "$place/programs"
+        bindir=$place/programs/bin
+    fi
+    echo "$bindir" >"$state/bindir"
 
     initdb_options=(-D "$place/data" -U postgres --no-sync --encoding=UTF8 --locale=C.UTF-8)
     if [[ $auth == scram ]]; then
@@ -145,10 +154,10 @@ CONF
 
     export PGHOST=$place PGPORT=$port PGUSER=postgres PGPASSWORD=$password
     if [[ $database != postgres ]]; then
-        "$bindir/createdb" "$database" || die "could not create database $database"
+        "$(clientProgram createdb)" "$database" || die "could not create database $database"
     fi
     for load in "${loads[@]}"; do
-        "$bindir/psql" -X -q -v ON_ERROR_STOP=1 -d "$database" -f "$load" >/dev/null || die "loading $load failed"
+        "$(clientProgram psql)" -X -q -v ON_ERROR_STOP=1 -d "$database" -f "$load" >/dev/null || die "loading $load failed"
     done
 
     host=${place//\//%2F}
@@ -173,5 +182,6 @@ case $action in
     stop) stopCluster "$state" ;;
     down) downCluster "$state" "$@" ;;
     up) upCluster "$state" ;;
+    programs) findServer "$state" && echo "$bindir" ;;
     *) usage ;;
 esac

@@ -43,8 +43,9 @@ public:
 
     void start() {
         runAsServer(bin() + "/pg_ctl -D " + folder_ + "/data -w -t 60 -l " + folder_ +
-                    "/log -o \"-c listen_addresses='' -k " + folder_ + " -c fsync=off -c max_connections=40\" start >" +
-                    folder_ + "/ctl.log");
+                    "/log -o \"-c listen_addresses='' -k " + folder_ +
+                    " -c fsync=off -c password_encryption=scram-sha-256 -c max_connections=40\" start >" + folder_ +
+                    "/ctl.log");
     }
     void stop() {
         runAsServer(bin() + "/pg_ctl -D " + folder_ + "/data -w -m immediate stop >" + folder_ + "/ctl.log");
@@ -64,15 +65,23 @@ public:
         if (status == PGRES_FATAL_ERROR) throw std::runtime_error(PQerrorMessage(connection.get()));
         return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
     }
+    // Ends them and waits until they are gone (pg_terminate_backend waits by itself from PostgreSQL 14 only).
     void terminateOthers() const {
-        admin(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
-            "where application_name = 'howdah' and pid <> pg_backend_pid()");
+        admin(R"sql(do $$
+            declare
+                pids int[] := array(select pid from pg_stat_activity where application_name = 'howdah' and pid <> pg_backend_pid());
+            begin
+                perform pg_terminate_backend(pid) from unnest(pids) pid;
+                while exists (select from pg_stat_activity where pid = any (pids)) loop
+                    perform pg_sleep(0.01), pg_stat_clear_snapshot();
+                end loop;
+            end $$)sql");
     }
 
 private:
     static std::string bin() {
         static const std::string found = [] {
+            if (const char* given = std::getenv("HOWDAH_PG_BINDIR")) return std::string(given);
             std::string newest;
             for (const auto& version : std::filesystem::directory_iterator("/usr/lib/postgresql")) {
                 newest = std::max(newest, version.path().string());

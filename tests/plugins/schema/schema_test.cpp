@@ -22,8 +22,8 @@ Connection connect(const char* as) {
     return connection;
 }
 
-Answer execute(PGconn* connection, const char* sql) {
-    Answer answer(PQexec(connection, sql), &PQclear);
+Answer execute(PGconn* connection, const std::string& sql) {
+    Answer answer(PQexec(connection, sql.c_str()), &PQclear);
     REQUIRE_MESSAGE(PQresultStatus(answer.get()) != PGRES_FATAL_ERROR, PQerrorMessage(connection));
     return answer;
 }
@@ -76,6 +76,7 @@ struct OddSchema {
         execute(owner.get(), R"sql(
             set client_min_messages = warning;
             drop schema if exists "Odd Things" cascade;
+            drop foreign data wrapper if exists odd_wrapper cascade;
             create schema "Odd Things";
             create table "Odd Things".readings (at date not null, value int) partition by range (at);
             create table "Odd Things".readings_2024 partition of "Odd Things".readings for values from ('2024-01-01') to ('2025-01-01');
@@ -88,11 +89,19 @@ struct OddSchema {
             alter table "Odd Things"."Order Lines" enable row level security;
             create policy own on "Odd Things"."Order Lines" for select to howdah_reader using (net > 0);
             create table "Odd Things".orders (id int);
+            create domain "Odd Things".share as numeric(5,2) not null check (value <= 100);
+            create table "Odd Things".shares (of "Odd Things".share);
+            create view "Odd Things".fenced with (security_barrier = true) as select 1 as one;
+            create foreign data wrapper odd_wrapper;
+            create server odd_server foreign data wrapper odd_wrapper;
+            create foreign table "Odd Things".far (id int) server odd_server;
             grant usage on schema "Odd Things" to howdah_reader;
             grant select on "Odd Things".readings, "Odd Things"."Order Lines" to howdah_reader;
         )sql");
     }
-    ~OddSchema() { execute(owner.get(), R"(drop schema "Odd Things" cascade)"); }
+    ~OddSchema() {
+        execute(owner.get(), R"(drop schema "Odd Things" cascade; drop foreign data wrapper odd_wrapper cascade)");
+    }
     Connection owner = connect("");
 };
 
@@ -182,12 +191,83 @@ TEST_CASE("list_tables: partitions are folded, row security and missing rights a
     OddSchema odd;
     Fixture fixture;
     const Json tables = fixture.ask("list_tables", {{"schema", "Odd Things"}})["tables"];
-    CHECK(tables.size() == 3);
+    CHECK(tables.size() == 6);
     const Json readings = named(tables, R"("Odd Things".readings)");
     CHECK(readings["kind"] == "partitioned table");
     CHECK(readings["partition_count"] == 2);
+    CHECK(readings["bytes"] == 0);
     CHECK(named(tables, R"("Odd Things"."Order Lines")")["row_security"] == true);
     CHECK(named(tables, R"("Odd Things".orders)")["readable"] == false);
+}
+
+TEST_CASE("list_tables: a long comment is cut with a mark, describe_table shows the whole") {
+    OddSchema odd;
+    Fixture fixture;
+    execute(odd.owner.get(), R"(comment on table "Odd Things".orders is ')" + std::string(200, 'x') + "'");
+    const auto comment = [&] {
+        return named(fixture.ask("list_tables", {{"schema", "Odd Things"}})["tables"],
+                     R"("Odd Things".orders)")["comment"]
+            .get<std::string>();
+    };
+    CHECK(comment() == std::string(200, 'x'));
+    execute(odd.owner.get(), R"(comment on table "Odd Things".orders is ')" + std::string(201, 'x') + "'");
+    CHECK(comment() == std::string(200, 'x') + "…");
+    CHECK(fixture.ask("describe_table", {{"table", R"("Odd Things".orders)"}})["comment"] == std::string(201, 'x'));
+}
+
+TEST_CASE("list_tables: a table that is locked exclusively is listed without its size, and nobody waits") {
+    OddSchema odd;
+    Fixture fixture;
+    execute(odd.owner.get(), R"(begin; lock table "Odd Things"."Order Lines" in access exclusive mode;
+                                lock table "Odd Things".readings_2024 in access exclusive mode)");
+    execute(fixture.reader.get(), "set lock_timeout = '1s'");
+    const Json tables = fixture.ask("list_tables", {{"schema", "Odd Things"}})["tables"];
+    CHECK_FALSE(named(tables, R"("Odd Things"."Order Lines")").contains("bytes"));
+    CHECK_FALSE(named(tables, R"("Odd Things".readings)").contains("bytes"));
+    CHECK(named(tables, R"("Odd Things".shares)").contains("bytes"));
+    execute(odd.owner.get(), "rollback");
+    CHECK(named(fixture.ask("list_tables", {{"schema", "Odd Things"}})["tables"], R"("Odd Things"."Order Lines")")
+              .contains("bytes"));
+}
+
+TEST_CASE(
+    "describe_table: what a domain allows, options of a view, the server of a foreign table, size of a partitioned "
+    "one") {
+    OddSchema odd;
+    Fixture fixture;
+    const Json shares = fixture.ask("describe_table", {{"table", R"("Odd Things".shares)"}});
+    CHECK(shares["columns"][0]["domain"] == "numeric(5,2) not null CHECK (VALUE <= 100::numeric)");
+    CHECK(fixture.ask("describe_table", {{"table", "fenced"}})["options"] ==
+          Json::parse(R"(["security_barrier=true"])"));
+    const Json far = fixture.ask("describe_table", {{"table", "far"}});
+    CHECK(far["kind"] == "foreign table");
+    CHECK(far["server"] == "odd_server");
+    execute(odd.owner.get(),
+            R"(insert into "Odd Things".readings select '2024-01-01'::date + i, i from generate_series(1, 300) i;
+                                analyze "Odd Things".readings_2024)");
+    const Json readings = fixture.ask("describe_table", {{"table", "readings"}});
+    CHECK(readings["row_estimate"] == 300);
+    CHECK(readings["bytes"] > 8000);
+}
+
+TEST_CASE("describe_table: however long the comments are, an answer stays below its bytes") {
+    OddSchema odd;
+    Fixture fixture(R"({"answer_bytes_max":4096})");
+    execute(odd.owner.get(), R"sql(do $$ begin
+        for i in 1..60 loop
+            execute format('alter table "Odd Things".shares add column c%s text', i);
+            execute format('comment on column "Odd Things".shares.c%s is %L', i, repeat('y', 100));
+        end loop;
+        execute format('comment on table "Odd Things".shares is %L', repeat('z', 5000));
+    end $$)sql");
+    const FakeAnswer answer = fixture.host.call("describe_table", {{"table", "shares"}});
+    CHECK(answer.text.size() < 4096 + 512);
+    const Json table = Json::parse(answer.text);
+    CHECK(table["truncated"] == true);
+    CHECK(table["columns"].size() > 10);
+    const std::string note = table["note"];
+    CHECK(note.find(concat(61 - table["columns"].size(), " more columns are not shown")) == 0);
+    CHECK(note.find("comment left out") != std::string::npos);
 }
 
 TEST_CASE("describe_table: columns, keys both ways, indexes, constraints, enum values") {

@@ -74,6 +74,24 @@ TEST_CASE("rows: one value that cannot be spliced makes its column text, and onl
     CHECK(rowsOf(encoder, table) == R"([["1","x",1],["{\"a\":1,\"a\":2}",null,2],["3",[],3]])");
 }
 
+TEST_CASE("rows: JSON's null is not taken for NULL") {
+    Table table({{"j", kJsonb}, {"k", kJson}, {"a", kJsonbArray}},
+                {{"1", "[null]", R"({1,NULL})"}, {"null", "{\"a\":null}", R"({"[null]"})"}, {std::nullopt, "2", "{}"}});
+    RowEncoder encoder = decided(table);
+    CHECK(encoder.encoding(0) == "text");
+    CHECK(encoder.encoding(1) == "json");
+    CHECK(encoder.encoding(2) == "json[]");
+    CHECK(rowsOf(encoder, table) == R"([["1",[null],[1,null]],["null",{"a":null},[[null]]],[null,2,[]]])");
+    CHECK(decided(Table({{"j", kJson}}, {{" null\n"}})).encoding(0) == "text");
+    CHECK(decided(Table({{"j", kJson}}, {{"\"null\""}})).encoding(0) == "json");
+    CHECK(decided(Table({{"a", kJsonArray}}, {{"{null}"}})).encoding(0) == "text[]");
+}
+
+TEST_CASE("rows: a second dimension of a json array is not taken for an array in it") {
+    CHECK(decided(Table({{"a", kJsonbArray}}, {{R"({"[1, 2]"})"}})).encoding(0) == "json[]");
+    CHECK(decided(Table({{"a", kJsonbArray}}, {{"{{1,2}}"}})).encoding(0) == "text[]");
+}
+
 TEST_CASE("rows: a decision does not outlive its result") {
     Table good({{"j", kJson}}, {{"1"}});
     Table bad({{"j", kJson}}, {{"1e400"}});

@@ -10,6 +10,7 @@
 // Errors:  none, see encode.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <span>
@@ -119,18 +120,27 @@ private:
     struct ElementCheck {
         JsonCheck& check;
         bool keys_known_unique;
-        void open() {}
-        void close() {}
+        int depth = 0;
+        bool nested = false;  // a dimension more would look like an element that is an array itself
+        void open() { nested = ++depth > 1 || nested; }
+        void close() { --depth; }
         void separator() {}
         void null() {}
-        bool element(std::string_view text) { return check.splices(text, keys_known_unique); }
+        bool element(std::string_view text) { return !isJsonNull(text) && check.splices(text, keys_known_unique); }
     };
+
+    // JSON's null would look like NULL.
+    static bool isJsonNull(std::string_view text) {
+        constexpr std::string_view kSpace = " \t\n\r";
+        const std::size_t from = std::min(text.find_first_not_of(kSpace), text.size());
+        return text.substr(from, text.find_last_not_of(kSpace) + 1 - from) == "null";
+    }
 
     bool splices(const EncodedColumn& column, std::string_view text) {
         const bool unique = column.type_oid == kJsonbOid || column.type_oid == kJsonbArrayOid;
-        if (!column.plan.is_array) return check_.splices(text, unique);
+        if (!column.plan.is_array) return !isJsonNull(text) && check_.splices(text, unique);
         ElementCheck elements{check_, unique};
-        return walkArray(arrayBody(text), column.plan.delimiter, elements);
+        return walkArray(arrayBody(text), column.plan.delimiter, elements) && !elements.nested;
     }
 
     std::vector<EncodedColumn> columns_;
