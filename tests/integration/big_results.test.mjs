@@ -44,6 +44,25 @@ describe('caps: the answer is whole on one side of each, and says how to go on o
       assert.equal((await callTool(server.url, 'query_more', { next: cut.next })).structuredContent.row_count, 1);
     });
   }
+  // What other servers' caps missed (dbhub#400, dbhub#387, pgEdge#260).
+  for (const [what, sql] of [
+    ['after a comment', "-- first\n/* second */ select i from generate_series(1, 500) i -- limit 3"],
+    ['with a CTE', 'with a as (select i from generate_series(1, 500) i limit 400) select * from a'],
+    ['in parentheses', '(select i from generate_series(1, 500) i)'],
+    ['with a limit inside', 'select * from (select i from generate_series(1, 500) i limit 300) x'],
+    ['with a limit of its own', 'select i from generate_series(1, 500) i limit 200'],
+    ['with the word in its data', "select 'limit 1' as limit from generate_series(1, 500)"],
+    ['of UNION ALL', 'select i from generate_series(1, 90) i union all select i from generate_series(1, 90) i'],
+    ['of VALUES', `values ${Array.from({ length: 120 }, (_, i) => `(${i})`)}`],
+    ['of a recursion', 'with recursive a(i) as (select 1 union all select i + 1 from a where i < 500) select * from a'],
+    ['with a semicolon', 'select i from generate_series(1, 500) i;'],
+  ]) {
+    test(`rows of a statement ${what}`, async () => {
+      const result = await query(sql);
+      assert.ok(!result.isError, textOf(result));
+      assert.deepEqual([result.structuredContent.row_count, result.structuredContent.truncated], [100, { reason: 'rows' }]);
+    });
+  }
   test('bytes', async () => {
     // A value costs its bytes and 4.
     const sized = (bytes) => `select repeat('x', case when i = 10 then ${bytes} else 9996 end) from generate_series(1, 10) i`;
