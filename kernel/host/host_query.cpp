@@ -145,6 +145,11 @@ void rowsClose(howdah_ctx* ctx, howdah_rows* rows) noexcept {
     });
 }
 
+howdah_status rowsReport(howdah_ctx*, howdah_rows* rows, howdah_str* json) noexcept {
+    *json = runOf(rows).report();
+    return HOWDAH_OK;
+}
+
 }  // namespace
 
 const howdah_query_v1 kHostQuery{sizeof(howdah_query_v1),
@@ -162,7 +167,7 @@ const howdah_query_v1 kHostQuery{sizeof(howdah_query_v1),
                                  &queryReply,
                                  &queryConnectDatabase};
 
-const howdah_rows_v1 kHostRows{sizeof(howdah_rows_v1), 0,         &rowsColumns, &rowsNext, &rowsTrailer,
-                               &rowsComplete,          &rowsClose};
+const howdah_rows_v1 kHostRows{sizeof(howdah_rows_v1), 0,          &rowsColumns, &rowsNext, &rowsTrailer,
+                               &rowsComplete,          &rowsClose, &rowsReport};
 
 }  // namespace howdah::kernel

@@ -129,6 +129,8 @@ Result<void> QueryRun::setReply(const howdah_result& result) {
     if (!slot_) return Error::refused("a result can be replied inside a hook only");
     if (phase_ == Phase::before) {
         if (auto may = mayChange("the result", {Stage::recall}); !may) return may;
+        if (flags & (HOWDAH_RUN_DRY | HOWDAH_RUN_STABLE))
+            return Error::refused("a dry run, or a part of a stable result, is not replied to by a hook");
     }
     if (streaming_) return Error::refused("rows of this result are out already; it cannot be replaced");
     Held held;

@@ -1,3 +1,5 @@
+#include <cstddef>
+
 #include <howdah/host.hpp>
 
 #include "kernel/host/instance.hpp"
@@ -48,8 +50,12 @@ Result<void> QueryRun::execute() {
     execution.principal = principal;
     execution.plugin = plugin;
     execution.tool = tool;
+    execution.flags = flags;
+    execution.affected_max = affected_max_;
+    execution.cursor = stable_cursor_;
 
-    if (access == HOWDAH_ACCESS_WRITE) request_.has_written = true;
+    // A dry run leaves nothing behind: doing it again after a question changes nothing.
+    if (access == HOWDAH_ACCESS_WRITE && !(flags & HOWDAH_RUN_DRY)) request_.has_written = true;
     Result<void> outcome;
     auto call = [&] {
         if (executor.table->execute(executor.self, &hook_ctx_, &execution, &cursor_) < 0) {
@@ -89,12 +95,25 @@ Result<void> QueryRun::fetchFirst() {
         }
         if (auto held = hold(batch); !held) return held;
     }
+    if (auto end = readEnd(); !end) return end;
+    closeCursor();
+    return {};
+}
+
+// The last row has come: what the executor has to say at the end.
+Result<void> QueryRun::readEnd() {
+    const auto& executor = generation_->sql;
     trailer_.struct_size = sizeof trailer_;
     if (executor.table->trailer(executor.self, &hook_ctx_, cursor_, &trailer_) < 0) return executorError();
     auto tag = keep(fromAbi(trailer_.command_tag));
     if (!tag) return std::move(tag).error();
     trailer_.command_tag = *tag;
-    closeCursor();
+    // An older executor has none.
+    if (executor.table->struct_size <= offsetof(howdah_sql_v1, report) || !executor.table->report) return {};
+    if (executor.table->report(executor.self, &hook_ctx_, cursor_, &report_) < 0) return executorError();
+    auto told = keep(fromAbi(report_));
+    if (!told) return std::move(told).error();
+    report_ = *told;
     return {};
 }
 
@@ -143,18 +162,15 @@ Result<bool> QueryRun::next(howdah_batch& batch) {
         hook_ctx_.in_hook = false;
         hook_ctx_.reset(executor.instance);
         status = executor.table->next(executor.self, &hook_ctx_, cursor_, &batch);
-        trailer_.struct_size = sizeof trailer_;
-        if (status == 0) status = executor.table->trailer(executor.self, &hook_ctx_, cursor_, &trailer_) < 0 ? -1 : 0;
         if (status < 0) failed = executorError();
+        if (status == 0) {
+            if (auto end = readEnd(); !end) failed = std::move(end).error();
+        }
         hook_ctx_.in_hook = true;
     };
     auto entered = executor.instance->enter(call, request_.cancellation, hook_ctx_.deadline);
     if (!entered) failed = std::move(entered).error();
     if (!failed && status > 0) return passRows(batch);
-    if (!failed) {
-        auto tag = keep(fromAbi(trailer_.command_tag));
-        if (tag) trailer_.command_tag = *tag;
-    }
     if (auto done = finishStream(std::move(failed)); !done) return std::move(done).error();
     return false;
 }

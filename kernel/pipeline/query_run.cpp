@@ -1,5 +1,7 @@
 #include "kernel/pipeline/query_run.hpp"
 
+#include <cstddef>
+
 #include <howdah/host.hpp>
 
 #include "kernel/base/nearest.hpp"
@@ -171,7 +173,15 @@ Result<void> QueryRun::admit(const howdah_query_request& query) {
     rows_max = query.rows_max;
     bytes_max = query.bytes_max;
     timeout_ms = query.timeout_ms;
-    if (query.struct_size >= sizeof query) rows_skip = query.rows_skip;  // built before there was one: none
+    // Members that the plugin was built before: none.
+    if (query.struct_size > offsetof(howdah_query_request, rows_skip)) rows_skip = query.rows_skip;
+    if (query.struct_size > offsetof(howdah_query_request, cursor)) {
+        flags = query.flags;
+        affected_max_ = query.affected_max;
+        auto cursor = keep(fromAbi(query.cursor));
+        if (!cursor) return std::move(cursor).error();
+        stable_cursor_ = *cursor;
+    }
     principal = request_.principalView();
     return {};
 }

@@ -42,6 +42,7 @@ public:
     bool complete() const { return !streaming_; }
     Result<bool> next(howdah_batch& batch);  // false at the end
     const howdah_trailer& trailer() const { return trailer_; }
+    howdah_str report() const { return report_; }  // of the executor, after the end
 
     // --- what hooks may do (howdah_query_v1); each checks the stage of the hook that runs
     Result<void> setSql(std::string_view text);
@@ -111,6 +112,7 @@ private:
     // Executor.
     Result<void> execute();
     Result<void> fetchFirst();
+    Result<void> readEnd();
     Result<void> hold(const howdah_batch& batch);
     void closeCursor();
     Error executorError();
@@ -148,6 +150,9 @@ private:
     std::vector<howdah_column> columns_;
     std::vector<howdah_batch> batches_;
     howdah_trailer trailer_{};
+    howdah_str report_{"", 0};
+    std::uint64_t affected_max_ = 0;
+    howdah_str stable_cursor_{"", 0};  // to go on with
     std::uint32_t result_flags_ = 0;
     std::optional<Error> error_;  // the outcome on its way out, when it is an error
     std::size_t held_bytes_ = 0;

@@ -37,18 +37,20 @@ void resourcesRead(Exchange& exchange) {
     const auto& params = exchange.message.params;
     auto uri = params ? textMember(*params, "uri") : std::nullopt;
     if (!uri) return exchange.refuse(badParams("resources/read needs params.uri, a string"));
+    const auto hints = [&](const HeldAnswer& answer) {
+        const CacheHint& cache = answer.cache();
+        const bool only_this_client = !cache.same_for_all || exchange.authenticated();
+        return exchange.modern() ? cacheHints(cache.time_to_live, only_this_client) : std::string();
+    };
+    constexpr std::string_view kBefore = "\"contents\":[";
     serveHeld(
         exchange, MayAsk::yes,
         [&](Request& request, HeldAnswer& answer) { return readResource(request, *uri, answer); },
-        [&](HeldAnswer& answer) {
-            const CacheHint& cache = answer.cache();
-            const bool only_this_client = !cache.same_for_all || exchange.authenticated();
-            const std::string hints = exchange.modern() ? cacheHints(cache.time_to_live, only_this_client) : "";
-            exchange.answer({"\"contents\":[", answer.elements(), "]", hints});
-        },
+        [&](HeldAnswer& answer) { exchange.answer({kBefore, answer.elements(), "]", hints(answer)}); },
         [&](const Error& error) {
             return error.code == Code::not_found ? noResource(exchange, *uri, error.message) : refusalOf(error);
-        });
+        },
+        kBefore, [&](const HeldAnswer& answer) { return concat("]", hints(answer), "}}"); });
 }
 
 namespace {

@@ -1,7 +1,8 @@
 // The answer of prompts/get, resources/read, completion/complete and lists that plugins make: held until it is whole,
-// so that an error on the way can still take its place.
+// so that an error on the way can still take its place. A long text of a resource is not held but sent as it comes; an
+// error then ends the text, and stands in the _meta of its contents.
 //
-// Threads: the request's fiber.
+// Threads: the request's fiber; a text that is sent may park it while a slow client catches up.
 // Errors:  unavailable when it grows beyond its limit.
 // Source:  MCP 2026-07-28 "Prompts", "Resources", "Completion".
 #pragma once
@@ -22,7 +23,14 @@ class HeldAnswer final : public ListAnswer {
 public:
     // `questions` null: none can be asked.
     HeldAnswer(ReplySink& sink, Notices::Settings notices, Questions* questions, std::size_t bytes_max)
-        : notices_(sink, std::move(notices)), questions_(questions), bytes_max_(bytes_max) {}
+        : sink_(sink), notices_(sink, std::move(notices)), questions_(questions), bytes_max_(bytes_max) {}
+
+    // A text of a resource may be sent before it is whole; `head` is what stands before its elements.
+    void mayStream(std::string head) { head_ = std::move(head); }
+    bool streamed() const { return streamed_; }
+    // The end of an answer that was streamed; `tail` follows its elements.
+    void endStream(std::string_view tail);
+    void endStream(std::string_view tail, const Error& error);
 
     void describe(std::string_view description) override { description_ = description; }
     void of(std::string_view uri, std::string_view mime_type, const CacheHint& cache) override;
@@ -41,7 +49,7 @@ public:
 
     Result<std::string> ask(Request& request, std::string_view questions) override {
         if (!questions_) return Answer::ask(request, questions);
-        if (!elements_.empty()) return Error::internal("a question after the answer has begun; ask first");
+        if (any_element_) return Error::internal("a question after the answer has begun; ask first");
         return questions_->ask(request, questions);
     }
 
@@ -55,7 +63,12 @@ private:
     void beginElement();
     void endText();
     Result<void> withinLimit() const;
+    Result<void> sendText();
 
+    static constexpr std::size_t kHeldText = 64u << 10;  // a longer one is sent
+    static constexpr std::size_t kSlice = 16u << 10;
+
+    ReplySink& sink_;
     Notices notices_;
     Questions* const questions_;
     const std::size_t bytes_max_;
@@ -66,7 +79,10 @@ private:
     std::string elements_;
     std::string structured_;
     PieceEscaper escaper_;
+    std::string head_;  // "" = not to be streamed
     bool in_text_ = false;
+    bool any_element_ = false;
+    bool streamed_ = false;
 };
 
 }  // namespace howdah::kernel

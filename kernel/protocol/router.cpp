@@ -91,24 +91,29 @@ void Exchange::prepare(Request& request) const {
     request.deadline = Deadline::in(timeout);
 }
 
-// A failed write means the client has gone; there is nobody left to tell, and the transport knows already.
-void Exchange::answer(std::initializer_list<std::string_view> members, std::string_view result_type) {
-    std::size_t size = 128 + message.id.size() + resultMeta().size();
-    for (std::string_view part : members)
-        size += part.size();
+std::string Exchange::resultHead(std::string_view result_type) const {
     std::string json;
-    json.reserve(size);
+    json.reserve(128 + message.id.size() + resultMeta().size());
     json += R"({"jsonrpc":"2.0","id":)";
     json += message.id;
     json += ",\"result\":{";
-    std::string_view comma;
     if (modern()) {
         json += R"("resultType":")";
         json += result_type;
         json += R"(","_meta":)";
         json += resultMeta();
-        comma = ",";
     }
+    return json;
+}
+
+// A failed write means the client has gone; there is nobody left to tell, and the transport knows already.
+void Exchange::answer(std::initializer_list<std::string_view> members, std::string_view result_type) {
+    std::string json = resultHead(result_type);
+    std::size_t size = json.size() + 3;
+    for (std::string_view part : members)
+        size += part.size();
+    json.reserve(size);
+    std::string_view comma = modern() ? "," : "";
     for (std::string_view part : members) {
         if (part.empty()) continue;
         json += comma;

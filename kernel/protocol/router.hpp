@@ -48,6 +48,8 @@ struct Exchange {
 
     // A Request of this exchange, ready for the pipeline.
     void prepare(Request& request) const;
+    // How every result begins: {"jsonrpc","id","result":{ and what the era adds.
+    std::string resultHead(std::string_view result_type = "complete") const;
     // The whole answer: {"jsonrpc","id","result":{<members>}}, with what the era adds to every result.
     void answer(std::initializer_list<std::string_view> members, std::string_view result_type = "complete");
     void refuse(const Refusal& refusal);

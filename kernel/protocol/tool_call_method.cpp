@@ -102,8 +102,11 @@ void toolsCall(Exchange& exchange) {
         (void)answer.finish();
         return;
     }
-    if (auto refusal = questions.missingCapability(); refusal && answer.untouched()) return exchange.refuse(*refusal);
     const Error& error = called.error();
+    if (auto refusal = questions.missingCapability(); refusal && answer.untouched()) {
+        refusal->message = error.message.substr(0, kMessageMax);  // what the tool needs it for
+        return exchange.refuse(*refusal);
+    }
     if (error.code == Code::invalid_argument && !argumentErrorsAreResults(exchange.revision) && answer.untouched() &&
         tool.arguments.validate(arguments)) {
         return exchange.refuse(badParams(error.message.substr(0, kMessageMax)));

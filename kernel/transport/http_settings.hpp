@@ -36,7 +36,7 @@ struct HttpSettings {
     std::size_t body_bytes_per_s_min = 1024;           // of a body, on average of each of the next
     std::chrono::milliseconds body_rate_every{5'000};
     std::chrono::milliseconds idle_limit{60'000};        // between requests; a WebSocket client that says nothing
-    std::chrono::milliseconds stall_limit{30'000};       // a client that reads nothing of its answer
+    std::chrono::milliseconds stall_limit{10'000};       // a client that reads nothing of its answer
     std::chrono::milliseconds linger_limit{2'000};       // after a refusal
     std::chrono::milliseconds keep_alive_every{15'000};  // comments on quiet event streams, pings to quiet WebSockets
     std::chrono::milliseconds prime_after{500};          // then an answer that can be resumed becomes an event stream

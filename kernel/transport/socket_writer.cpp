@@ -1,11 +1,15 @@
 #include "kernel/transport/socket_writer.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstdint>
 
 namespace howdah::kernel {
 
 namespace {
+constexpr int kLooks = 5;  // in one stall limit
+
 Error peerGone() {
     return Error::cancelled("the client has gone");
 }
@@ -17,16 +21,31 @@ Result<void> SocketWriter::send(iovec* parts, std::size_t count, const std::shar
         if (queue_.empty() && trySend(parts, count)) return {};
         if (broken_) break;
         sending_ = true;
-        const int unacknowledged_before = stream_.unacknowledged();
+        // Half an answer is out, so nothing else can follow a peer that stalls. A socket becomes writable only when
+        // much of its buffer is free: one that reads slowly shows by the bytes it has acknowledged. What waits to be
+        // sent may hold a connection to a database, so a trickle is not enough.
+        int unacknowledged = stream_.unacknowledged();
+        Deadline stalled = Deadline::in(stall_limit_);
         writable_.reset();
         arm(owner);
-        const WaitStatus status = writable_.wait(nullptr, Deadline::in(stall_limit_));
+        while (writable_.wait(nullptr, Deadline::in(stall_limit_ / kLooks)) == WaitStatus::timeout) {
+            if (unacknowledged - stream_.unacknowledged() >= leastTaken()) {
+                unacknowledged = stream_.unacknowledged();
+                stalled = Deadline::in(stall_limit_);
+            } else if (stalled.passed()) {
+                broken_ = true;
+                break;
+            }
+        }
         sending_ = false;
-        // Half an answer is out, so nothing else can follow. A socket becomes writable only when much of its buffer is
-        // free: a peer that reads slowly shows by the bytes it has acknowledged.
-        if (status == WaitStatus::timeout && stream_.unacknowledged() >= unacknowledged_before) broken_ = true;
     }
     return peerGone();
+}
+
+// Bytes a peer must take in one stall limit.
+int SocketWriter::leastTaken() const {
+    constexpr std::int64_t kBytesPerSecondMin = 1024;
+    return static_cast<int>(std::max<std::int64_t>(1, stall_limit_.count() * kBytesPerSecondMin / 1000));
 }
 
 bool SocketWriter::trySend(iovec*& parts, std::size_t& count) {

@@ -4,7 +4,8 @@
 // Threads: [shard].
 // Owns:    what was enqueued and not yet sent; the stream belongs to the connection, which `owner` keeps alive while a
 //          wait is armed.
-// Errors:  cancelled once the peer is gone or has taken nothing for the stall limit; all later sends fail the same way.
+// Errors:  cancelled once the peer is gone or has taken too little for the stall limit; all later sends fail the same
+// way.
 #pragma once
 
 #include <chrono>
@@ -45,6 +46,7 @@ public:
 
 private:
     bool trySend(iovec*& parts, std::size_t& count);  // false: the stream takes no more for now, or broke
+    int leastTaken() const;
     void flush();
     void arm(const std::shared_ptr<void>& owner);
 

@@ -22,6 +22,21 @@ Command::Settings settingsOf(std::vector<std::string> names_and_values) {
     return settings;
 }
 
+// Of what has a plan. The body is one whole statement, the guard says, so it can be nothing but what is explained.
+std::string explainOf(std::string_view sql, const howdah_facts* facts) {
+    if (!facts || facts->kind < HOWDAH_STATEMENT_INSERT || facts->kind > HOWDAH_STATEMENT_MERGE) return {};
+    if (facts->body_begin >= facts->body_end || facts->body_end > sql.size()) return {};
+    return concat("explain (format text)\n", sql.substr(facts->body_begin, facts->body_end - facts->body_begin));
+}
+
+// Members a kernel built before them does not give.
+template <typename T>
+T given(const howdah_execution& execution, T howdah_execution::* member, T absent) {
+    const auto* at = reinterpret_cast<const std::uint8_t*>(&(execution.*member));
+    const auto* end = reinterpret_cast<const std::uint8_t*>(&execution) + execution.struct_size;
+    return at + sizeof(T) <= end ? execution.*member : absent;
+}
+
 }  // namespace
 
 Result<Command> Command::from(const howdah_execution& execution, const Config& config, milliseconds remaining) {
@@ -34,10 +49,18 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
 
     Command command;
     command.writes = execution.access == HOWDAH_ACCESS_WRITE;
+    const std::uint32_t flags = given(execution, &howdah_execution::flags, 0u);
+    command.stable = !command.writes && (flags & HOWDAH_RUN_STABLE) != 0;
+    command.dry_run = command.writes && (flags & HOWDAH_RUN_DRY) != 0;
+    if (command.dry_run) command.explain = explainOf(sql, execution.facts);
+    if (command.writes && (flags & HOWDAH_RUN_CEILING)) {
+        command.affected_max = given(execution, &howdah_execution::affected_max, std::uint64_t{0});
+    }
     command.rows_max = lower(execution.rows_max, config.rows_max);
     command.bytes_max = lower(execution.bytes_max, config.bytes_max);
     command.cell_bytes_max = config.cell_bytes_max;
-    command.text = StatementText(sql, execution.facts, command.rows_max, execution.rows_skip);
+    command.text = command.stable ? StatementText::ofCursor(sql, execution.facts)
+                                  : StatementText(sql, execution.facts, command.rows_max, execution.rows_skip);
     if (execution.rows_skip > 0 && !command.text.isBounded()) {
         return Error::invalidArgument("only a SELECT, VALUES or TABLE can be gone on with").withHint("run it again");
     }

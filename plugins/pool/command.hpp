@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ namespace howdah::pool {
 
 struct Command {
     bool writes = false;
+    bool dry_run = false;                       // a write that is rolled back
+    std::string explain;                        // of a dry run: EXPLAIN of the statement; empty where there is none
+    std::optional<std::uint64_t> affected_max;  // rows a write may change
+    bool stable = false;                        // a read through a cursor that may be gone on with
     StatementText text;
     Parameters parameters;
     std::uint64_t rows_max = 0;

@@ -72,6 +72,8 @@ Result<Config> Config::parse(const Json& section) {
     config.rows_max = numbers.read("rows_max", config.rows_max, 1, 1'000'000'000);
     config.bytes_max = numbers.read("bytes_max", config.bytes_max, 1024, 16ull << 30);
     config.cell_bytes_max = numbers.read("cell_bytes_max", config.cell_bytes_max, 1024, 1'073'741'823);
+    small("stable_max", config.stable_max, 0, 16);
+    config.stable_idle = numbers.readSpan("stable_idle_ms", config.stable_idle, 1000, 600'000);
     if (!numbers.outcome()) return numbers.outcome().error();
 
     if (config.connections_min > config.connections_max) {

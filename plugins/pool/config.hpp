@@ -33,6 +33,8 @@ struct Config {
     std::uint64_t bytes_max = 8ull << 20;       // 1024..16 GiB of one answer's values
     std::uint64_t cell_bytes_max = 1ull << 20;  // 1024..1073741823 of one value
     Pooler pooler = Pooler::automatic;
+    std::uint32_t stable_max = 2;      // 0..16 stable cursors of one database
+    milliseconds stable_idle{60'000};  // 1000..600000, then one that is not used is closed
 
     static Result<Config> parse(const nlohmann::json& section);
 

@@ -11,7 +11,6 @@ constexpr std::uint64_t kRowSlack = 64 * 1024;  // bytes libpq may hold of rows 
 
 const Parameters kNone;
 const std::string kBeginRead = "begin read only";
-const std::string kBeginWrite = "begin read write";
 const std::string kRollback = "rollback";
 const std::string kCommit = "commit";
 
@@ -23,7 +22,7 @@ Cursor::Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command
 std::optional<Failure> Cursor::begin(const Context& context) {
     started_ns_ = database_->host().nowNs();
     steps_.reserve(8);
-    if (command_->parameters.hasArrays()) stage_ = Stage::learn_types;
+    if (command_->parameters.hasArrays() && !goes_on_) stage_ = Stage::learn_types;
     if (!queueStage()) return broken();
     if (auto failure = send(context)) return failure;
     return fill(context);
@@ -42,12 +41,16 @@ bool Cursor::queueStage() {
 }
 
 bool Cursor::queueStatement() {
-    const Command::Settings& set = settings();
-    if (command_->writes && lease_->ownsSession()) lease_->setNeedsReset(true);
-    return queue(command_->writes ? kBeginWrite : kBeginRead, kNone, StepKind::quiet) &&
-           (set.sql.empty() || queue(set.sql, set.parameters, StepKind::quiet)) &&
+    if (command_->writes) return queueWrite();
+    if (stable_) return queueStable();
+    return queue(kBeginRead, kNone, StepKind::quiet) && queueSettings() &&
            queue(command_->text.text(), parameters(), StepKind::statement) &&
-           (command_->writes || queue(kRollback, kNone, StepKind::quiet)) && queueSync();
+           queue(kRollback, kNone, StepKind::quiet) && queueSync();
+}
+
+bool Cursor::queueSettings() {
+    const Command::Settings& set = settings();
+    return set.sql.empty() || queue(set.sql, set.parameters, StepKind::quiet);
 }
 
 const Command::Settings& Cursor::settings() {
@@ -58,7 +61,8 @@ const Command::Settings& Cursor::settings() {
 
 // Under its prepared name if it has one, prepared on the way if it may have one.
 bool Cursor::queue(const std::string& text, const Parameters& parameters, StepKind kind) {
-    if (!lease_->namesStatements()) {
+    // After a write the session is reset: a name would be forgotten before it is of use.
+    if (!lease_->namesStatements() || command_->writes) {
         steps_.push_back({kind, {}, {}});
         return lease_->execute(text, parameters);
     }
@@ -120,8 +124,14 @@ Cursor::Next Cursor::next(const Context& context) {
     return {has_rows ? std::optional(batch_.view()) : std::nullopt, std::nullopt};
 }
 
-// Reads results until a batch is full or everything has come.
 std::optional<Failure> Cursor::fill(const Context& context) {
+    auto failure = read(context);
+    if (failure && failure->outcome == Outcome::commit_unknown) return settled(context, std::move(*failure));
+    return failure;
+}
+
+// Reads results until a batch is full or everything has come.
+std::optional<Failure> Cursor::read(const Context& context) {
     batch_full_ = false;
     if (held_) takeRow(std::move(held_));
     std::uint64_t limit = waitLimit(context);
@@ -164,11 +174,7 @@ std::optional<Failure> Cursor::take(ResultPtr result) {
             }
             if (kind == StepKind::describe) keepParameterTypes(result.get());
             if (kind == StepKind::array_types) keepArrayTypes(result.get());
-            // COMMIT of a transaction that had failed answers ROLLBACK and no error.
-            if (kind == StepKind::commit && std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
-                failure_ = Failure{Error::database("40000", "the server rolled the transaction back instead"),
-                                   Outcome::answered};
-            }
+            if (command_->writes) keepOfWrite(kind, result.get());
             return std::nullopt;
         case PGRES_EMPTY_QUERY:
             failure_ = Failure{Error::invalidArgument("the statement is empty"), Outcome::answered};
@@ -199,6 +205,7 @@ void Cursor::takeRow(ResultPtr row) {
         truncated_ |= HOWDAH_TRUNCATED_ROWS;
         // A bounded statement ends with this very row.
         discarding_ = true;
+        if (stable_) next_row_ = std::move(row);
         if (!command_->text.isBounded()) endEarly();
         return;
     }
@@ -233,6 +240,7 @@ void Cursor::finish() {
 
 // Every result of this round trip has come.
 std::optional<Failure> Cursor::afterSteps(const Context& context) {
+    if (!failure_ && stage_ == Stage::run) failure_ = beyondCeiling();
     if (failure_) return rolledBack(context, std::move(*failure_));
     auto next = nextStage();
     if (!next) return rolledBack(context, {std::move(next).error(), Outcome::answered});
@@ -240,6 +248,10 @@ std::optional<Failure> Cursor::afterSteps(const Context& context) {
         stage_ = **next;
         if (!queueStage()) return broken();
         return send(context);
+    }
+    if (stable_) {
+        finishStable();
+        return std::nullopt;
     }
     // A statement that left the transaction in another state than it should be (a COMMIT inside it) costs its
     // connection.
@@ -325,6 +337,7 @@ Failure Cursor::failed(const PGresult* result) {
     if (state == "40001" || state == "40P01") failure.outcome = Outcome::rolled_back;
     if (command_->writes && lease_->isOnStandby() && (state == "25006" || state == "0A000")) onStandby(lease_, failure);
     failure.stale = used_cached_ && (state == "26000" || state == "0A000");
+    if (command_->writes) judgeFailedWrite(failure);
     std::uint64_t ran_ns = database_->host().nowNs() - started_ns_;
     if (state == "57014" && ran_ns + ran_ns / 10 >= nanoseconds(command_->timeout)) {
         failure.error.code = Code::timeout;

@@ -4,8 +4,9 @@
 // After an error the server skips what follows up to the Sync, ROLLBACK included; it is then sent once more. So the
 // common path needs a single Sync, and the connection is free with the last row (measured at 8 clients: 49 thousand
 // reads a second, against 38 with a Sync of its own for ROLLBACK).
-// A write is two: BEGIN, the statement, Sync; then COMMIT, Sync. A connection lost in the first part has changed
-// nothing, one lost in the second leaves the outcome unknown.
+// A write is two: BEGIN, the statement, the transaction's id, Sync; then COMMIT, Sync. A connection lost in the first
+// part has changed nothing; one lost in the second leaves the outcome to be asked for by that id, and what turns out to
+// be committed ends as if nothing had happened.
 // Where a parameter is a JSON array, one more comes first, which asks what type the server takes it for, and another
 // if that type is not built in.
 //
@@ -20,15 +21,20 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "batch.hpp"
 #include "command.hpp"
-#include "database.hpp"
+#include "commit_fate.hpp"
+#include "stable_cursors.hpp"
 
 namespace howdah::pool {
 
 class Cursor {
 public:
     Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, Lease lease);
+    // A page of a stable cursor, the first one where its position is 0.
+    Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, StableCursor stable);
 
     // Sends, and waits for the first batch or the end.
     std::optional<Failure> begin(const Context& context);
@@ -45,9 +51,22 @@ public:
     const std::vector<howdah_column>& columns() const { return columns_; }
     bool isAtEnd() const { return ended_; }
     howdah_trailer trailer() const;
+    std::string report() const;  // as howdah_sql_v1.report tells it
 
 private:
-    enum class StepKind { quiet, prepare, describe, array_types, statement, commit, sync };
+    enum class StepKind {
+        quiet,
+        prepare,
+        describe,
+        array_types,
+        statement,
+        changed,
+        transaction,
+        plan,
+        locks,
+        commit,
+        sync
+    };
     struct Step {
         StepKind kind;
         std::string key;  // prepare: what is remembered once the server has said yes
@@ -60,12 +79,20 @@ private:
     bool queueDescription();
     bool queueArrayTypes();
     bool queueStatement();
+    bool queueSettings();
+    bool queueWrite();
+    bool queueCount();
+    bool queueTransactionName();
+    bool queueReport();
+    bool queueStable();
     bool queue(const std::string& text, const Parameters& parameters, StepKind kind);
     bool queueSync();
     const Command::Settings& settings();
 
     std::optional<Failure> send(const Context& context);
     std::optional<Failure> fill(const Context& context);
+    std::optional<Failure> read(const Context& context);
+    std::optional<Failure> settled(const Context& context, Failure lost);
     std::optional<Failure> take(ResultPtr result);
     void takeRow(ResultPtr row);
     std::optional<Failure> afterSteps(const Context& context);
@@ -77,8 +104,13 @@ private:
     void keepArrayTypes(const PGresult* result);
     const char* timeoutHint() const;
     void keepTag(PGresult* result);
+    void keepOfWrite(StepKind kind, PGresult* result);
+    void keepCommit(PGresult* result);
+    std::optional<Failure> beyondCeiling() const;
+    void judgeFailedWrite(Failure& failure);
     void endEarly();
     void finish();
+    void finishStable();
 
     Failure interrupted(const Context& context, Wait wait);
     Failure broken(std::string_view state = {});  // what the server said at the end
@@ -102,6 +134,14 @@ private:
     bool batch_given_ = false;
     bool ended_ = false;
     std::optional<Failure> failure_;  // the first error of this round trip
+    TransactionName transaction_;     // of a write
+    bool committed_ = false;
+    std::optional<std::int64_t> counted_before_;
+    std::int64_t changed_rows_ = -1;
+    nlohmann::json report_;
+    std::optional<StableCursor> stable_;  // without its lease
+    bool goes_on_ = false;
+    ResultPtr next_row_;  // of a stable cursor: beyond this page
 
     std::vector<howdah_column> columns_;
     std::vector<std::string> column_names_;

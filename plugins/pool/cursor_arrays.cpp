@@ -60,7 +60,7 @@ Result<std::optional<Cursor::Stage>> Cursor::nextStage() {
         with_arrays_ = std::move(*with_arrays);
         return std::optional(Stage::run);
     }
-    if (stage_ == Stage::run && command_->writes) return std::optional(Stage::commit);
+    if (stage_ == Stage::run && command_->writes && !command_->dry_run) return std::optional(Stage::commit);
     return std::optional<Stage>{};
 }
 

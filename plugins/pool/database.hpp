@@ -133,7 +133,10 @@ public:
     const Config& config() const { return config_; }
     const Host& host() const { return host_; }
     RetryBudget& retryBudget() { return retry_budget_; }
-    double jitter();            // 0..1
+    double jitter();  // 0..1
+    // Whether a write asks for its transaction's id (commit_fate.hpp); not once the server has said that it cannot.
+    bool namesTransactions() const { return names_transactions_.load(std::memory_order_relaxed); }
+    void noTransactionNames() { names_transactions_.store(false, std::memory_order_relaxed); }
     std::string label() const;  // host:port/dbname as far as known
     Result<Dsn> resolveDsn(const Context& context) const;
 
@@ -202,6 +205,7 @@ private:
     const Config config_;
     const DatabaseSource source_;
     RetryBudget retry_budget_;
+    std::atomic<bool> names_transactions_{true};
     Event keeper_wakes_;
     std::shared_ptr<Budget> budget_;
     std::atomic<std::uint64_t> retries_{0}, cancels_{0}, cancels_lost_{0};

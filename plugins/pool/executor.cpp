@@ -23,6 +23,16 @@ std::variant<std::unique_ptr<Cursor>, Failure> tryOnce(const Context& context,
     return cursor;
 }
 
+// False when the request ended meanwhile.
+bool pause(const Context& context, std::uint64_t pause_ns) {
+    if (pause_ns == 0) return true;
+    Event never(context.host());
+    (void)never.wait(context, context.host().nowNs() + pause_ns);  // nobody sets it: ends by time or with the request
+    return context.goOn().has_value();
+}
+
+}  // namespace
+
 // Members at the end stand only in what a newer caller filled in.
 Caller callerOf(const howdah_execution& execution) {
     Caller caller;
@@ -36,16 +46,6 @@ Caller callerOf(const howdah_execution& execution) {
     }
     return caller;
 }
-
-// False when the request ended meanwhile.
-bool pause(const Context& context, std::uint64_t pause_ns) {
-    if (pause_ns == 0) return true;
-    Event never(context.host());
-    (void)never.wait(context, context.host().nowNs() + pause_ns);  // nobody sets it: ends by time or with the request
-    return context.goOn().has_value();
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::shared_ptr<Database>& database,
                                         const howdah_execution& execution) {

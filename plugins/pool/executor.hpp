@@ -12,6 +12,9 @@
 
 namespace howdah::pool {
 
+// Whose statement it is; the texts are the execution's.
+Caller callerOf(const howdah_execution& execution);
+
 Result<std::unique_ptr<Cursor>> execute(const Context& context, const std::shared_ptr<Database>& database,
                                         const howdah_execution& execution);
 

@@ -2,6 +2,7 @@
 //
 // Threads: as plugin.hpp says; the map of databases does not change after start().
 // Owns:    the databases; every cursor from execute() to close().
+#include <cstddef>
 #include <map>
 
 #include <howdah/plugin.hpp>
@@ -23,6 +24,7 @@ public:
 
     Result<void> start(Offer& offer) override {
         jobs_ = std::make_unique<Jobs>(host());
+        stable_ = std::make_shared<StableCursors>(host(), *jobs_, config_);
         howdah_str text{};
         const Context& context = offer.context();
         auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text));
@@ -47,6 +49,7 @@ public:
     }
 
     void stop() override {
+        if (stable_) stable_->stop();
         for (auto& [name, database] : databases_)
             database->stop();
         if (jobs_ && !jobs_->stop())
@@ -77,9 +80,12 @@ public:
         return Error::notFound("unknown database ", name, ", configured are: ", names.empty() ? "none" : names);
     }
 
+    const std::shared_ptr<StableCursors>& stableCursors() const { return stable_; }
+
 private:
     Config config_;
     std::unique_ptr<Jobs> jobs_;
+    std::shared_ptr<StableCursors> stable_;
     std::map<std::string, std::shared_ptr<Database>, std::less<>> databases_;
 };
 
@@ -96,7 +102,11 @@ howdah_status sqlExecute(void* self, howdah_ctx* ctx, const howdah_execution* ex
         Pool& pool = poolOf(self);
         auto database = pool.find(fromAbi(execution->database));
         if (!database) return database.error();
-        auto cursor = execute(Context(pool.host(), ctx), *database, *execution);
+        const bool stable = execution->struct_size > offsetof(howdah_execution, cursor) &&
+                            (execution->flags & HOWDAH_RUN_STABLE) && execution->access == HOWDAH_ACCESS_READ;
+        const Context context(pool.host(), ctx);
+        auto cursor = stable ? executeStable(context, *database, *execution, pool.stableCursors())
+                             : execute(context, *database, *execution);
         if (!cursor) return std::move(cursor).error();
         *out = reinterpret_cast<std::uintptr_t>(cursor->release());
         return {};
@@ -150,8 +160,15 @@ howdah_status sqlState(void* self, howdah_ctx* ctx, howdah_str name, howdah_str*
     });
 }
 
+howdah_status sqlReport(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_str* json) noexcept {
+    return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        *json = Context(poolOf(self).host(), ctx).keep(cursorOf(cursor).report());
+        return json->data ? Result<void>{} : Error::unavailable("the request holds more memory than one request may");
+    });
+}
+
 constexpr howdah_sql_v1 kSql{sizeof(howdah_sql_v1), 0,         &sqlExecute, &sqlColumns, &sqlNext,
-                             &sqlTrailer,           &sqlClose, &sqlState};
+                             &sqlTrailer,           &sqlClose, &sqlState,   &sqlReport};
 
 const void* Pool::interface(std::string_view id) {
     return id == HOWDAH_SQL_1 ? &kSql : nullptr;

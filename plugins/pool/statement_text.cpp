@@ -14,27 +14,43 @@ std::uint32_t characters(std::string_view utf8) {
     return static_cast<std::uint32_t>(starts);
 }
 
+bool mayStandInside(std::string_view sql, const howdah_facts* facts) {
+    return facts && (facts->flags & HOWDAH_FACT_WRAPPABLE) && facts->body_begin < facts->body_end &&
+           facts->body_end <= sql.size();
+}
+
 }  // namespace
 
 StatementText::StatementText(std::string_view sql, const howdah_facts* facts, std::uint64_t rows_max,
                              std::uint64_t rows_skip) {
-    bool fits = facts && (facts->flags & HOWDAH_FACT_WRAPPABLE) && facts->body_begin < facts->body_end &&
-                facts->body_end <= sql.size();
-    if (!fits) {
+    if (!mayStandInside(sql, facts)) {
         text_ = sql;
         return;
     }
     const bool wrap = rows_skip > 0 || !(facts->flags & HOWDAH_FACT_UNLIMITED);  // it may have an OFFSET of its own
-    std::string_view body = sql.substr(facts->body_begin, facts->body_end - facts->body_begin);
-    std::string_view prefix = wrap ? kPrefix : "";
     // On a line of its own: a comment at the body's end ends there.
-    std::string_view suffix = wrap ? "\n) q limit " : "\nlimit ";
-    text_ = concat(prefix, body, suffix, rows_max + 1);  // one more tells "exactly at the limit" from "cut"
-    if (rows_skip > 0) text_ += concat(" offset ", rows_skip);
+    // One row more tells "exactly at the limit" from "cut".
+    std::string suffix = concat(wrap ? "\n) q limit " : "\nlimit ", rows_max + 1);
+    if (rows_skip > 0) suffix += concat(" offset ", rows_skip);
+    surround(wrap ? kPrefix : "", sql, *facts, suffix);
+}
+
+StatementText StatementText::ofCursor(std::string_view sql, const howdah_facts* facts) {
+    StatementText made;
+    made.text_ = sql;
+    if (!mayStandInside(sql, facts)) return made;
+    made.surround(concat("declare ", kStableName, " no scroll cursor for\n"), sql, *facts, "");
+    return made;
+}
+
+void StatementText::surround(std::string_view prefix, std::string_view sql, const howdah_facts& facts,
+                             std::string_view suffix) {
+    std::string_view body = sql.substr(facts.body_begin, facts.body_end - facts.body_begin);
+    text_ = concat(prefix, body, suffix);
     bounded_ = true;
     prefix_bytes_ = prefix.size();
     body_bytes_ = body.size();
-    body_start_ = characters(sql.substr(0, facts->body_begin));
+    body_start_ = characters(sql.substr(0, facts.body_begin));
 }
 
 std::uint32_t StatementText::callersPosition(std::uint32_t sent) const {

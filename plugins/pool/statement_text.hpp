@@ -19,11 +19,16 @@
 
 namespace howdah::pool {
 
+inline constexpr std::string_view kStableName = "howdah_stable";
+
 class StatementText {
 public:
     StatementText() = default;
     // facts may be null: then the text goes as it is, and rows_skip does nothing.
     StatementText(std::string_view sql, const howdah_facts* facts, std::uint64_t rows_max, std::uint64_t rows_skip = 0);
+
+    // Opens a cursor, kStableName, over the statement; bounded by what is fetched.
+    static StatementText ofCursor(std::string_view sql, const howdah_facts* facts);
 
     const std::string& text() const { return text_; }
     bool isBounded() const { return bounded_; }
@@ -32,6 +37,8 @@ public:
     std::uint32_t callersPosition(std::uint32_t sent) const;
 
 private:
+    void surround(std::string_view prefix, std::string_view sql, const howdah_facts& facts, std::string_view suffix);
+
     std::string text_;
     bool bounded_ = false;
     std::size_t prefix_bytes_ = 0;  // of text_, before the body

@@ -12,7 +12,7 @@ import { callTool, meta, program, startServer } from './support.mjs';
 const kEach = 100;
 const kTrickle = 100;  // ms between two bytes of a slow client
 const kMemoryEach = 128 * 1024;
-const limits = { connections_max: 1100, idle_timeout_ms: 3000, body_timeout_ms: 3000 };  // a head has 5 s; a reader is cut off when two looks, 30 s apart, find that it has taken nothing
+const limits = { connections_max: 1100, idle_timeout_ms: 3000, body_timeout_ms: 3000 };  // a head has 5 s; a reader is cut off when two looks, 10 s apart, find that it has taken nothing
 
 const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: meta() } });
 const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];

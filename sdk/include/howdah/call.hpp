@@ -148,6 +148,9 @@ private:
         request.bytes_max = limits.bytes_max;
         request.timeout_ms = limits.timeout_ms;
         request.rows_skip = limits.rows_skip;
+        request.flags = limits.flags;
+        request.affected_max = limits.affected_max;
+        request.cursor = toAbi(limits.cursor);
         howdah_rows* rows = nullptr;
         if (context_.host().query().run(context_.raw(), &request, &rows) < 0) return context_.lastError();
         return Rows(context_, rows);

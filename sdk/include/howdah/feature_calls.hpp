@@ -34,6 +34,8 @@ public:
     std::string_view uri() const { return name(); }
     // Text of the resource that was asked for, with the mimeType of plugin.json; pieces make one text.
     Result<void> writeText(std::string_view bytes) { return addText(bytes); }
+    // What there is to say of that text, keyed by prefixed names (MCP "_meta"); once, before the call ends.
+    Result<void> writeMeta(const Json& object) { return addStructured(jsonText(object)); }
     Result<void> writeBlob(std::string_view bytes, std::string_view mime_type) {
         return addContent(jsonText({{"uri", uri()}, {"mimeType", mime_type}, {"blob", toBase64(bytes)}}));
     }

@@ -2,6 +2,7 @@
 // and are kept only if the hook proceeds.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -26,7 +27,9 @@ public:
     std::uint64_t requestId() const { return raw_->request_id; }
     std::uint64_t scopeHash() const { return raw_->scope_hash; }
     std::uint64_t rowsMax() const { return raw_->rows_max; }
-    std::uint64_t rowsSkip() const { return raw_->struct_size >= sizeof *raw_ ? raw_->rows_skip : 0; }
+    std::uint64_t rowsSkip() const { return has(offsetof(howdah_query, rows_skip)) ? raw_->rows_skip : 0; }
+    // A dry run, or one of several parts of a stable result: not for a cache.
+    std::uint32_t flags() const { return has(offsetof(howdah_query, flags)) ? raw_->flags : 0; }
     const howdah_principal& principal() const { return *raw_->principal; }
     const howdah_facts* facts() const { return raw_->facts; }
 
@@ -70,6 +73,7 @@ public:
     howdah_query* raw() const { return raw_; }
 
 private:
+    bool has(std::size_t offset) const { return raw_->struct_size > offset; }  // an older kernel gives less
     const howdah_query_v1& table() const { return context_.host().query(); }
 
     Context context_;

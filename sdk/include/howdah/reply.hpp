@@ -20,20 +20,29 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include <howdah/feature_calls.hpp>
 #include <howdah/rows.hpp>
 #include <howdah/tool_call.hpp>
 #include <howdah/values.hpp>
 
 namespace howdah {
 
-enum class ReplyFormat : std::uint8_t { json, csv, markdown };
+enum class ReplyFormat : std::uint8_t { json, csv, markdown, ndjson };
 
 // By the name a tool's argument has; anything else is json.
 inline ReplyFormat replyFormat(std::string_view name) {
     if (name == "csv") return ReplyFormat::csv;
+    if (name == "ndjson") return ReplyFormat::ndjson;
     return name == "markdown" ? ReplyFormat::markdown : ReplyFormat::json;
 }
+
+// What stands in an answer besides, once the last row is known.
+struct ReplyMore {
+    Json members = Json::object();  // of the JSON object; "key: value" lines in the other formats
+    std::string note;               // before the one on what is missing
+};
 
 struct ReplyOptions {
     ReplyFormat format = ReplyFormat::json;
@@ -44,6 +53,9 @@ struct ReplyOptions {
     // Asked when the answer was cut, with the rows it has: a handle for more, or nothing; the tool that takes it.
     std::function<std::string(std::uint64_t row_count)> next;
     std::string_view next_tool;
+    std::string_view next_how = "which runs the statement again (use order by)";
+    std::string_view cut_note;  // instead of the note on how to go on
+    std::function<Result<ReplyMore>()> more;
     ValueOptions values;
 };
 
@@ -57,14 +69,15 @@ struct ReplyEnd {
     std::string_view command;
     std::string next;
     std::string note;
+    Json members;
 };
 
 // How to go on: by the handle where there is one.
 inline std::string truncationNote(const ReplyEnd& end, const ReplyOptions& options) {
     if (end.truncated == 0) return {};
+    if (!options.cut_note.empty()) return std::string(options.cut_note);
     const std::string more = end.next.empty() ? std::string{", or page with order by, limit and offset"}
-                                              : concat(", or pass next to ", options.next_tool,
-                                                       ", which runs the statement again (use order by)");
+                                              : concat(", or pass next to ", options.next_tool, ", ", options.next_how);
     if (end.truncated == HOWDAH_TRUNCATED_BYTES) {
         return concat("cut off after ", end.row_count, " rows at the byte limit: select fewer or shorter columns",
                       more);
@@ -80,10 +93,13 @@ inline std::string truncationNote(const ReplyEnd& end, const ReplyOptions& optio
     return note + more;
 }
 
+template <typename CallType>
 class ReplyWriter {
 public:
-    ReplyWriter(ToolCall& call, Rows& rows, const ReplyOptions& options)
-        : call_(call), rows_(rows), options_(options), encoder_(rows.columns(), options.values) {}
+    ReplyWriter(CallType& call, Rows& rows, const ReplyOptions& options)
+        : call_(call), rows_(rows), options_(options), encoder_(rows.columns(), options.values) {
+        if (options.format == ReplyFormat::ndjson) keys_ = encoder_.objectKeys();
+    }
 
     // Everything is in memory: encoded once or, in another format than JSON, once for each reader.
     Result<void> whole() {
@@ -127,24 +143,7 @@ public:
     // Rows leave as they come; JSON columns are written as text, since nobody has seen all their values yet.
     Result<void> streamed() {
         std::string buffer;
-        buffer.reserve(kFlushAt + kFlushAt / 2);
-        if (isJson()) {
-            openDocument(buffer);
-        } else {
-            openTable(buffer);
-        }
-        std::uint64_t count = 0;
-        while (true) {
-            auto batch = rows_.nextBatch();
-            if (!batch) return std::move(batch).error();
-            if (!*batch) break;
-            appendRows(buffer, **batch, options_.format, count == 0);
-            count += (*batch)->row_count;
-            if (buffer.size() < kFlushAt) continue;
-            if (auto done = call_.writeText(buffer); !done) return done;
-            buffer.clear();
-        }
-        auto end = readEnd(count);
+        auto end = allRows(buffer);
         if (!end) return std::move(end).error();
         if (isJson()) {
             closeDocument(buffer, *end, true);
@@ -162,18 +161,57 @@ public:
         return call_.writeStructured(summary);
     }
 
+    // The rows alone, as a file of that format; what there is to say of them goes beside it.
+    Result<void> file() {
+        std::string buffer;
+        auto end = allRows(buffer);
+        if (!end) return std::move(end).error();
+        if (isJson()) closeDocument(buffer, *end, true);
+        if (auto done = call_.writeText(buffer); !done) return done;
+        Json about{{"row_count", end->row_count}, {"truncated", end->truncated != 0}};
+        if (!end->note.empty()) about["note"] = end->note;
+        return call_.writeMeta({{"howdah/result", std::move(about)}});
+    }
+
 private:
     static constexpr std::size_t kFlushAt = 64u << 10;
+
+    // All but what is left in the buffer is written.
+    Result<ReplyEnd> allRows(std::string& buffer) {
+        buffer.reserve(kFlushAt + kFlushAt / 2);
+        if (isJson()) {
+            openDocument(buffer);
+        } else {
+            openTable(buffer);
+        }
+        std::uint64_t count = 0;
+        while (true) {
+            auto batch = rows_.nextBatch();
+            if (!batch) return std::move(batch).error();
+            if (!*batch) break;
+            appendRows(buffer, **batch, options_.format, count == 0);
+            count += (*batch)->row_count;
+            if (buffer.size() < kFlushAt) continue;
+            if (auto done = call_.writeText(buffer); !done) return std::move(done).error();
+            buffer.clear();
+        }
+        return readEnd(count);
+    }
 
     bool isJson() const { return options_.format == ReplyFormat::json; }
 
     Result<ReplyEnd> readEnd(std::uint64_t count) const {
         auto trailer = rows_.trailer();
         if (!trailer) return std::move(trailer).error();
-        ReplyEnd end{count, trailer->truncated, trailer->affected_rows, fromAbi(trailer->command_tag), {}, {}};
+        ReplyEnd end{count, trailer->truncated, trailer->affected_rows, fromAbi(trailer->command_tag), {}, {}, {}};
         // Without a row there is no getting past the one that was too large.
         if (end.truncated != 0 && count > 0 && options_.next) end.next = options_.next(count);
         end.note = truncationNote(end, options_);
+        if (!options_.more) return end;
+        auto more = options_.more();
+        if (!more) return std::move(more).error();
+        end.members = std::move(more->members);
+        end.note = concat(more->note, more->note.empty() || end.note.empty() ? "" : "; ", end.note);
         return end;
     }
 
@@ -183,6 +221,7 @@ private:
             switch (format) {
                 case ReplyFormat::csv: appendCsvRow(out, reader.cells()); break;
                 case ReplyFormat::markdown: appendMarkdownRow(out, reader.cells()); break;
+                case ReplyFormat::ndjson: encoder_.appendJsonLine(out, reader.cells(), keys_); break;
                 case ReplyFormat::json:
                     if (!first) out += ',';
                     encoder_.appendJsonRow(out, reader.cells());
@@ -213,6 +252,12 @@ private:
             appendJsonString(out, end.command);
             if (end.affected_rows >= 0) out += concat(",\"affected_rows\":", end.affected_rows);
         }
+        for (const auto& [key, value] : end.members.items()) {
+            out += ',';
+            appendJsonString(out, key);
+            out += ':';
+            out += value.dump(-1, ' ', false, Json::error_handler_t::replace);
+        }
         if (!end.note.empty()) {
             out += ",\"note\":";
             appendJsonString(out, end.note);
@@ -221,7 +266,7 @@ private:
     }
 
     void openTable(std::string& out) const {
-        if (encoder_.columnCount() == 0) return;
+        if (encoder_.columnCount() == 0 || options_.format == ReplyFormat::ndjson) return;
         if (options_.format == ReplyFormat::csv) {
             appendCsvHeader(out, rows_.columns());
         } else {
@@ -231,14 +276,19 @@ private:
     void closeTable(std::string& out, const ReplyEnd& end) const {
         const bool has_table = encoder_.columnCount() != 0;
         if (options_.command || !has_table) out += concat(has_table ? "\n" : "", end.command, "\n");
+        for (const auto& [key, value] : end.members.items()) {
+            out += concat("\n", key, ": ", value.is_string() ? value.template get<std::string>() : value.dump());
+        }
+        if (!end.members.empty()) out += '\n';
         if (!end.note.empty()) out += concat("\nnote: ", end.note, "\n");
         if (!end.next.empty()) out += concat("next: ", end.next, "\n");
     }
 
-    ToolCall& call_;
+    CallType& call_;
     Rows& rows_;
     const ReplyOptions& options_;
     RowEncoder encoder_;
+    std::vector<std::string> keys_;  // of ndjson
 };
 
 }  // namespace detail
@@ -246,6 +296,12 @@ private:
 inline Result<void> reply(ToolCall& call, Rows& rows, const ReplyOptions& options = {}) {
     detail::ReplyWriter writer(call, rows, options);
     return rows.complete() ? writer.whole() : writer.streamed();
+}
+
+// Rows as the contents of a resource: csv, json or ndjson, sent as they come. Row count, truncated and the note stand
+// in the _meta of the contents ("howdah/result"), since csv and ndjson have no place for them.
+inline Result<void> replyAsFile(ResourceCall& call, Rows& rows, const ReplyOptions& options) {
+    return detail::ReplyWriter(call, rows, options).file();
 }
 
 }  // namespace howdah

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -136,6 +137,14 @@ public:
         trailer.struct_size = sizeof trailer;
         if (table().trailer(context_.raw(), raw_, &trailer) < 0) return context_.lastError();
         return trailer;
+    }
+
+    // After the end only: a JSON object, or "" (abi/rows.h lists its members). Valid as long as this.
+    Result<std::string_view> report() const {
+        howdah_str json{};
+        if (table().struct_size <= offsetof(howdah_rows_v1, report)) return std::string_view{};  // an older kernel
+        if (table().report(context_.raw(), raw_, &json) < 0) return context_.lastError();
+        return fromAbi(json);
     }
 
     const Context& context() const { return context_; }

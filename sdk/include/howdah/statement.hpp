@@ -21,7 +21,10 @@ struct QueryLimits {
     std::uint64_t rows_max = 0;
     std::uint64_t bytes_max = 0;
     std::uint64_t timeout_ms = 0;
-    std::uint64_t rows_skip = 0;  // rows to leave out at the beginning: only of a SELECT, VALUES or TABLE
+    std::uint64_t rows_skip = 0;     // rows to leave out at the beginning: only of a SELECT, VALUES or TABLE
+    std::uint32_t flags = 0;         // HOWDAH_RUN_*
+    std::uint64_t affected_max = 0;  // with HOWDAH_RUN_CEILING: rows a write may change
+    std::string_view cursor = {};    // of Rows::report(), to go on with it
 };
 
 }  // namespace howdah

@@ -9,6 +9,7 @@ struct NearRows {
     howdah_rows* far;
     Room columns;  // until closed
     Room batch;    // until the next call on these rows
+    Room report;   // until closed
 
     static NearRows& of(howdah_rows* rows) { return *reinterpret_cast<NearRows*>(rows); }
 };
@@ -210,7 +211,18 @@ struct RowsTable {
         std::unique_ptr<NearRows> near(&NearRows::of(rows));
         carry([&](Writer&) { rowsOf(way.link()).close(way.ctx(), near->far); });
     }
-    static constexpr howdah_rows_v1 kTable{sizeof(howdah_rows_v1), 0, &columns, &next, &trailer, &complete, &close};
+    static howdah_status report(howdah_ctx* ctx, howdah_rows* rows, howdah_str* json) {
+        Outward way(ctx);
+        NearRows& near = NearRows::of(rows);
+        Bytes answer = carry([&](Writer& out) {
+            howdah_str made{"", 0};
+            put(out, rowsOf(way.link()).report(way.ctx(), near.far, &made));
+            put(out, made);
+        });
+        return settle(answer, near.report, *json);
+    }
+    static constexpr howdah_rows_v1 kTable{
+        sizeof(howdah_rows_v1), 0, &columns, &next, &trailer, &complete, &close, &report};
 };
 
 struct CallTable {

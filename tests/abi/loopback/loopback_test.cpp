@@ -176,7 +176,11 @@ void sql(Run& run, std::string_view text) {
                                &kPrincipal,
                                4,
                                toAbi("shelf"),
-                               toAbi("query")};
+                               toAbi("query"),
+                               HOWDAH_RUN_STABLE,
+                               0,
+                               5,
+                               toAbi("cursor")};
     std::uint64_t cursor = 0;
     howdah_status status = sql->execute(run.self(), request.ctx(), &execution, &cursor);
     saw("execute", status, cursor);
@@ -187,6 +191,8 @@ void sql(Run& run, std::string_view text) {
         saw("batch", batch);
     howdah_trailer trailer{};
     saw("trailer", sql->trailer(run.self(), request.ctx(), cursor, &trailer), trailer);
+    howdah_str report{};
+    saw("report", sql->report(run.self(), request.ctx(), cursor, &report), report);
     sql->close(run.self(), request.ctx(), cursor);
     saw("columns gone");
 }

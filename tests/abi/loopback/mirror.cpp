@@ -163,7 +163,7 @@ private:
         if (call.text("do") == "throw") throw std::runtime_error("a tool threw");
         if (call.text("do") == "wait") return waits(call.context());
         if (call.text("do") == "channel") return channels(call.context());
-        auto rows = call.query("select 1", {nullptr, 1, "x"}, "main", {10, 20, 30});
+        auto rows = call.query("select 1", {nullptr, 1, "x"}, "main", {10, 20, 30, 1, HOWDAH_RUN_STABLE, 2, "c"});
         if (!rows) return rows.error();
         for (const howdah_column& column : rows->columns())
             saw("column", column);
@@ -177,6 +177,7 @@ private:
         auto trailer = rows->trailer();
         if (!trailer) return trailer.error();
         saw("trailer", *trailer);
+        if (auto report = rows->report()) saw("report", toAbi(*report));
         auto refused = call.query("refuse");
         saw("refused", toAbi(refused.error()));
         auto as_task = call.continueAsTask();
@@ -260,6 +261,9 @@ constexpr howdah_sql_v1 Mirror::kSql{
     },
     [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* json) {
         return of(self).sql_.table->state(of(self).sql_.self, ctx, database, json);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_str* json) {
+        return of(self).sql_.table->report(of(self).sql_.self, ctx, cursor, json);
     }};
 constexpr howdah_source_v1 Mirror::kSource{
     sizeof(howdah_source_v1), 0, [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {

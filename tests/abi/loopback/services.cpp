@@ -84,8 +84,20 @@ struct Sql {
             database);
         return settle(answer, way.results(), *json);
     }
+    static howdah_status report(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_str* json) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, std::uint64_t given) {
+                howdah_str made{"", 0};
+                put(out, real(service).report(service.self, way.ctx(), given, &made));
+                put(out, made);
+            },
+            cursor);
+        return settle(answer, way.results(), *json);
+    }
     static constexpr howdah_sql_v1 kTable{
-        sizeof(howdah_sql_v1), 0, &execute, &columns, &next, &trailer, &close, &state};
+        sizeof(howdah_sql_v1), 0, &execute, &columns, &next, &trailer, &close, &state, &report};
 };
 
 template <typename Way>

@@ -85,6 +85,10 @@ const howdah_rows_v1 kRows{
     [](howdah_ctx*, howdah_rows* rows) {
         noted("rows.close");
         delete rows;
+    },
+    [](howdah_ctx*, howdah_rows*, howdah_str* json) {
+        *json = toAbi(R"({"changed_rows":2})");
+        return noted("rows.report");
     }};
 
 howdah_status argument(howdah_ctx*, howdah_call* call, howdah_str name, howdah_value* out) {
@@ -191,6 +195,10 @@ const howdah_sql_v1 kSql{
         if (fromAbi(database) != "main") return refused(ctx, "state");
         *json = toAbi(R"({"open":1})");
         return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_ctx*, std::uint64_t cursor, howdah_str* json) {
+        *json = toAbi(R"({"cursor":"c"})");
+        return noted("sql.report", cursor);
     }};
 
 const howdah_source_v1 kSource{sizeof(howdah_source_v1), 0,

@@ -50,7 +50,7 @@ void members(auto& visit, Like<howdah_query> auto& it) {
     visit.plain(it.request_id, it.scope_hash, it.rows_max, it.bytes_max, it.timeout_ms);
     visit.optional(it.principal);
     visit.optional(it.facts);
-    visit.plain(it.rows_skip);
+    visit.plain(it.rows_skip, it.flags, it.reserved);
 }
 void members(auto& visit, Like<howdah_result> auto& it) {
     visit.plain(it.struct_size, it.flags);
@@ -61,7 +61,8 @@ void members(auto& visit, Like<howdah_result> auto& it) {
 void members(auto& visit, Like<howdah_query_request> auto& it) {
     visit.plain(it.struct_size, it.access, it.provenance, it.reserved, it.database, it.sql);
     visit.array(it.parameters, it.parameter_count);
-    visit.plain(it.rows_max, it.bytes_max, it.timeout_ms, it.rows_skip);
+    visit.plain(it.rows_max, it.bytes_max, it.timeout_ms, it.rows_skip, it.flags, it.reserved2, it.affected_max,
+                it.cursor);
 }
 void members(auto& visit, Like<howdah_setting> auto& it) {
     visit.plain(it.name, it.value);
@@ -73,7 +74,7 @@ void members(auto& visit, Like<howdah_execution> auto& it) {
     visit.optional(it.facts);
     visit.plain(it.rows_max, it.bytes_max, it.timeout_ms);
     visit.optional(it.principal);
-    visit.plain(it.rows_skip, it.plugin, it.tool);
+    visit.plain(it.rows_skip, it.plugin, it.tool, it.flags, it.reserved, it.affected_max, it.cursor);
 }
 void members(auto& visit, Like<howdah_call> auto& it) {
     visit.plain(it.struct_size, it.flags, it.name, it.plugin, it.request_id);

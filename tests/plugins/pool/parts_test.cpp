@@ -6,6 +6,7 @@
 #include <howdah/value.hpp>
 
 #include "plugins/pool/command.hpp"
+#include "plugins/pool/commit_fate.hpp"
 #include "plugins/pool/config.hpp"
 #include "plugins/pool/dsn.hpp"
 #include "plugins/pool/errors.hpp"
@@ -219,6 +220,32 @@ TEST_CASE("statement text: positions move back in characters, those outside the 
         CHECK(text.callersPosition(sent + 5) == 17);
     }
     CHECK(StatementText("select x", nullptr, 10).callersPosition(8) == 8);
+}
+
+TEST_CASE("statement text: a cursor is declared over the body, and positions are the caller's") {
+    const std::string sql = "/* é */ select x ; -- end";
+    howdah_facts facts{};
+    facts.flags = HOWDAH_FACT_WRAPPABLE;
+    facts.body_begin = 9;
+    facts.body_end = 17;
+    const StatementText text = StatementText::ofCursor(sql, &facts);
+    CHECK(text.isBounded());
+    CHECK(text.text() == "declare howdah_stable no scroll cursor for\nselect x");
+    CHECK(text.callersPosition(static_cast<std::uint32_t>(text.text().find('x') + 1)) == 16);
+    facts.flags = 0;
+    CHECK_FALSE(StatementText::ofCursor(sql, &facts).isBounded());
+}
+
+TEST_CASE("commit fate: only what the same server says of that transaction counts") {
+    const TransactionName transaction{"742", "00000001"};
+    using Kind = Fate::Kind;
+    CHECK(fateFrom("committed", false, "00000001", transaction)->kind == Kind::committed);
+    CHECK(fateFrom("aborted", false, "00000001", transaction)->kind == Kind::aborted);
+    CHECK_FALSE(fateFrom("in progress", false, "00000001", transaction));
+    CHECK(fateFrom("", true, "00000001", transaction)->reason == "the server has forgotten the transaction");
+    const auto promoted = fateFrom("committed", false, "00000002", transaction);
+    CHECK(promoted->kind == Kind::unknown);
+    CHECK(promoted->reason == "another server has taken over since");
 }
 
 TEST_CASE("parameters: PostgreSQL's text forms, and no NUL") {

@@ -14,9 +14,9 @@ constexpr std::uint32_t kText = 25;
 constexpr std::uint32_t kJsonb = 3802;
 
 struct Fixture {
-    explicit Fixture(const FakeResult& result = {}) {
+    explicit Fixture(const FakeResult& result = {}, const char* section = R"({"rows_max":10,"rows_limit":50})") {
         REQUIRE(host.load(&howdah_plugin_v1) == "");
-        REQUIRE(host.start(R"({"rows_max":10,"rows_limit":50})") == "");
+        REQUIRE(host.start(section) == "");
         host.database = [this, result](const howdah_query_request& request) -> Result<FakeResult> {
             access = request.access;
             provenance = request.provenance;
@@ -24,6 +24,9 @@ struct Fixture {
             rows_max = request.rows_max;
             timeout_ms = request.timeout_ms;
             rows_skip = request.rows_skip;
+            flags = request.flags;
+            affected_max = request.affected_max;
+            cursor = fromAbi(request.cursor);
             for (std::uint64_t i = 0; i < request.parameter_count; ++i) {
                 const Value value(request.parameters[i]);
                 types.push_back(value.type());
@@ -38,7 +41,9 @@ struct Fixture {
     ToolHost host;
     std::uint32_t access = 0, provenance = 0;
     std::string sql;
-    std::uint64_t rows_max = 0, timeout_ms = 0, rows_skip = 0;
+    std::uint64_t rows_max = 0, timeout_ms = 0, rows_skip = 0, affected_max = 0;
+    std::uint32_t flags = 0;
+    std::string cursor;
     std::vector<std::uint32_t> types;
     std::vector<std::string> texts;
 };
@@ -227,6 +232,66 @@ TEST_CASE("execute: writes, and tells the command and the rows it affected") {
     CHECK(answer.text ==
           R"({"columns":[],"rows":[],"row_count":0,"truncated":false,"command":"UPDATE 3","affected_rows":3})");
     CHECK(fixture.host.call("execute", {{"sql", "x"}, {"format", "markdown"}}).text == "UPDATE 3\n");
+}
+
+TEST_CASE("execute: the lower of the operator's and the caller's ceiling holds, and without any there is none") {
+    Fixture open;
+    open.host.call("execute", {{"sql", "x"}});
+    CHECK(open.flags == 0);
+    open.host.call("execute", {{"sql", "x"}, {"rows_affected_max", 0}});
+    CHECK(open.flags == HOWDAH_RUN_CEILING);
+    CHECK(open.affected_max == 0);
+    Fixture bounded({}, R"({"rows_affected_max":7})");
+    bounded.host.call("execute", {{"sql", "x"}});
+    CHECK(bounded.affected_max == 7);
+    bounded.host.call("execute", {{"sql", "x"}, {"rows_affected_max", 9}});
+    CHECK(bounded.affected_max == 7);
+    bounded.host.call("execute", {{"sql", "x"}, {"rows_affected_max", 6}});
+    CHECK(bounded.affected_max == 6);
+}
+
+TEST_CASE("execute: a dry run says what the executor reports, and that nothing was changed") {
+    FakeResult result;
+    result.trailer.affected_rows = 3;
+    result.trailer.command_tag = {"UPDATE 3", 8};
+    result.report =
+        R"({"changed_rows":5,"locks":[{"relation":"s.t","mode":"RowExclusiveLock"}],"plan":"Update on t\n"})";
+    Fixture fixture(result, R"({"rows_affected_max":4})");
+    const FakeAnswer answer = fixture.host.call("execute", {{"sql", "update t set x = 1"}, {"dry_run", true}});
+    CHECK(fixture.flags == HOWDAH_RUN_DRY);
+    const Json told = Json::parse(answer.text);
+    CHECK(told["dry_run"] == true);
+    CHECK(told["changed_rows"] == 5);
+    CHECK(told["locks"][0]["relation"] == "s.t");
+    CHECK(told["plan"] == "Update on t\n");
+    const std::string note = told["note"];
+    CHECK(note.starts_with("dry run: rolled back, nothing was changed"));
+    CHECK(note.ends_with("execute would refuse it: at most 4 rows may change"));
+}
+
+TEST_CASE("query: a stable handle names the executor's cursor, and there is none without one") {
+    FakeResult result = twoRows();
+    result.trailer.truncated = HOWDAH_TRUNCATED_ROWS;
+    result.report = R"({"cursor":"c1"})";
+    Fixture fixture(result);
+    const Json first = Json::parse(fixture.host.call("query", {{"sql", "x"}, {"stable", true}}).text);
+    CHECK(fixture.flags == HOWDAH_RUN_STABLE);
+    CHECK(fixture.cursor.empty());
+    fixture.host.call("query_more", {{"next", first["next"]}});
+    CHECK(fixture.cursor == "c1");
+    CHECK(fixture.rows_skip == 2);
+    result.report.clear();
+    CHECK_FALSE(
+        Json::parse(Fixture(result).host.call("query", {{"sql", "x"}, {"stable", true}}).text).contains("next"));
+}
+
+TEST_CASE("query: as ndjson each row is an object on a line, and a name that comes again is numbered") {
+    FakeResult result;
+    for (const char* name : {"a", "a", "a#2", "b"})
+        result.column(name, kInt4);
+    result.row({"1", "2", "3", std::nullopt});
+    const FakeAnswer answer = Fixture(result).host.call("query", {{"sql", "x"}, {"format", "ndjson"}});
+    CHECK(answer.text == "{\"a\":1,\"a#2\":2,\"a#2#2\":3,\"b\":null}\n");
 }
 
 TEST_CASE("query: rows_max above rows_limit is refused at start") {

@@ -22,6 +22,7 @@ struct FakeResult {
     howdah_trailer trailer{sizeof(howdah_trailer), 0, 0, -1, 0, {}};
     bool complete = true;
     std::optional<Error> fails_at_end;  // instead of a trailer
+    std::string report;                 // of the executor, as JSON
 
     void column(std::string_view name, std::uint32_t type_oid) {
         columns.push_back({toAbi(names.emplace_back(name)), type_oid, -1});
@@ -47,7 +48,7 @@ public:
 
     ToolHost() {
         static const howdah_query_v1 kQuery = queryTable();
-        static constexpr howdah_rows_v1 kRows{sizeof kRows, 0, &columns, &next, &trailer, &complete, &close};
+        static constexpr howdah_rows_v1 kRows{sizeof kRows, 0, &columns, &next, &trailer, &complete, &close, &report};
         static constexpr howdah_call_v1 kCall{sizeof kCall, 0,           &argument, &arguments,
                                               &text,        &structured, &text,     &progress};
         interfaces = {{HOWDAH_QUERY_1, &kQuery}, {HOWDAH_ROWS_1, &kRows}, {HOWDAH_CALL_1, &kCall}};
@@ -126,6 +127,10 @@ private:
         *out = of(rows).result.trailer;
         return HOWDAH_OK;
     }
+    static howdah_status report(howdah_ctx*, howdah_rows* rows, howdah_str* json) {
+        *json = toAbi(of(rows).result.report);
+        return HOWDAH_OK;
+    }
     static howdah_status complete(howdah_ctx*, howdah_rows* rows) { return of(rows).result.complete ? 1 : 0; }
     static void close(howdah_ctx*, howdah_rows* rows) { delete &of(rows); }
 
@@ -138,6 +143,7 @@ private:
             case Json::value_t::string: value = Value(running.texts.emplace_back(found->get<std::string>())); break;
             case Json::value_t::number_integer:
             case Json::value_t::number_unsigned: value = Value(found->get<std::int64_t>()); break;
+            case Json::value_t::boolean: value = Value(found->get<bool>()); break;
             default: value = Value::json(running.texts.emplace_back(found->dump()));
         }
         *out = value.raw();

@@ -6,7 +6,7 @@
  *                 text()                        content()               structured()
  *   tool          a text block                  a ContentBlock          structuredContent
  *   prompt        a text message of the user    a PromptMessage         -
- *   resource      the text of the resource      a ResourceContents      -
+ *   resource      the text of the resource      a ResourceContents      the _meta of that text
  *   completion    -                             -                       {"values":[...],"total"?,"hasMore"?}
  *   resource list -                             a Resource              {"nextCursor"?}
  *

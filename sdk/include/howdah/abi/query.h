@@ -12,6 +12,11 @@ extern "C" {
 #define HOWDAH_ACCESS_READ 1u  /* READ ONLY transaction, always rolled back */
 #define HOWDAH_ACCESS_WRITE 2u /* committed; only where the operator allows it */
 
+/* How it is run besides. A hook does not reply to a query with one of the first two, nor does a cache keep its result. */
+#define HOWDAH_RUN_DRY 1u     /* a write that is rolled back whatever comes of it: asking the client may follow */
+#define HOWDAH_RUN_STABLE 2u  /* a read that can be gone on with in the same snapshot, on the connection it has */
+#define HOWDAH_RUN_CEILING 4u /* a write that changes more than affected_max rows is rolled back and ends REFUSED */
+
 /* Where the text comes from. Client text (any byte of it from a client, a model or data) passes every stage; plugin
  * text was registered at start() and passes scope, not rewrite and guard. */
 #define HOWDAH_PROVENANCE_CLIENT 1u
@@ -38,6 +43,8 @@ typedef struct howdah_query {
     const howdah_principal* principal;
     const howdah_facts* facts; /* null until the guard has attached them */
     uint64_t rows_skip;        /* rows left out at the beginning: part of what the answer depends on */
+    uint32_t flags;            /* HOWDAH_RUN_* */
+    uint32_t reserved;
 } howdah_query;
 
 /* A whole result (at most 256 KiB), or the trailer of a streamed one. */
@@ -68,6 +75,12 @@ typedef struct howdah_query_request {
     /* Rows to leave out at the beginning, for going on where an answer was cut; only of a statement that may stand as a
      * subquery, and in a new snapshot. */
     uint64_t rows_skip;
+    uint32_t flags; /* HOWDAH_RUN_* */
+    uint32_t reserved2;
+    uint64_t affected_max; /* with HOWDAH_RUN_CEILING */
+    /* With HOWDAH_RUN_STABLE: empty, or the "cursor" of the report whose rows these follow. The rest of the request is
+     * what it was then, rows_skip the rows given so far; else, and once it is over, NOT_FOUND. */
+    howdah_str cursor;
 } howdah_query_request;
 
 #define HOWDAH_QUERY_1 "howdah.query/1"

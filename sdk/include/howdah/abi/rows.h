@@ -50,6 +50,11 @@ typedef struct howdah_rows_v1 {
     howdah_status (*complete)(howdah_ctx* ctx, howdah_rows* rows);
     /* [shard] Ends the statement if it still runs. Also done when the request ends. */
     void (*close)(howdah_ctx* ctx, howdah_rows* rows);
+    /* [shard] After the end: what the executor tells besides, as a JSON object; empty for nothing. Valid until close.
+     *   "changed_rows"  of a dry run or a write with HOWDAH_RUN_CEILING: with those of WITH, triggers and foreign keys
+     *   "locks", "plan" of a dry run: [{"relation","mode"}] it took; lines of text, where the statement has a plan
+     *   "cursor"        of HOWDAH_RUN_STABLE, while there are more rows: what goes on with them */
+    howdah_status (*report)(howdah_ctx* ctx, howdah_rows* rows, howdah_str* json);
 } howdah_rows_v1;
 
 #ifdef __cplusplus

@@ -31,6 +31,10 @@ typedef struct howdah_execution {
     uint64_t rows_skip;                /* as in howdah_query_request */
     howdah_str plugin;                 /* whose statement it is, for messages */
     howdah_str tool;                   /* the tool that runs it; empty outside a call */
+    uint32_t flags;                    /* HOWDAH_RUN_*; this and what follows as in howdah_query_request */
+    uint32_t reserved;
+    uint64_t affected_max;
+    howdah_str cursor;
 } howdah_execution;
 
 #define HOWDAH_SQL_1 "howdah.sql/1"
@@ -53,6 +57,8 @@ typedef struct howdah_sql_v1 {
      * "connecting","max","breaker","last_error"?,"leaks":[{"owner","held_ms"}], counts since the start}; arena of ctx.
      */
     howdah_status (*state)(void* self, howdah_ctx* ctx, howdah_str database, howdah_str* json);
+    /* [shard] After the end: what else there is to tell, as howdah_rows_v1.report gives it; arena of ctx. */
+    howdah_status (*report)(void* self, howdah_ctx* ctx, uint64_t cursor, howdah_str* json);
 } howdah_sql_v1;
 
 #define HOWDAH_SOURCE_1 "howdah.source/1"

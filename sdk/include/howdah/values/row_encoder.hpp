@@ -74,14 +74,36 @@ public:
         out += '[';
         for (std::size_t i = 0; i < columns_.size(); ++i) {
             if (i != 0) out += ',';
-            if (row[i].isNull()) {
-                out += "null";
-            } else {
-                const ColumnPlan& plan = columns_[i].plan;
-                plan.write(out, row[i].text(), plan);
-            }
+            appendValue(out, i, row[i]);
         }
         out += ']';
+    }
+
+    // What stands before each value of an object: {"id": and ,"name": and so on. A name that was there before gets #2,
+    // #3.
+    std::vector<std::string> objectKeys() const {
+        std::vector<std::string> names;
+        std::vector<std::string> keys;
+        for (const EncodedColumn& column : columns_) {
+            std::string name = column.name;
+            for (int number = 2; std::find(names.begin(), names.end(), name) != names.end(); ++number)
+                name = concat(column.name, "#", number);
+            std::string key = keys.empty() ? "{" : ",";
+            appendJsonString(key, name);
+            keys.push_back(std::move(key += ':'));
+            names.push_back(std::move(name));
+        }
+        return keys;
+    }
+    // {"id":1,"name":"two"} and a line feed: for readers of one object a line.
+    void appendJsonLine(std::string& out, std::span<const Cell> row, std::span<const std::string> keys) const {
+        assert(row.size() == columns_.size() && keys.size() == columns_.size());
+        if (row.empty()) out += '{';
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            out += keys[i];
+            appendValue(out, i, row[i]);
+        }
+        out += "}\n";
     }
 
     // [{"name":"id","type":"int4","encoding":"number"},...]; a type that is not built in shows "type_oid" instead.
@@ -109,6 +131,15 @@ public:
     std::string_view encoding(std::size_t column) const { return encodingName(columns_[column].plan); }
 
 private:
+    void appendValue(std::string& out, std::size_t column, const Cell& cell) const {
+        if (cell.isNull()) {
+            out += "null";
+        } else {
+            const ColumnPlan& plan = columns_[column].plan;
+            plan.write(out, cell.text(), plan);
+        }
+    }
+
     struct EncodedColumn {
         std::string name;
         std::uint32_t type_oid;
