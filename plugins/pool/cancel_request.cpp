@@ -131,7 +131,8 @@ std::optional<CancelRequest> CancelRequest::make(PGconn* connection, CancelKey k
     return request;
 }
 
-bool CancelRequest::deliver(Clock::time_point deadline, const std::function<bool()>& is_over) const {
+bool CancelRequest::deliver(Clock::time_point deadline) const {
+    const auto never = [] { return false; };
     std::vector<const char*> keywords, values;
     for (const auto& [keyword, value] : parameters_) {
         keywords.push_back(keyword.c_str());
@@ -147,7 +148,7 @@ bool CancelRequest::deliver(Clock::time_point deadline, const std::function<bool
     while (PQstatus(pg.get()) != CONNECTION_MADE || (encrypted_ && !PQsslInUse(pg.get()))) {
         if (step == PGRES_POLLING_FAILED || step == PGRES_POLLING_OK) return false;
         short events = step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-        if (!pollSocket(PQsocket(pg.get()), events, deadline, is_over)) return false;
+        if (!pollSocket(PQsocket(pg.get()), events, deadline, never)) return false;
         step = PQconnectPoll(pg.get());
     }
 
@@ -160,7 +161,7 @@ bool CancelRequest::deliver(Clock::time_point deadline, const std::function<bool
 
     // The server closes when it has passed it on, and says nothing.
     char byte = 0;
-    while (pollSocket(PQsocket(pg.get()), POLLIN, deadline, is_over)) {
+    while (pollSocket(PQsocket(pg.get()), POLLIN, deadline, never)) {
         ssize_t got = recv(PQsocket(pg.get()), &byte, 1, MSG_DONTWAIT);
         if (got == 0) return true;
         if (got < 0 && errno != EAGAIN && errno != EINTR) return errno == ECONNRESET;

@@ -59,8 +59,8 @@ public:
     // GSSAPI, or it has broken.
     static std::optional<CancelRequest> make(PGconn* connection, CancelKey key);
 
-    // True when the server has taken it. Blocks until then, the deadline, or until is_over says so.
-    bool deliver(Clock::time_point deadline, const std::function<bool()>& is_over) const;
+    // True when the server has taken it. Blocks until then or the deadline.
+    bool deliver(Clock::time_point deadline) const;
 
 private:
     std::vector<std::pair<std::string, std::string>> parameters_;

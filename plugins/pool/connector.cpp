@@ -12,9 +12,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kGoodbyeLimit{300};       // for servers to let closed connections go
-constexpr milliseconds kCancelLimit{2000};       // for one cancel
-constexpr milliseconds kCancelLimitAtStop{500};  // for it once the plugin stops
+constexpr milliseconds kGoodbyeLimit{300};  // for servers to let closed connections go
+constexpr milliseconds kCancelLimit{2000};  // for one cancel, also while the plugin stops
 
 // Notices of the server can quote rows and have no reader here; libpq would print them to stderr.
 void ignoreNotice(void*, const PGresult*) {}
@@ -169,10 +168,8 @@ std::optional<Connected> ConnectJob::fetchOrLeave() {
 }
 
 void CancelJob::work() {
-    const auto begun = Clock::now();
-    auto is_over = [&] { return is_stopping_() && Clock::now() - begun > kCancelLimitAtStop; };
     // One that does not arrive needs no report: whoever asked for it closes the connection after two seconds.
-    delivered_ = request_.deliver(begun + kCancelLimit, is_over);
+    delivered_ = request_.deliver(Clock::now() + kCancelLimit);
 }
 
 }  // namespace howdah::pool

@@ -67,8 +67,7 @@ private:
 // Asks the server to end what a connection runs; the connection may be closed meanwhile.
 class CancelJob final : public Job {
 public:
-    CancelJob(CancelRequest request, std::function<bool()> is_stopping)
-        : request_(std::move(request)), is_stopping_(std::move(is_stopping)) {}
+    explicit CancelJob(CancelRequest request) : request_(std::move(request)) {}
     void work() override;
     // The statement would run on when nobody waits for it any more.
     bool outlivesStop() const override { return true; }
@@ -76,7 +75,6 @@ public:
 
 private:
     CancelRequest request_;
-    std::function<bool()> is_stopping_;
     std::atomic<bool> delivered_{false};
 };
 

