@@ -169,12 +169,19 @@ private:
                                              {"loads", figures.loads},     {"load_us", figures.load_us},
                                              {"probes", figures.probes},   {"probe_us", figures.probe_us}};
         if (auto done = reportRole(context, database.name, database.restricted, database.privileged_allowed, report);
-            !done)
-            return;  // the pool's report says that the database cannot be reached, and why
+            !done) {
+            report["checks"].push_back({{"name", concat(database.name, ": role")},
+                                        {"status", "warn"},
+                                        {"text", concat("could not be asked: ", done.error().message)}});
+            return;
+        }
+        const std::uint64_t began_ns = host().nowNs();
         auto loaded = SnapshotKeeper::load(context, database.name, policy_);
         Json check{{"name", concat(database.name, ": catalog")}, {"status", "ok"}};
         if (loaded) {
-            check["text"] = concat("read, ", loaded->view.snapshot->objectCount(), " objects of the user's");
+            check["text"] = concat("read in ", (host().nowNs() - began_ns) / 1'000'000,
+                                   " ms: ", loaded->view.snapshot->objectCount(), " objects of the user's, ",
+                                   loaded->view.snapshot->bytes() / 1024, " KiB");
         } else {
             check["status"] = "fail";
             check["text"] = concat("cannot be read, so views, policies and the user's functions are not seen: ",

@@ -36,8 +36,9 @@ select r.rolname as role, pg_catalog.current_database() as database, r.rolsuper 
        ) as writes,
        (select pg_catalog.concat_ws(', ', pg_catalog.min(c.oid::pg_catalog.regclass::text),
                                     nullif(pg_catalog.count(*) - 1, 0) || ' more')
-        from pg_catalog.pg_class c where c.relkind = 'S' and c.oid >= 16384
-          and pg_catalog.has_sequence_privilege(c.oid, 'USAGE, UPDATE') having pg_catalog.count(*) > 0) as sequences,
+        from pg_catalog.pg_class c where c.oid >= 16384
+          and case when c.relkind = 'S' then pg_catalog.has_sequence_privilege(c.oid, 'USAGE, UPDATE') end
+        having pg_catalog.count(*) > 0) as sequences,
        (select pg_catalog.concat_ws(', ', pg_catalog.min(p.oid::pg_catalog.regprocedure::text),
                                     nullif(pg_catalog.count(*) - 1, 0) || ' more')
         from pg_catalog.pg_proc p where p.oid >= 16384 and p.prosecdef

@@ -81,7 +81,8 @@ Result<void> Snapshot::Builder::add(Part part, std::string_view json) {
         return Error::internal("the catalog answered in another form than was asked for: ", error.what());
     }
     if (made_->bytes_ > kBytesMax)
-        return Error::unavailable("the catalog has more than ", kBytesMax / 1024 / 1024, " MiB of the user's objects");
+        return Error::invalidArgument("the catalog has more than ", kBytesMax / 1024 / 1024,
+                                      " MiB of the user's objects");
     return {};
 }
 

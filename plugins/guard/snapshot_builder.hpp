@@ -2,7 +2,7 @@
 //
 // Threads: one.
 // Owns:    what it read, until build().
-// Errors:  internal for an answer of another form, unavailable for a catalog beyond the limit.
+// Errors:  internal for an answer of another form, invalid_argument for a catalog beyond the limit.
 #pragma once
 
 #include <string>

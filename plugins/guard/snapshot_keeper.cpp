@@ -39,7 +39,8 @@ Result<void> checkWhole(const Rows& rows) {
     auto trailer = rows.trailer();
     if (!trailer) return trailer.error();
     if (trailer->truncated)
-        return Error::unavailable("the answer was cut at a limit").withHint("raise pool.bytes_max and pool.rows_max");
+        return Error::invalidArgument("the answer was cut at a limit")
+            .withHint("raise pool.bytes_max and pool.rows_max");
     return {};
 }
 
