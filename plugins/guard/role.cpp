@@ -48,19 +48,14 @@ std::string gravePowers(const Powers& powers) {
 std::string needlessPowers(const Powers& powers) {
     std::string found;
     const auto add = [&](std::string_view what, std::string_view value) {
-        if (!value.empty()) found += concat(found.empty() ? "" : ", ", what, value);
+        found += concat(found.empty() ? "" : ", ", what, value);
     };
-    add("createdb", powers.has("createdb") ? " " : "");
-    add("temporary tables", powers.has("temporary") ? " " : "");
-    add("new schemas", powers.has("create_schema") ? " " : "");
-    add("creates in ", powers.text("create_in"));
-    add("writes ", powers.text("writes"));
-    add("sequences ", powers.text("sequences"));
-    std::erase_if(found, [last = '\0'](char c) mutable {
-        const bool blank = c == ' ' && last == ' ';
-        last = c;
-        return blank;
-    });
+    for (const auto& [column, what] : {std::pair{"createdb", "createdb"}, std::pair{"temporary", "temporary tables"},
+                                       std::pair{"create_schema", "new schemas"}})
+        if (powers.has(column)) add(what, "");
+    for (const auto& [column, what] :
+         {std::pair{"create_in", "creates in "}, std::pair{"writes", "writes "}, std::pair{"sequences", "sequences "}})
+        if (!powers.text(column).empty()) add(what, powers.text(column));
     return found;
 }
 

@@ -46,7 +46,7 @@ select r.rolname as role, pg_catalog.current_database() as database, r.rolsuper 
        (select pg_catalog.concat_ws(', ', pg_catalog.min(p.oid::pg_catalog.regprocedure::text),
                                     nullif(pg_catalog.count(*) - 1, 0) || ' more')
         from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
-        where p.oid >= 16384 and not l.lanpltrusted and pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+        where p.oid >= 16384 and p.prokind <> 'a' and not l.lanpltrusted and pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
           and not exists (select from pg_catalog.pg_depend d
                           where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid
                             and d.deptype = 'e')
