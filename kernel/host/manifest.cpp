@@ -51,7 +51,7 @@ constexpr std::string_view kSchema = R"json({
     "optional": {"$ref": "#/$defs/names"},
     "permissions": {"type": "array", "uniqueItems": true,
                     "items": {"enum": ["db.read", "db.session", "db.write", "databases.credentials",
-                                        "transport"]}},
+                                        "hooks.wait", "transport"]}},
     "hooks": {"type": "object", "additionalProperties": false,
               "dependentRequired": {"events": ["stage"], "stage": ["events"]},
               "properties": {

@@ -27,11 +27,26 @@ std::size_t sizeOf(const simdjson::simdjson_result<element>& place) {
 }  // namespace
 
 void AttributeUses::noteColumn(const object& column_ref, std::uint32_t position) {
-    // Three parts name a schema, and a function in FROM has none.
+    // A third part before them is a schema, and a function in FROM has none.
     const auto fields = column_ref.at_key("fields");
-    if (sizeOf(fields) != 2) return;
-    const std::string_view name = textAt(fields.at(1)["String"]["sval"]);  // "" is v.*
-    if (!name.empty()) columns_.push_back({textAt(fields.at(0)["String"]["sval"]), {name, position}});
+    const std::size_t count = sizeOf(fields);
+    if (count < 2) return;
+    const std::string_view name = textAt(fields.at(count - 1)["String"]["sval"]);  // "" is v.*
+    const std::string_view qualifier = textAt(fields.at(count - 2)["String"]["sval"]);
+    if (!name.empty()) columns_.push_back({qualifier, name, position, count == 2});
+}
+
+void AttributeUses::noteRelation(const object& range_var) {
+    const auto alias = range_var.at_key("alias");
+    const std::string_view name = textAt(range_var.at_key("relname")), renamed = textAt(alias["aliasname"]);
+    relations_.push_back({renamed.empty() ? name : renamed, textAt(range_var.at_key("schemaname")), name,
+                          sizeOf(alias["colnames"]) > 0});
+}
+
+void AttributeUses::noteOther(const object& range_item) {
+    for (const auto* field : {"alias", "join_using_alias"})
+        if (const std::string_view alias = textAt(range_item.at_key(field)["aliasname"]); !alias.empty())
+            others_.push_back(alias);
 }
 
 void AttributeUses::noteRowFunction(const object& range_function) {
@@ -59,16 +74,27 @@ bool AttributeUses::RowFunction::hasColumn(std::string_view qualifier, std::stri
     return std::ranges::find(columns, name) != columns.end();
 }
 
-std::vector<AttributeUses::Use> AttributeUses::possibleCalls() const {
-    std::vector<Use> calls;
-    for (const auto& [qualifier, use] : columns_) {
-        const bool possible = std::ranges::any_of(row_functions_, [&](const RowFunction& row_function) {
-            return (row_function.alias.empty() || row_function.alias == qualifier) &&
-                   !row_function.hasColumn(qualifier, use.name);
-        });
-        if (possible) calls.push_back(use);
+std::vector<AttributeUses::Use> AttributeUses::uses() const {
+    std::vector<Use> uses = columns_;
+    for (Use& use : uses)
+        use.of_row_function =
+            use.of_row_function && std::ranges::any_of(row_functions_, [&](const RowFunction& f) {
+                return (f.alias.empty() || f.alias == use.qualifier) && !f.hasColumn(use.qualifier, use.name);
+            });
+    return uses;
+}
+
+std::vector<ObjectName> AttributeUses::relationsOf(std::string_view qualifier) const {
+    std::vector<ObjectName> relations;
+    if (std::ranges::find(others_, qualifier) != others_.end()) return relations;
+    for (const RowFunction& function : row_functions_)
+        if (function.alias.empty() || function.alias == qualifier) return relations;
+    for (const Relation& relation : relations_) {
+        if (relation.alias != qualifier) continue;
+        if (relation.renamed) return {};
+        relations.push_back({std::string(relation.schema), std::string(relation.name)});
     }
-    return calls;
+    return relations;
 }
 
 }  // namespace howdah::guard

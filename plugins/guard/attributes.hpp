@@ -16,33 +16,58 @@
 
 #include <simdjson.h>
 
+#include "plugins/guard/facts.hpp"
+
 namespace howdah::guard {
 
 class AttributeUses {
 public:
     void noteColumn(const simdjson::dom::object& column_ref, std::uint32_t position);
     void noteRowFunction(const simdjson::dom::object& range_function);
+    void noteRelation(const simdjson::dom::object& range_var);
+    // A subquery, a join or an expression in FROM: its columns are not known here.
+    void noteOther(const simdjson::dom::object& range_item);
 
     struct Use {
+        std::string_view qualifier;
         std::string_view name;
         std::uint32_t position;  // byte offset
+        bool of_row_function;    // may call PostgreSQL's own functions too
     };
     // When the whole tree has been seen: an alias may come after its use.
-    std::vector<Use> possibleCalls() const;
+    std::vector<Use> uses() const;
+
+    // The relations a qualifier stands for; empty where it may stand for something else as well.
+    std::vector<ObjectName> relationsOf(std::string_view qualifier) const;
+
+    // Whether it stands for nothing but subqueries and joins, and relations that `is_query` knows as WITH queries.
+    template <typename IsQuery>
+    bool isQueryOnly(std::string_view qualifier, IsQuery is_query) const {
+        for (const RowFunction& function : row_functions_)
+            if (function.alias.empty() || function.alias == qualifier) return false;
+        for (const Relation& relation : relations_)
+            if (relation.alias == qualifier && !(relation.schema.empty() && is_query(relation.name))) return false;
+        return true;
+    }
 
 private:
-    struct QualifiedColumn {
-        std::string_view qualifier;
-        Use use;
-    };
     struct RowFunction {
-        std::string_view alias;  // "" if PostgreSQL makes it up: then any qualifier may be it
+        std::string_view alias;  // "" is none that is known: then any qualifier may mean it
         std::vector<std::string_view> columns;
+
         bool hasColumn(std::string_view qualifier, std::string_view name) const;
     };
+    struct Relation {
+        std::string_view alias;
+        std::string_view schema;
+        std::string_view name;
+        bool renamed;  // its columns, by the alias
+    };
 
-    std::vector<QualifiedColumn> columns_;
+    std::vector<Use> columns_;
     std::vector<RowFunction> row_functions_;
+    std::vector<Relation> relations_;
+    std::vector<std::string_view> others_;
 };
 
 }  // namespace howdah::guard

@@ -11,8 +11,7 @@ namespace {
 
 struct Function {
     std::string_view name;
-    bool safe;
-    bool is_volatile;
+    char kind;
 };
 
 constexpr Function kFunctions[] = {
@@ -68,8 +67,12 @@ FunctionClass functionClass(std::string_view schema, std::string_view function) 
     }
     const auto* found = std::ranges::lower_bound(kFunctions, wanted, {}, &Function::name);
     if (found == std::end(kFunctions) || found->name != wanted) return FunctionClass::unknown;
-    if (!found->safe) return FunctionClass::unsafe;
-    return found->is_volatile ? FunctionClass::safe_volatile : FunctionClass::safe;
+    switch (found->kind) {
+        case 's': return FunctionClass::safe;
+        case 'v': return FunctionClass::safe_volatile;
+        case 'i': return FunctionClass::internal;
+        default: return FunctionClass::unsafe;
+    }
 }
 
 bool isFunctionColumn(std::string_view name) {

@@ -7,7 +7,13 @@
 
 namespace howdah::guard {
 
-enum class FunctionClass { unknown, safe, safe_volatile, unsafe };
+enum class FunctionClass {
+    unknown,
+    safe,
+    safe_volatile,
+    unsafe,
+    internal,  // SQL cannot call it; aggregates, operators and types do
+};
 
 // Of a function written without a schema, as pg_catalog.name or as information_schema.name; unknown otherwise.
 FunctionClass functionClass(std::string_view schema, std::string_view function);

@@ -7,20 +7,20 @@
 namespace howdah::guard {
 namespace {
 
-Result<Facts> judge(const std::string& sql, const Policy& policy, Path path) {
+Result<Facts> judge(const std::string& sql, const Policy& policy, Path path, const Resolver* resolver) {
     auto scan = scanText(sql, policy.limits());
     if (!scan) return scan.error();
-    return judgeTree(sql, *scan, policy, path);
+    return judgeTree(sql, *scan, policy, path, resolver);
 }
 
 }  // namespace
 
-Result<Facts> classify(const std::string& sql, const Policy& policy) {
-    return judge(sql, policy, Path::read);
+Result<Facts> classify(const std::string& sql, const Policy& policy, const Resolver* resolver) {
+    return judge(sql, policy, Path::read, resolver);
 }
 
 Result<Facts> classifyWrite(const std::string& sql, const Policy& policy) {
-    return judge(sql, policy, Path::write);
+    return judge(sql, policy, Path::write, nullptr);
 }
 
 std::uint64_t fingerprint(const std::string& sql) {

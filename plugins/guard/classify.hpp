@@ -1,10 +1,9 @@
 // May this statement run? Decided on its text alone, by PostgreSQL's own grammar and allow-lists; the transaction and
 // the role stay the fence for what a text cannot show.
 //
-// Known gap, to be closed by a catalog snapshot: a name without a schema is taken for PostgreSQL's own, yet a user's
-// function or operator of the same name whose argument types fit better wins, and a view, policy, domain or cast may
-// call anything. `t.f` may be a call of f(t) where t is a table and f the user's. Facts carry the names so that the
-// snapshot can settle them. The server must read strings as the grammar does: standard_conforming_strings on,
+// With a Resolver names are judged by the objects they can mean in one database, and what a view, policy, domain, cast
+// or table.function calls is judged too. Without one a name without a schema is taken for PostgreSQL's own and none of
+// that is seen. The server must read strings as the grammar does: standard_conforming_strings on,
 // client_encoding UTF8.
 //
 // Threads: any, at once. Needs stack: 512 KiB free, or kLargeStack where needsLargeStack(sql) says so.
@@ -19,12 +18,13 @@
 
 #include "plugins/guard/facts.hpp"
 #include "plugins/guard/policy.hpp"
+#include "plugins/guard/resolver.hpp"
 #include "plugins/guard/text_scan.hpp"
 
 namespace howdah::guard {
 
 // The restricted path: one SELECT, VALUES, TABLE, SHOW or EXPLAIN that only reads.
-Result<Facts> classify(const std::string& sql, const Policy& policy);
+Result<Facts> classify(const std::string& sql, const Policy& policy, const Resolver* resolver = nullptr);
 
 // The write path: one read, DML or DDL statement. Transaction, session and server statements stay refused, and so do
 // PostgreSQL's own unsafe functions; the user's functions are the operator's decision to open this path.

@@ -6,6 +6,7 @@
 #include <howdah/result.hpp>
 #include <howdah/tool_call.hpp>
 
+#include "plugins/guard/audit.hpp"
 #include "plugins/guard/facts_cache.hpp"
 #include "plugins/guard/policy.hpp"
 
@@ -14,6 +15,8 @@ namespace howdah::guard {
 struct Config {
     Policy policy;
     CacheLimits cache;
+    std::vector<std::string> privileged_roles_allowed;  // databases, or "*"
+    AuditScope audit = AuditScope::refused;
 
     static Result<Config> parse(const Json& section);
 };

@@ -1,4 +1,4 @@
-// What the guard finds out about one statement from its text alone.
+// What the guard finds out about one statement.
 //
 // Threads: plain values, shared as const.
 // Source:  research on the read-only layers: a name without a schema can still mean a user's object whose argument
@@ -50,6 +50,7 @@ struct Facts {
     bool unlimited = false;        // wrappable, and a LIMIT clause may follow its body
     bool has_volatile = false;     // calls a function whose value changes: not to be cached
     bool reads_catalog = false;    // reads pg_catalog or information_schema
+    bool unresolved = false;       // names something that the catalog snapshot does not have
     std::uint32_t body_begin = 0;  // bytes; the statement without semicolon, blanks and comments around it
     std::uint32_t body_end = 0;
     std::uint32_t parameters = 0;  // the highest $n

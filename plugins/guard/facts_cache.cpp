@@ -118,9 +118,9 @@ std::shared_ptr<const Judgement> FactsCache::find(std::string_view sql, Path pat
 }
 
 std::shared_ptr<const Judgement> FactsCache::insert(std::string_view sql, Path path, std::uint64_t generation,
-                                                    Result<Facts> result) {
+                                                    Result<Facts> result, std::uint64_t fingerprint) {
     const Key key = keyOf(sql, path, generation);
-    return partOf(key.hash).insert(key, std::make_shared<const Judgement>(std::move(result)));
+    return partOf(key.hash).insert(key, std::make_shared<const Judgement>(std::move(result), fingerprint));
 }
 
 std::size_t FactsCache::entryCount() const {

@@ -30,10 +30,10 @@ public:
     explicit FactsCache(CacheLimits limits);
     ~FactsCache();
 
-    // `generation` is the policy's: another policy finds nothing of this one.
+    // `generation` is the policy's and the catalog's: another one finds nothing of this.
     std::shared_ptr<const Judgement> find(std::string_view sql, Path path, std::uint64_t generation);
     std::shared_ptr<const Judgement> insert(std::string_view sql, Path path, std::uint64_t generation,
-                                            Result<Facts> result);
+                                            Result<Facts> result, std::uint64_t fingerprint = 0);
 
     std::size_t entryCount() const;
     std::size_t byteCount() const;

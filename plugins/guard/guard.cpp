@@ -1,60 +1,39 @@
 // The guard: judges the final text of every client statement once, and lends its findings to other plugins.
 //
-// Threads: hooks run on every shard at once; the cache and the table of long texts are behind their own short locks.
-// Owns:    the policy and the judgements of one configuration.
+// Threads: hooks run on every shard at once; the cache, the catalogs and the long texts are behind their own short
+//          locks.
+// Owns:    the policy, the judgements and the catalog snapshots of one configuration.
 // Errors:  a refused statement is denied with rule, position and what to do; a failure to judge is a fault of the hook,
 //          which denies by default.
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <howdah/plugin.hpp>
 
+#include "plugins/guard/audit.hpp"
+#include "plugins/guard/catalog_statements.hpp"
+#include "plugins/guard/catalogs.hpp"
 #include "plugins/guard/classify.hpp"
 #include "plugins/guard/config.hpp"
+#include "plugins/guard/long_texts.hpp"
+#include "plugins/guard/role.hpp"
 
 namespace howdah::guard {
 namespace {
 
 using SharedJudgement = std::shared_ptr<const Judgement>;
 
-// Texts on their way to a thread with a large stack. The waiting fiber may give up first, so both sides share the text.
-class LongTexts {
-public:
-    struct Text {
-        std::string sql;
-        Path path;
-        std::optional<Result<Facts>> result;
-    };
-
-    std::pair<std::uint64_t, std::shared_ptr<Text>> add(std::string_view sql, Path path) {
-        auto text = std::make_shared<Text>(Text{std::string(sql), path, std::nullopt});
-        const std::lock_guard lock(mutex_);
-        texts_.emplace(++last_token_, text);
-        return {last_token_, text};
-    }
-    std::shared_ptr<Text> take(std::uint64_t token) {
-        const std::lock_guard lock(mutex_);
-        auto node = texts_.extract(token);
-        return node.empty() ? nullptr : std::move(node.mapped());
-    }
-
-private:
-    std::mutex mutex_;
-    std::uint64_t last_token_ = 0;
-    std::unordered_map<std::uint64_t, std::shared_ptr<Text>> texts_;
-};
-
-Result<Facts> judge(const std::string& sql, Path path, const Policy& policy) {
-    return path == Path::read ? classify(sql, policy) : classifyWrite(sql, policy);
-}
-
 Path pathOf(std::uint32_t access) {
     return access == HOWDAH_ACCESS_READ ? Path::read : Path::write;
+}
+
+// After these a name means something else than the snapshot says, or may do so.
+bool tellsOfChange(std::string_view sqlstate) {
+    return sqlstate == "42P01" || sqlstate == "42883" || sqlstate == "42703" || sqlstate == "42704";
 }
 
 class Guard final : public Plugin {
@@ -63,66 +42,205 @@ public:
         auto config = Config::parse(section);
         if (!config) return config.error();
         policy_ = std::move(config->policy);
+        privileged_roles_allowed_ = std::move(config->privileged_roles_allowed);
+        audit_ = config->audit;
         cache_.emplace(config->cache);
         return {};
     }
 
-    Result<void> start(Offer&) override { return checkScanner(); }
+    Result<void> start(Offer& offer) override {
+        if (auto checked = checkScanner(); !checked) return checked;
+        for (const Statement& statement : kCatalogStatements)
+            if (auto done = offer.statement(statement); !done) return done;
+        for (const Statement& statement : {kRoleStatement, kPowersStatement})
+            if (auto done = offer.statement(statement); !done) return done;
+        howdah_str text{};
+        const Context& context = offer.context();
+        if (auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !listed)
+            return listed;
+        auto catalogs = Catalogs::make(host(), Json::parse(fromAbi(text)), privileged_roles_allowed_, policy_);
+        if (!catalogs) return catalogs.error();
+        catalogs_ = std::move(*catalogs);
+        return {};
+    }
 
     // The last stage that may refuse: behind it nobody can change the text or the parameters.
     Verdict beforeQuery(Query& query) override {
         if (!query.fromClient()) return proceed();  // judged when its plugin registered it
-        auto judgement = judgementOf(query.context(), query.sql(), pathOf(query.raw()->access));
+        const Path path = pathOf(query.raw()->access);
+        auto view = viewFor(query, path);
+        if (!view) return Verdict::deny(std::move(view).error());
+        if (view->privileged) return refuse(query, 0, privilegedRole(query.database(), view->role));
+        auto judgement = judgementOf(query.context(), query.sql(), path, *view);
         if (!judgement) return Verdict::fault(std::move(judgement).error());
-        if (const auto& result = (*judgement)->result(); !result) {
-            refusals_.fetch_add(1, std::memory_order_relaxed);
-            return deny(result.error());
+        if (isUnresolved(**judgement) && view->snapshot) {
+            // Made a moment ago, perhaps: what is not known to be absent is not taken for it.
+            const auto newer = newerView(query, *view);
+            if (!newer) return Verdict::deny(newer.error());
+            if (newer->epoch != view->epoch) judgement = judgementOf(query.context(), query.sql(), path, *newer);
+            if (!judgement) return Verdict::fault(std::move(judgement).error());
         }
+        if (const auto& result = (*judgement)->result(); !result)
+            return refuse(query, (*judgement)->fingerprint(), result.error());
         if (auto attached = query.setFacts((*judgement)->abi()); !attached) return Verdict::fault(attached.error());
+        if (audit_ == AuditScope::all) audit(host(), query, (*judgement)->fingerprint(), nullptr);
         return proceed();
     }
 
-    void work(std::uint64_t token) override {
-        if (auto text = long_texts_.take(token)) text->result = judge(text->sql, text->path, policy_);
+    Verdict afterQuery(Query& query, const howdah_result&) override {
+        const howdah_facts* facts = query.facts();
+        if (!query.readOnly() && facts && (facts->kind == HOWDAH_STATEMENT_DDL || facts->flags & HOWDAH_FACT_VOLATILE))
+            invalidate(query);
+        return proceed();
     }
-    void drop(std::uint64_t token) override { long_texts_.take(token); }
 
-    Result<Json> report(Context&) override {
-        return Json{{"status", "ok"},
-                    {"refusals", refusals_.load(std::memory_order_relaxed)},
+    Verdict onError(Query& query, const Error& error) override {
+        if (tellsOfChange(error.sqlstate)) invalidate(query);
+        return proceed();
+    }
+
+    void task(Context& context, std::uint64_t token) override {
+        if (const auto keeper = catalogs_.ofToken(token)) keeper->run(context);
+    }
+    void work(std::uint64_t token) override {
+        if (auto text = long_texts_.take(token)) text->result = judge(text->sql, text->path, text->view);
+    }
+    void drop(std::uint64_t token) override {
+        if (const auto keeper = catalogs_.ofToken(token)) return keeper->notRun();
+        long_texts_.take(token);
+    }
+
+    Result<Json> report(Context& context) override {
+        Json report{{"refusals", refusals_.load(std::memory_order_relaxed)},
                     {"cache",
                      {{"entries", cache_->entryCount()},
                       {"bytes", cache_->byteCount()},
                       {"hits", cache_->hits()},
-                      {"misses", cache_->misses()}}}};
+                      {"misses", cache_->misses()}}},
+                    {"checks", Json::array()}};
+        for (const auto& [name, database] : catalogs_.all())
+            reportDatabase(context, database, report);
+        report["status"] = "ok";
+        for (const Json& check : report["checks"])
+            if (check["status"] == "fail" || report["status"] == "ok") report["status"] = check["status"];
+        return report;
     }
 
     const void* interface(std::string_view id) override { return id == HOWDAH_STATEMENT_1 ? &kStatement : nullptr; }
 
 private:
-    Result<SharedJudgement> judgementOf(const Context& context, std::string_view sql, Path path) {
-        if (sql.size() > policy_.limits().text_bytes_max)  // refused by its size alone, and not worth keeping
-            return std::make_shared<const Judgement>(judge(std::string(sql), path, policy_));
-        if (auto found = cache_->find(sql, path, policy_.generation())) return found;
-        if (!needsLargeStack(sql))
-            return cache_->insert(sql, path, policy_.generation(), judge(std::string(sql), path, policy_));
+    Verdict refuse(const Query& query, std::uint64_t fingerprint, const Error& error) {
+        refusals_.fetch_add(1, std::memory_order_relaxed);
+        if (audit_ != AuditScope::none) audit(host(), query, fingerprint, &error);
+        return deny(error);
+    }
 
-        const auto [token, text] = long_texts_.add(sql, path);
+    static bool isUnresolved(const Judgement& judgement) {
+        return judgement.result() && judgement.result()->unresolved;
+    }
+
+    // An empty view judges by the text alone: on the write path, and where the catalog cannot be read.
+    Result<CatalogView> viewFor(const Query& query, Path path) {
+        const Catalogs::Database* database = catalogs_.find(query.database());
+        if (!database || path == Path::write) return CatalogView{};
+        auto view = database->keeper->view(query.context());
+        if (!view) {
+            // What could not be reached, or not in time, may be in a moment; what cannot be read will not.
+            const Code code = view.error().code;
+            if (code == Code::unavailable || code == Code::timeout || code == Code::cancelled) return view;
+            return CatalogView{};
+        }
+        view->privileged = view->privileged && database->restricted && !database->privileged_allowed;
+        return view;
+    }
+
+    Result<CatalogView> newerView(const Query& query, const CatalogView&) {
+        const Catalogs::Database* database = catalogs_.find(query.database());
+        return database->keeper->view(query.context(), host().nowNs());
+    }
+
+    void invalidate(const Query& query) {
+        if (const Catalogs::Database* database = catalogs_.find(query.database())) database->keeper->invalidate();
+    }
+
+    void reportDatabase(const Context& context, const Catalogs::Database& database, Json& report) {
+        const auto figures = database.keeper->figures();
+        report["catalogs"][database.name] = {{"objects", figures.objects}, {"bytes", figures.bytes},
+                                             {"loads", figures.loads},     {"load_us", figures.load_us},
+                                             {"probes", figures.probes},   {"probe_us", figures.probe_us}};
+        if (auto done = reportRole(context, database.name, database.restricted, database.privileged_allowed, report);
+            !done) {
+            report["checks"].push_back({{"name", concat(database.name, ": role")},
+                                        {"status", "warn"},
+                                        {"text", concat("could not be asked: ", done.error().message)}});
+            return;
+        }
+        const std::uint64_t began_ns = host().nowNs();
+        auto loaded = SnapshotKeeper::load(context, database.name, policy_);
+        Json check{{"name", concat(database.name, ": catalog")}, {"status", "ok"}};
+        if (loaded) {
+            check["text"] = concat("read in ", (host().nowNs() - began_ns) / 1'000'000,
+                                   " ms: ", loaded->view.snapshot->objectCount(), " objects of the user's, ",
+                                   loaded->view.snapshot->bytes() / 1024, " KiB");
+        } else {
+            check["status"] = "fail";
+            check["text"] = concat("cannot be read, so views, policies and the user's functions are not seen: ",
+                                   loaded.error().message);
+            if (!loaded.error().hint.empty()) check["remedy"] = loaded.error().hint;
+        }
+        report["checks"].push_back(std::move(check));
+    }
+
+    Result<Facts> classified(const std::string& sql, Path path, const CatalogView& view) const {
+        if (path == Path::write) return classifyWrite(sql, policy_);
+        if (!view.snapshot) return classify(sql, policy_);
+        const Resolver resolver(*view.snapshot, *view.path);
+        return classify(sql, policy_, &resolver);
+    }
+
+    LongTexts::Judged judge(const std::string& sql, Path path, const CatalogView& view) const {
+        LongTexts::Judged judged{classified(sql, path, view), 0};
+        const bool audited = audit_ == AuditScope::all || (audit_ == AuditScope::refused && !judged.facts);
+        if (audited && sql.size() <= policy_.limits().text_bytes_max) judged.fingerprint = printOf(judged, sql);
+        return judged;
+    }
+
+    // A text that was refused before it was parsed is not parsed for its fingerprint.
+    static std::uint64_t printOf(const LongTexts::Judged& judged, const std::string& sql) {
+        if (!judged.facts && judged.facts.error().rule.starts_with("text-")) return 0;
+        return fingerprint(sql);
+    }
+
+    Result<SharedJudgement> judgementOf(const Context& context, std::string_view sql, Path path,
+                                        const CatalogView& view) {
+        if (sql.size() > policy_.limits().text_bytes_max) {  // refused by its size alone, and not worth keeping
+            auto judged = judge(std::string(sql), path, view);
+            return std::make_shared<const Judgement>(std::move(judged.facts), 0);
+        }
+        const std::uint64_t generation = policy_.generation() ^ view.key();
+        if (auto found = cache_->find(sql, path, generation)) return found;
+        if (!needsLargeStack(sql)) {
+            auto judged = judge(std::string(sql), path, view);
+            return cache_->insert(sql, path, generation, std::move(judged.facts), judged.fingerprint);
+        }
+
+        const auto [token, text] = long_texts_.add(sql, path, view);
         const howdah_status status =
             host().offload().run(context.raw(), token, HOWDAH_OFFLOAD_LARGE_STACK, context.deadlineNs());
         long_texts_.take(token);  // if no worker has it yet, none shall
         if (status < 0) return context.lastError();
         if (!text->result) return Error::internal("the worker returned without a judgement of the statement");
-        return cache_->insert(sql, path, policy_.generation(), std::move(*text->result));
+        return cache_->insert(sql, path, generation, std::move(text->result->facts), text->result->fingerprint);
     }
 
-    // howdah.statement/1: the same judgement for another plugin, copied into its request.
+    // howdah.statement/1: the text's judgement for another plugin, copied into its request. It names no database, so
+    // what a name means in one is left out.
     static howdah_status facts(void* self, howdah_ctx* ctx, howdah_str sql, std::uint32_t access,
                                const howdah_facts** out) noexcept {
         Guard& guard = *static_cast<Guard*>(static_cast<Plugin*>(self));
         return PluginTables::guarded(guard, ctx, [&]() -> Result<void> {
             const Context context(guard.host(), ctx);
-            auto judgement = guard.judgementOf(context, fromAbi(sql), pathOf(access));
+            auto judgement = guard.judgementOf(context, fromAbi(sql), pathOf(access), {});
             if (!judgement) return judgement.error();
             if (const auto& result = (*judgement)->result(); !result) return result.error();
             *out = guard.keep(context, (*judgement)->abi());
@@ -155,7 +273,10 @@ private:
     static constexpr howdah_statement_v1 kStatement{sizeof(howdah_statement_v1), 0, &Guard::facts};
 
     Policy policy_;
+    std::vector<std::string> privileged_roles_allowed_;
+    AuditScope audit_ = AuditScope::refused;
     std::optional<FactsCache> cache_;
+    Catalogs catalogs_;
     LongTexts long_texts_;
     std::atomic<std::uint64_t> refusals_{0};
 };

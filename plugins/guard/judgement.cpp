@@ -33,7 +33,8 @@ howdah_name abiName(const ObjectName& name) {
 
 }  // namespace
 
-Judgement::Judgement(Result<Facts> result) : result_(std::move(result)) {
+Judgement::Judgement(Result<Facts> result, std::uint64_t fingerprint) : result_(std::move(result)) {
+    abi_.fingerprint = fingerprint;
     if (!result_) return;
     const Facts& facts = *result_;
     for (const TableUse& use : facts.tables)

@@ -15,12 +15,13 @@ namespace howdah::guard {
 
 class Judgement {
 public:
-    explicit Judgement(Result<Facts> result);
+    explicit Judgement(Result<Facts> result, std::uint64_t fingerprint = 0);
     Judgement(const Judgement&) = delete;
     Judgement& operator=(const Judgement&) = delete;
 
     const Result<Facts>& result() const { return result_; }
-    const howdah_facts& abi() const { return abi_; }  // only of a statement that passed
+    std::uint64_t fingerprint() const { return abi_.fingerprint; }  // 0 = not computed
+    const howdah_facts& abi() const { return abi_; }                // only of a statement that passed
 
 private:
     Result<Facts> result_;

@@ -19,6 +19,9 @@ enum class Node {
     column,       // of two parts, it may be a call: v.f is f(v)
     indirection,  // (x).f likewise
     row_function,
+    row_source,  // another thing in FROM
+    join,        // USING and NATURAL compare
+    cases,       // CASE x WHEN y compares
     relation,
     expression,  // has an operator in "name"
     sub_link,    // may have an operator in "operName"

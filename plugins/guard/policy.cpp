@@ -32,11 +32,17 @@ Result<void> checkRange(std::string_view key, std::uint32_t value, std::uint32_t
 
 }  // namespace
 
-Result<Policy> Policy::make(std::vector<std::string> functions_allowed, std::vector<std::string> operators_allowed,
-                            Limits limits, std::uint64_t generation) {
-    for (const std::string& pattern : functions_allowed)
+Result<Policy> Policy::make(Opened opened, Limits limits, std::uint64_t generation) {
+    for (const std::string& pattern : opened.functions)
         if (auto checked = checkPattern(pattern); !checked) return checked.error();
-    for (const std::string& op : operators_allowed)
+    for (const std::string& pattern : opened.relations) {
+        const auto dot = pattern.find('.'), star = pattern.find('*');
+        if (dot == std::string::npos || dot == 0 || (star != std::string::npos && star + 1 != pattern.size()) ||
+            star < dot)
+            return Error::invalidArgument("relations_allowed must name relations (schema.name, schema.*), got \"",
+                                          pattern, "\"");
+    }
+    for (const std::string& op : opened.operators)
         if (op.empty()) return Error::invalidArgument("operators_allowed must name operators, got \"\"");
     for (auto checked :
          {checkRange("text_bytes_max", limits.text_bytes_max, 64 * 1024),
@@ -45,21 +51,31 @@ Result<Policy> Policy::make(std::vector<std::string> functions_allowed, std::vec
         if (!checked) return checked.error();
 
     Policy policy;
-    policy.functions_ = std::move(functions_allowed);
-    policy.operators_ = std::move(operators_allowed);
+    policy.opened_ = std::move(opened);
     policy.limits_ = limits;
     policy.generation_ = generation;
     return policy;
 }
 
 bool Policy::opensFunction(std::string_view schema, std::string_view function, bool exact_only) const {
-    if (functions_.empty()) return false;
+    if (opened_.functions.empty()) return false;
     const std::string name = written(schema, function);
-    return std::ranges::any_of(functions_, [&](const std::string& p) { return matches(p, name, exact_only); });
+    return std::ranges::any_of(opened_.functions, [&](const std::string& p) { return matches(p, name, exact_only); });
 }
 
 bool Policy::opensOperator(std::string_view schema, std::string_view op) const {
-    return !operators_.empty() && std::ranges::find(operators_, written(schema, op)) != operators_.end();
+    const auto& listed = opened_.operators;
+    return !listed.empty() && std::ranges::find(listed, written(schema, op)) != listed.end();
+}
+
+bool Policy::opensExtension(std::string_view extension) const {
+    return std::ranges::find(opened_.extensions, extension) != opened_.extensions.end();
+}
+
+bool Policy::opensRelation(std::string_view schema, std::string_view relation) const {
+    if (opened_.relations.empty()) return false;
+    const std::string name = written(schema, relation);
+    return std::ranges::any_of(opened_.relations, [&](const std::string& p) { return matches(p, name, false); });
 }
 
 }  // namespace howdah::guard

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <howdah/result.hpp>
@@ -20,23 +21,35 @@ struct Limits {
     std::uint32_t parameters_max = 1'000;      // 1..65535
 };
 
+// What the operator vouches for, by name.
+struct Opened {
+    std::vector<std::string> functions;
+    std::vector<std::string> operators;
+    std::vector<std::string> extensions;  // whose functions that are not VOLATILE only read
+    std::vector<std::string> relations;   // schema.name or schema.*
+};
+
 class Policy {
 public:
     Policy() = default;
 
     // An entry is a name as it stands in the statement ("similarity", "public.similarity"); a trailing * opens a family
     // ("st_*", "geo.*") but never one of PostgreSQL's own unsafe functions, which need their exact name.
+    static Result<Policy> make(Opened opened, Limits limits, std::uint64_t generation);
     static Result<Policy> make(std::vector<std::string> functions_allowed, std::vector<std::string> operators_allowed,
-                               Limits limits, std::uint64_t generation);
+                               Limits limits, std::uint64_t generation) {
+        return make({std::move(functions_allowed), std::move(operators_allowed), {}, {}}, limits, generation);
+    }
 
     bool opensFunction(std::string_view schema, std::string_view function, bool exact_only) const;
     bool opensOperator(std::string_view schema, std::string_view op) const;
+    bool opensExtension(std::string_view extension) const;
+    bool opensRelation(std::string_view schema, std::string_view relation) const;
     const Limits& limits() const { return limits_; }
     std::uint64_t generation() const { return generation_; }  // differs between policies: part of every cache key
 
 private:
-    std::vector<std::string> functions_;
-    std::vector<std::string> operators_;
+    Opened opened_;
     Limits limits_;
     std::uint64_t generation_ = 0;
 };

@@ -74,10 +74,33 @@ constexpr std::array kTexts{
          "use SYSTEM or BERNOULLI"},
     Text{Rule::parameter_number, "parameter-number", "the parameter number is out of range",
          "number the parameters from $1 to at most $1000; send long lists as one array parameter"},
+    Text{Rule::function_shadowed, "function-shadowed",
+         "a user's function of this name may be meant instead of PostgreSQL's own",
+         "write pg_catalog.name(...) to mean PostgreSQL's own, or ask the operator to list the user's under "
+         "guard.functions_allowed"},
+    Text{Rule::operator_shadowed, "operator-shadowed",
+         "a user's operator of this name may be meant instead of PostgreSQL's own",
+         "write a operator(pg_catalog.=) b to mean PostgreSQL's own, or ask the operator of this server to list the "
+         "function behind it under guard.functions_allowed"},
+    Text{Rule::relation_not_allowed, "relation-not-allowed",
+         "reading this relation runs or reaches something that is not known to only read",
+         "read the tables behind it, or ask the operator to list the function under guard.functions_allowed or the "
+         "relation, with its schema, under guard.relations_allowed"},
+    Text{Rule::type_not_allowed, "type-not-allowed",
+         "a value of this type runs something that is not known to only read",
+         "cast to the type it is made of instead, or ask the operator to list the function under "
+         "guard.functions_allowed"},
+    Text{Rule::cast_not_allowed, "cast-not-allowed",
+         "a cast between two of PostgreSQL's own types runs something that is not known to only read, and any "
+         "expression may use it",
+         "ask the operator to list the function under guard.functions_allowed or to drop the cast"},
+    Text{Rule::value_too_large, "value-too-large",
+         "this call may make a value of more than 16 MiB, or the statement several of them",
+         "use smaller numbers, or bound a computed one: repeat('#', least(n, 100))"},
 };
 
 const Text& text(Rule rule) {
-    static_assert(kTexts.size() == static_cast<std::size_t>(Rule::parameter_number) + 1);
+    static_assert(kTexts.size() == static_cast<std::size_t>(Rule::value_too_large) + 1);
     return kTexts[static_cast<std::size_t>(rule)];
 }
 

@@ -43,6 +43,12 @@ enum class Rule : std::uint8_t {
     setting_secret,
     sample_method,
     parameter_number,
+    function_shadowed,
+    operator_shadowed,
+    relation_not_allowed,
+    type_not_allowed,
+    cast_not_allowed,
+    value_too_large,
 };
 
 std::string_view id(Rule rule);

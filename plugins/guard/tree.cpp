@@ -11,8 +11,10 @@
 
 #include "plugins/guard/attributes.hpp"
 #include "plugins/guard/catalog.hpp"
+#include "plugins/guard/growth.hpp"
 #include "plugins/guard/nodes.hpp"
 #include "plugins/guard/rules.hpp"
+#include "plugins/guard/tree_names.hpp"
 
 namespace howdah::guard {
 namespace {
@@ -46,36 +48,6 @@ bool writeMayCall(std::string_view function) {
     return std::ranges::find(kNames, function) != std::end(kNames);
 }
 
-std::string_view textOf(const object& node, std::string_view field) {
-    std::string_view text;
-    if (node.at_key(field).get(text) != simdjson::SUCCESS) return {};
-    return text;
-}
-
-// A table made so, or a name in the schema where temporary objects of all kinds lie.
-bool isTemporary(const object& node) {
-    const auto names = [](std::string_view schema) { return schema == "pg_temp" || schema.starts_with("pg_temp_"); };
-    return textOf(node, "relpersistence") == "t" || names(textOf(node, "schemaname")) || names(textOf(node, "sval"));
-}
-
-// A name as the tree spells it: [{"String":{"sval":"schema"}},{"String":{"sval":"name"}}].
-ObjectName nameOf(const object& node, std::string_view field) {
-    ObjectName name;
-    array parts;
-    if (node.at_key(field).get(parts) != simdjson::SUCCESS) return name;
-    for (element part : parts) {
-        std::string_view text;
-        if (part["String"]["sval"].get(text) != simdjson::SUCCESS) text = {};
-        if (!name.name.empty()) name.schema += concat(name.schema.empty() ? "" : ".", name.name);
-        name.name = text;
-    }
-    return name;
-}
-
-std::string written(const ObjectName& name) {
-    return name.schema.empty() ? name.name : concat(name.schema, '.', name.name);
-}
-
 template <typename T>
 void addOnce(std::vector<T>& list, T value) {
     if (std::ranges::find(list, value) == list.end()) list.push_back(std::move(value));
@@ -83,8 +55,12 @@ void addOnce(std::vector<T>& list, T value) {
 
 class Walk {
 public:
-    Walk(const std::string& sql, const TextScan& scan, const Policy& policy, Path path)
-        : sql_(sql), policy_(policy), path_(path), here_(scan.body_begin) {
+    Walk(const std::string& sql, const TextScan& scan, const Policy& policy, Path path, const Resolver* resolver)
+        : sql_(sql),
+          policy_(policy),
+          path_(path),
+          resolver_(path == Path::read ? resolver : nullptr),
+          here_(scan.body_begin) {
         facts_.body_begin = scan.body_begin;
         facts_.body_end = scan.body_end;
     }
@@ -99,6 +75,8 @@ public:
             return refusal(Rule::not_classified, "", 0);
         const auto [type, body] = *statement.begin();
         if (auto top = judgeStatement(type, body); !top) return top.error();
+        if (resolver_ && !resolver_->everywhere().empty() && facts_.kind != Kind::show)
+            return refuse(Rule::cast_not_allowed, resolver_->everywhere());
 
         pending_.push_back({body, type, here_});
         while (!pending_.empty()) {
@@ -107,8 +85,16 @@ public:
             if (auto judged = step(next); !judged) return judged.error();
         }
         if (auto attributes = judgeAttributes(); !attributes) return attributes.error();
+        if (makes_grow_ && path_ == Path::read)
+            if (const auto growth = tooLargeValue(root)) {
+                here_ = growth->position;
+                return refuse(Rule::value_too_large, growth->what);
+            }
         for (TableUse& use : facts_.tables)
             use.maybe_cte = use.table.schema.empty() && std::ranges::find(ctes_, use.table.name) != ctes_.end();
+        facts_.unresolved = facts_.unresolved || std::ranges::any_of(unknown_relations_, [&](const std::string& name) {
+                                return std::ranges::find(ctes_, name) == ctes_.end();
+                            });
         return std::move(facts_);
     }
 
@@ -212,9 +198,14 @@ private:
             case Node::column: attributes_.noteColumn(node, here_); return {};
             case Node::indirection: return judgeIndirection(node);
             case Node::row_function: attributes_.noteRowFunction(node); return {};
+            case Node::row_source: attributes_.noteOther(node); return {};
+            case Node::join: return judgeJoin(node);
+            case Node::cases: return has(node, "arg") ? judgeOperator({{}, "="}) : Result<void>{};
             case Node::relation: return judgeRelation(node);
-            case Node::expression: return judgeOperator(nameOf(node, "name"));
-            case Node::sub_link: return judgeOperator(nameOf(node, "operName"));
+            case Node::expression: return judgeExpression(node);
+            case Node::sub_link:
+                return judgeOperator(has(node, "testexpr") && !has(node, "operName") ? ObjectName{{}, "="}
+                                                                                     : nameOf(node, "operName"));
             case Node::sort: return judgeOperator(nameOf(node, "useOp"));
             case Node::type: return noteType(node);
             case Node::parameter: return judgeParameter(node);
@@ -230,26 +221,53 @@ private:
     }
 
     Result<void> judgeFunction(const object& node) {
-        return judgeCall(nameOf(node, "funcname"), Rule::function_not_allowed);
+        // Arguments behind VARIADIC and WITHIN GROUP are counted otherwise: then any number is meant.
+        const bool counted = !flagOf(node, "func_variadic") && !flagOf(node, "agg_within_group");
+        const int arguments = counted ? static_cast<int>(sizeOf(node, "args")) : Resolver::kAnyNumber;
+        return judgeCall(nameOf(node, "funcname"), arguments, Rule::function_not_allowed);
     }
 
-    Result<void> judgeCall(ObjectName name, Rule if_unknown) {
+    Result<void> judgeCall(ObjectName name, int arguments, Rule if_unknown) {
         const FunctionClass known = functionClass(name.schema, name.name);
-        const bool unsafe = known == FunctionClass::unsafe;
-        if (unsafe || known == FunctionClass::unknown) {
+        const bool own_safe = known == FunctionClass::safe || known == FunctionClass::safe_volatile;
+        const bool unsafe = known == FunctionClass::unsafe || known == FunctionClass::internal;
+        bool users = false;
+        if (resolver_) {
+            const Resolver::Found found = resolver_->function(name, arguments);
+            if (!found.objection.empty())
+                return refuse(own_safe ? Rule::function_shadowed : if_unknown, found.objection);
+            users = found.any;
+        }
+        if (!own_safe && !(users && !unsafe)) {
             const bool opened = policy_.opensFunction(name.schema, name.name, unsafe) ||
                                 (path_ == Path::write && (!unsafe || writeMayCall(name.name)));
             if (!opened) return refuse(unsafe ? Rule::function_unsafe : if_unknown, written(name));
+            facts_.unresolved = facts_.unresolved || (resolver_ && !users && !unsafe);
         }
         if (known != FunctionClass::safe) facts_.has_volatile = true;
+        makes_grow_ = makes_grow_ || makesGrow(name.name);
         addOnce(facts_.functions, std::move(name));
         return {};
     }
 
-    // (x).f is a field of a composite value or the call f(x); which one only the types tell.
-    Result<void> judgeAttribute(std::string_view name) {
-        if (isFunctionColumn(name)) return {};
-        return judgeCall({{}, std::string(name)}, Rule::attribute_not_allowed);
+    // (x).f is a field of a composite value or the call f(x); which one only the types tell. With the catalog at hand
+    // it can only be a call where a function or a type has that name.
+    Result<void> judgeAttribute(std::string_view text) {
+        ObjectName name{{}, std::string(text)};
+        if (!resolver_) {
+            if (isFunctionColumn(text)) return {};
+            return judgeCall(std::move(name), 1, Rule::attribute_not_allowed);
+        }
+        const FunctionClass known = functionClass({}, text);
+        const bool unsafe = known == FunctionClass::unsafe || known == FunctionClass::internal;
+        if (unsafe && !isFunctionColumn(text)) return judgeCall(std::move(name), 1, Rule::attribute_not_allowed);
+        return judgeUsersAttribute(name);
+    }
+
+    Result<void> judgeUsersAttribute(const ObjectName& name) {
+        const Resolver::Found found = resolver_->function(name, 1);
+        if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
+        return {};
     }
 
     Result<void> judgeIndirection(const object& node) {
@@ -264,27 +282,74 @@ private:
     }
 
     Result<void> judgeAttributes() {
-        for (const AttributeUses::Use& use : attributes_.possibleCalls()) {
+        for (const AttributeUses::Use& use : attributes_.uses()) {
             here_ = use.position;
-            if (auto judged = judgeAttribute(use.name); !judged) return judged;
+            if (use.of_row_function) {
+                if (auto judged = judgeAttribute(use.name); !judged) return judged;
+            } else if (resolver_ && !isColumn(use)) {
+                const Resolver::Found found = isQueryOnly(use) ? resolver_->functionOfRows(use.name)
+                                                               : resolver_->function({{}, std::string(use.name)}, 1);
+                if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
+            }
         }
         return {};
+    }
+
+    bool isQueryOnly(const AttributeUses::Use& use) const {
+        return attributes_.isQueryOnly(use.qualifier, [&](std::string_view name) {
+            return std::ranges::find(ctes_, name) != ctes_.end() && !resolver_->relation({{}, std::string(name)}).any;
+        });
+    }
+
+    bool isColumn(const AttributeUses::Use& use) const {
+        const std::vector<ObjectName> relations = attributes_.relationsOf(use.qualifier);
+        return !relations.empty() && std::ranges::all_of(relations, [&](const ObjectName& relation) {
+            const bool may_be_cte = relation.schema.empty() && std::ranges::find(ctes_, relation.name) != ctes_.end();
+            return !may_be_cte && resolver_->allHaveColumn(relation, use.name);
+        });
     }
 
     Result<void> judgeRelation(const object& node) {
         ObjectName name{std::string(textOf(node, "schemaname")), std::string(textOf(node, "relname"))};
         if (isSecretRelation(name.schema, name.name)) return refuse(Rule::relation_secret, written(name));
-        if (isCatalogRelation(name.schema, name.name)) facts_.reads_catalog = true;
+        attributes_.noteRelation(node);
+        if (isCatalogRelation(name.schema, name.name)) {
+            facts_.reads_catalog = true;
+        } else if (resolver_) {
+            const Resolver::Found found = resolver_->relation(name);
+            if (!found.objection.empty()) return refuse(Rule::relation_not_allowed, found.objection);
+            if (!found.any && name.schema.empty()) unknown_relations_.push_back(name.name);
+            if (!found.any && !name.schema.empty()) facts_.unresolved = true;
+        }
         addOnce(facts_.tables, TableUse{std::move(name), false});
+        return {};
+    }
+
+    // JOIN USING and NATURAL JOIN compare with the = that the search_path gives.
+    Result<void> judgeJoin(const object& node) {
+        attributes_.noteOther(node);
+        const bool compares = has(node, "usingClause") || flagOf(node, "isNatural");
+        return compares ? judgeOperator({{}, "="}) : Result<void>{};
+    }
+
+    // BETWEEN and its kin stand here as a word; the grammar turns them into comparisons of the search_path.
+    Result<void> judgeExpression(const object& node) {
+        ObjectName name = nameOf(node, "name");
+        if (!startsUpper(name.name) || !name.schema.empty()) return judgeOperator(std::move(name));
+        for (const char* comparison : {">=", "<=", "<", ">"})
+            if (auto judged = judgeOperator({{}, comparison}); !judged) return judged;
         return {};
     }
 
     Result<void> judgeOperator(ObjectName name) {
         if (name.name.empty()) return {};
-        // BETWEEN and its kin stand here as a word; the grammar turns them into >= and <=.
-        if (startsUpper(name.name) && name.schema.empty()) return {};
         const bool builtin = (name.schema.empty() || name.schema == "pg_catalog") && isBuiltinOperator(name.name);
-        if (!builtin && path_ == Path::read && !policy_.opensOperator(name.schema, name.name))
+        Resolver::Found found;
+        const bool opened = policy_.opensOperator(name.schema, name.name);
+        if (resolver_ && !opened) found = resolver_->op(name);
+        if (!found.objection.empty())
+            return refuse(builtin ? Rule::operator_shadowed : Rule::operator_not_allowed, found.objection);
+        if (!builtin && path_ == Path::read && !opened && !found.any)
             return refuse(Rule::operator_not_allowed, written(name));
         addOnce(facts_.operators, std::move(name));
         return {};
@@ -292,6 +357,11 @@ private:
 
     Result<void> noteType(const object& node) {
         ObjectName name = nameOf(node, "names");
+        if (resolver_) {
+            const Resolver::Found found = resolver_->type(name);
+            if (!found.objection.empty()) return refuse(Rule::type_not_allowed, found.objection);
+            if (!found.any && !name.schema.empty() && name.schema != "pg_catalog") facts_.unresolved = true;
+        }
         if (name.schema != "pg_catalog") addOnce(facts_.types, std::move(name));
         return {};
     }
@@ -324,9 +394,12 @@ private:
     const std::string& sql_;
     const Policy& policy_;
     const Path path_;
+    const Resolver* const resolver_;
     std::uint32_t here_;
     Facts facts_;
     std::vector<std::string> ctes_;
+    std::vector<std::string> unknown_relations_;
+    bool makes_grow_ = false;
     AttributeUses attributes_;
     std::vector<Pending> pending_;
 };
@@ -344,7 +417,8 @@ constexpr std::size_t kKeptDepth = 16 * 1024;
 
 }  // namespace
 
-Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Policy& policy, Path path) {
+Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Policy& policy, Path path,
+                        const Resolver* resolver) {
     PgQueryParseResult parsed = pg_query_parse(sql.c_str());
     const auto freed = std::unique_ptr<PgQueryParseResult, void (*)(PgQueryParseResult*)>(
         &parsed, [](PgQueryParseResult* result) { pg_query_free_parse_result(*result); });
@@ -365,7 +439,7 @@ Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Poli
     element root;
     Result<Facts> judged = refusal(Rule::not_classified, "", 0);
     if (parser.parse(json.data(), json.size(), true).get(root) == simdjson::SUCCESS)
-        judged = Walk(sql, scan, policy, path).judge(root);
+        judged = Walk(sql, scan, policy, path, resolver).judge(root);
     return judged;
 }
 

@@ -11,6 +11,7 @@
 
 #include "plugins/guard/facts.hpp"
 #include "plugins/guard/policy.hpp"
+#include "plugins/guard/resolver.hpp"
 #include "plugins/guard/text_scan.hpp"
 
 namespace howdah::guard {
@@ -20,6 +21,8 @@ enum class Path {
     write,  // one DML or DDL statement; unsafe built-ins, session and server statements stay refused
 };
 
-Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Policy& policy, Path path);
+// Without a resolver names are judged as they are written: a name without a schema is taken for PostgreSQL's own.
+Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Policy& policy, Path path,
+                        const Resolver* resolver = nullptr);
 
 }  // namespace howdah::guard

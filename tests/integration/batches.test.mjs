@@ -48,6 +48,7 @@ for (const [transport, connect] of [['HTTP', overHttp], ['stdio', overStdio]]) {
       const seen = JSON.parse(textOf((await client.ask(call('chains', 'hook_chains', {}))).result));
       const byRequest = new Map();
       for (const { request, hook, sql } of seen) {
+        if (sql?.includes('pg_catalog.')) continue;  // what the guard asks of the catalog, in its own time
         if (!byRequest.has(request)) byRequest.set(request, [sql, []]);
         assert.equal(byRequest.get(request)[0], sql, 'the hooks of a request see its statement');
         byRequest.get(request)[1].push(hook);

@@ -51,7 +51,7 @@ test('a configuration that is not there says what to do, an unknown key of a plu
   }
   assert.match(run(['config', 'check'], { env: { HOWDAH_CONFIG: '/nope.yaml' } }).err, /name the file that is meant with HOWDAH_CONFIG/);
   write(config({ folder: place.folder, plugins: ['pool', { guard: { foo: 1 } }, { query: { rows_mx: 1 } }] }));
-  assert.match(run(['config', 'check', '-c', file]).err, /plugins\.1\.guard\.foo: is not a known key; known: cache, functions_allowed, /);
+  assert.match(run(['config', 'check', '-c', file]).err, /plugins\.1\.guard\.foo: is not a known key; known: audit, cache, extensions_allowed, functions_allowed, /);
   write(config({ folder: place.folder, plugins: ['pool', 'guard', { query: { rows_mx: 1 } }] }));
   assert.match(run(['config', 'check', '-c', file]).err, /plugins\.2\.query\.rows_mx: is not a known key, did you mean "rows_max"\?/);
   write(config({ folder: place.folder }));

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { clients, connected } from './sdk_clients.mjs';
-import { atExit, callTool, dsn, inFolder, program, run, textOf } from './support.mjs';
+import { atExit, callTool, reader, inFolder, program, run, textOf } from './support.mjs';
 
 // A folder for everything a demo writes.
 function demoPlace() {
@@ -113,7 +113,7 @@ describe('while a demo runs, what it printed connects', () => {
   // Claude Desktop starts the server: with the user's database in place of the example's.
   const launch = () => {
     const { command, args, env } = json('Claude Desktop').mcpServers.howdah;
-    return { command, args, env: { ...env, ...place.env, DATABASE_URL: dsn }, cwd: place.folder };
+    return { command, args, env: { ...env, ...place.env, DATABASE_URL: reader }, cwd: place.folder };
   };
   const asks = async (entry, where) => {
     const client = await connected(entry, where);

@@ -11,6 +11,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 export const program = process.env.HOWDAH_PROGRAM;
 export const dsn = process.env.HOWDAH_TEST_DSN;
+// The same database as a role that only reads (tests/support/roles.sql).
+export const reader = dsn?.replace('//postgres@', '//howdah_reader@');
 if (!program || !dsn) throw new Error('HOWDAH_PROGRAM and HOWDAH_TEST_DSN must be set; ctest does it');
 
 // Text of a configuration: every test says what differs. `http` is true, the text of further keys in place of auth: none, or
@@ -19,14 +21,16 @@ const section = (http, folder) => {
   if (http === true) return '{ listen: "127.0.0.1:0", auth: none }';
   return http.startsWith('{') ? http.replaceAll('FOLDER', folder) : `{ listen: "127.0.0.1:0"${http} }`;
 };
-export const config = ({ http = true, plugins = ['pool', 'guard', 'query', 'schema'], databases, extra = '', folder } = {}) => `howdah: 1
+// The cluster's only role is a superuser unless a test says otherwise, which a restricted database takes by permission alone.
+const permitted = (plugin) => (plugin === 'guard' || plugin.guard ? { guard: { privileged_roles_allowed: ['*'], ...plugin.guard } } : plugin);
+export const config = ({ http = true, plugins = ['pool', 'guard', 'query', 'schema'], databases, extra = '', folder, privileged = true } = {}) => `howdah: 1
 transports:
   stdio: {}
 ${http !== false ? `  http: ${section(http, folder)}` : ''}
 databases:
 ${databases ?? `  main: { dsn: "${dsn}" }
   notes: { dsn: "${dsn}", access: read_write }`}
-plugins: ${JSON.stringify(plugins)}
+plugins: ${JSON.stringify(privileged ? plugins.map(permitted) : plugins)}
 control: { socket: ${folder}/control.sock }
 state_dir: ${folder}/state
 ${extra}`;

@@ -13,7 +13,7 @@ import tls from 'node:tls';
 
 import { makeAuthority } from './certificates.mjs';
 import { connected, fortyTwo, overHttp } from './sdk_clients.mjs';
-import { atExit, config, dsn, fortyTwoFrom, inFolder, meta, modern, program, run, startServer, until } from './support.mjs';
+import { atExit, config, reader, fortyTwoFrom, inFolder, meta, modern, program, run, startServer, until } from './support.mjs';
 
 const kConfiguration = 3;
 const place = inFolder();
@@ -163,7 +163,7 @@ async function activated(args, environment, use) {
   return code;
 }
 
-const environmentOnly = (folder) => ({ DATABASE_URL: dsn, XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder, XDG_RUNTIME_DIR: folder, HOWDAH_CONFIG: '' });
+const environmentOnly = (folder) => ({ DATABASE_URL: reader, XDG_STATE_HOME: folder, XDG_CONFIG_HOME: folder, XDG_RUNTIME_DIR: folder, HOWDAH_CONFIG: '' });
 
 test('sockets passed by systemd are served, named in the configuration or found by auto', async () => {
   const own = inFolder();

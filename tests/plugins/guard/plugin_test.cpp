@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <howdah/abi/hooks.h>
 #include <howdah/abi/plugin.h>
@@ -29,7 +30,10 @@ struct howdah_ctx {
 namespace howdah::guard {
 namespace {
 
+using Json = nlohmann::json;
+
 const howdah_plugin* running = nullptr;  // whose jobs the offload runs
+std::vector<std::string> logged;         // at level info
 
 howdah_status failWith(howdah_ctx* ctx, const howdah_error* error) {
     ctx->last = fromAbi(*error);
@@ -65,6 +69,17 @@ howdah_status runJob(howdah_ctx* ctx, std::uint64_t token, std::uint32_t kind, s
     return HOWDAH_OK;
 }
 
+howdah_status registerStatement(howdah_ctx*, howdah_str, std::uint32_t) {
+    return HOWDAH_OK;
+}
+howdah_status noDatabases(const howdah_host*, howdah_ctx*, howdah_str* json) {
+    *json = toAbi("[]");
+    return HOWDAH_OK;
+}
+void writeLine(const howdah_host*, std::int32_t level, howdah_str line) {
+    if (level == HOWDAH_LOG_INFO) logged.emplace_back(fromAbi(line));
+}
+
 const void* hostInterface(const howdah_host*, const char* id) {
     static const howdah_context_v1 context = [] {
         howdah_context_v1 table{};
@@ -79,13 +94,23 @@ const void* hostInterface(const howdah_host*, const char* id) {
         howdah_query_v1 table{};
         table.struct_size = sizeof table;
         table.set_facts = &attachFacts;
+        table.register_statement = &registerStatement;
         return table;
     }();
+    static const howdah_kernel_v1 kernel = [] {
+        howdah_kernel_v1 table{};
+        table.struct_size = sizeof table;
+        table.databases = &noDatabases;
+        return table;
+    }();
+    static const howdah_log_v1 log{sizeof(howdah_log_v1), 0, &writeLine};
     static const howdah_offload_v1 offload{sizeof(howdah_offload_v1), 0, &runJob, nullptr};
     const std::string_view name(id);
     if (name == HOWDAH_CONTEXT_1) return &context;
     if (name == HOWDAH_QUERY_1) return &query;
     if (name == HOWDAH_OFFLOAD_1) return &offload;
+    if (name == HOWDAH_KERNEL_1) return &kernel;
+    if (name == HOWDAH_LOG_1) return &log;
     return nullptr;
 }
 
@@ -110,6 +135,8 @@ public:
         query.access = access;
         query.provenance = provenance;
         query.sql = toAbi(sql);
+        query.database = toAbi("main");
+        query.principal = &principal_;
         const auto* hooks = static_cast<const howdah_hooks_v1*>(plugin_->get_interface(plugin_->self, HOWDAH_HOOKS_1));
         return hooks->before_query(plugin_->self, &ctx, &query);
     }
@@ -126,6 +153,7 @@ public:
 private:
     howdah_host host_{sizeof(howdah_host), HOWDAH_ABI_MAJOR, HOWDAH_ABI_MINOR, nullptr, &hostInterface};
     const howdah_plugin* plugin_ = nullptr;
+    howdah_principal principal_{sizeof(howdah_principal), 0, toAbi("ada"), {"", 0}, {"", 0}, nullptr, 0};
 };
 
 std::string longRead() {
@@ -153,6 +181,29 @@ TEST_CASE("guard plugin: an attack is denied with rule, position and remedy") {
     CHECK(guard.ctx.last.rule == "function-unsafe");
     CHECK(guard.ctx.last.position == 8);
     CHECK_FALSE(guard.ctx.last.hint.empty());
+}
+
+TEST_CASE("guard plugin: what is refused is told in the log, with a fingerprint and without the text") {
+    const auto toldOf = [](Loaded& guard, std::string_view sql) {
+        logged.clear();
+        guard.beforeQuery(sql);
+        return logged.empty() ? Json() : Json::parse(logged.back());
+    };
+    Loaded guard;
+    const Json first = toldOf(guard, "select pg_sleep(4711)"), second = toldOf(guard, "select pg_sleep(1)");
+    CHECK(first["audit"] == "statement");
+    CHECK(first["principal"] == "ada");
+    CHECK(first["verdict"] == "refused");
+    CHECK(first["rule"] == "function-unsafe");
+    CHECK(first["fingerprint"].get<std::string>().size() == 16);
+    CHECK(first["fingerprint"] == second["fingerprint"]);  // of texts that differ in constants
+    CHECK(first.dump().find("4711") == std::string::npos);
+    CHECK(toldOf(guard, "select 1").is_null());
+
+    Loaded telling_all(R"({"audit": "all"})");
+    CHECK(toldOf(telling_all, "select 1")["verdict"] == "allowed");
+    Loaded silent(R"({"audit": "none"})");
+    CHECK(toldOf(silent, "select pg_sleep(1)").is_null());
 }
 
 TEST_CASE("guard plugin: access decides which rules hold, and a plugin's own text is not judged again") {

@@ -1,0 +1,216 @@
+// What the guard asks a database about itself: constant texts, each answered from one MVCC snapshot, that every role
+// may run on PostgreSQL 13 to 18.
+//
+// Only the user's objects are asked for (oid 16384 and above, also what a superuser put into pg_catalog): PostgreSQL's
+// own are known by name. Each row is a JSON array of some hundred objects, so that the limit on rows does not act.
+//
+// Threads: constant data.
+// Source:  PostgreSQL manual, "System Catalogs"; source, access/transam.h (FirstNormalObjectId).
+#pragma once
+
+#include <array>
+
+#include <howdah/statement.hpp>
+
+namespace howdah::guard {
+
+// Names of PostgreSQL's own functions: code that is stored as a tree names them by number. [oid, name]
+inline constexpr Statement kOwnFunctions{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(oid, name))::text
+from (select p.oid::int8 as oid, p.proname as name, pg_catalog.row_number() over () / 500 as part
+      from pg_catalog.pg_proc p where p.oid < 16384) f
+group by part)sql"};
+
+// [oid, name, may be in the search_path]: what this session sees, and every schema that a setting of this database or
+// role names, because other connections may be older or younger than the setting. And ["", role].
+inline constexpr Statement kSchemas{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(n.oid::int8, n.nspname,
+         n.nspname = any (pg_catalog.current_schemas(true)) or exists (
+           select from pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
+           where s.setdatabase in (0, (select d.oid from pg_catalog.pg_database d
+                                       where d.datname = pg_catalog.current_database()))
+             and s.setrole in (0, (select r.oid from pg_catalog.pg_roles r where r.rolname = session_user))
+             and pg_catalog.lower(c) like 'search_path=%'
+             and pg_catalog.strpos(pg_catalog.lower(c), pg_catalog.lower(n.nspname)) > 0)))::text
+from pg_catalog.pg_namespace n
+union all
+select pg_catalog.json_build_array(pg_catalog.json_build_array(0, session_user, false))::text)sql"};
+
+// [oid, schema, name, arguments, of them with a default, takes any number, kind, volatility, type of result, extension,
+// owned by a superuser, what an aggregate calls, takes a row of any kind]
+inline constexpr Statement kFunctions{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, arguments, defaults, any_number, kind,
+                                                       volatility, result, extension, by_superuser, calls,
+                                                       takes_rows))::text
+from (select p.oid::int8 as oid, p.pronamespace::int8 as place, p.proname as name, p.pronargs as arguments,
+             p.pronargdefaults as defaults, p.provariadic <> 0 as any_number, p.prokind as kind,
+             p.provolatile as volatility, case when p.prorettype >= 16384 then p.prorettype::int8 else 0 end as result,
+             e.extname as extension, e.oid is not null and r.rolsuper as by_superuser,
+             case when p.prokind = 'a' then (
+               select array[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn,
+                            a.aggminvtransfn, a.aggmfinalfn]::oid[]::int8[]
+               from pg_catalog.pg_aggregate a where a.aggfnoid = p.oid) end as calls,
+             p.pronargs > 0 and p.proargtypes[0] in ('record'::pg_catalog.regtype, '"any"'::pg_catalog.regtype,
+               'anyelement'::pg_catalog.regtype, 'anynonarray'::pg_catalog.regtype,
+               'anycompatible'::pg_catalog.regtype, 'anycompatiblenonarray'::pg_catalog.regtype) as takes_rows,
+             pg_catalog.row_number() over () / 500 as part
+      from pg_catalog.pg_proc p
+      left join pg_catalog.pg_depend d
+        on d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid
+           and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.deptype = 'e'
+      left join pg_catalog.pg_extension e on e.oid = d.refobjid
+      left join pg_catalog.pg_roles r on r.oid = p.proowner
+      where p.oid >= 16384 and p.prokind <> 'p') f
+group by part)sql"};
+
+// [oid, schema, name, function]
+inline constexpr Statement kOperators{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, calls))::text
+from (select o.oid::int8 as oid, o.oprnamespace::int8 as place, o.oprname as name, o.oprcode::oid::int8 as calls,
+             pg_catalog.row_number() over () / 500 as part
+      from pg_catalog.pg_operator o where o.oid >= 16384) o
+group by part)sql"};
+
+// [source, target, function]
+inline constexpr Statement kCasts{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(source, target, calls))::text
+from (select c.castsource::int8 as source, c.casttarget::int8 as target, c.castfunc::int8 as calls,
+             pg_catalog.row_number() over () / 500 as part
+      from pg_catalog.pg_cast c where c.oid >= 16384 and c.castfunc <> 0) c
+group by part)sql"};
+
+// [oid, schema, name, type it is made of, relation whose row it is, what a range calls]
+inline constexpr Statement kTypes{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, base, relation, calls))::text
+from (select t.oid::int8 as oid, t.typnamespace::int8 as place, t.typname as name,
+             case when t.typtype = 'd' then t.typbasetype when t.typelem <> 0 then t.typelem
+                  when t.typtype = 'r' then g.rngsubtype
+                  when t.typtype = 'm' then (
+                    select m.rngtypid from pg_catalog.pg_range m
+                    where pg_catalog.to_jsonb(m) ->> 'rngmultitypid' = t.oid::text)
+                  else 0 end::int8 as base,
+             t.typrelid::int8 as relation,
+             case when t.typtype = 'r' then array[g.rngcanonical, g.rngsubdiff]::oid[]::int8[] end as calls,
+             pg_catalog.row_number() over () / 500 as part
+      from pg_catalog.pg_type t left join pg_catalog.pg_range g on g.rngtypid = t.oid
+      where t.oid >= 16384) t
+group by part)sql"};
+
+// [oid, schema, name, kind, row security is on, data lies outside of this database, type of its row]
+inline constexpr Statement kRelations{R"sql(
+with recursive outside(relation) as (
+  select c.oid from pg_catalog.pg_class c where c.relkind = 'f'
+  union select i.inhparent from outside o join pg_catalog.pg_inherits i on i.inhrelid = o.relation)
+select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, kind, secured, is_outside, type))::text
+from (select c.oid::int8 as oid, c.relnamespace::int8 as place, c.relname as name, c.relkind as kind,
+             c.relrowsecurity as secured, o.relation is not null as is_outside, c.reltype::int8 as type,
+             pg_catalog.row_number() over () / 500 as part
+      from pg_catalog.pg_class c left join outside o on o.relation = c.oid
+      where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')) c
+group by part)sql"};
+
+// [relation, name, type]: columns of the user's types, and those named like a function of one argument.
+inline constexpr Statement kColumns{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(relation, name, type))::text
+from (select a.attrelid::int8 as relation, a.attname as name, a.atttypid::int8 as type,
+             pg_catalog.row_number() over () / 500 as part
+      from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+      where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
+        and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
+        and (a.atttypid >= 16384 or a.attname in (select p.proname from pg_catalog.pg_proc p
+                                                  where p.oid >= 16384 and p.pronargs >= 1
+                                                    and p.pronargs - p.pronargdefaults <= 1))) a
+group by part)sql"};
+
+// [kind of the holder, holder, functions of PostgreSQL's own it calls, the user's objects it uses]: views, policies for
+// reads, checks of domains, and columns generated when they are read. What a tree of code uses of the user's is in
+// pg_depend, or it could be dropped under it; PostgreSQL's own functions are not, so their numbers are read from the
+// tree.
+inline constexpr Statement kCode{R"sql(
+select pg_catalog.json_agg(pg_catalog.json_build_array(kind, holder, calls, uses))::text
+from (select t.kind, t.holder::int8 as holder,
+             array(select distinct pg_catalog.split_part(piece, ' ', 1)::int8
+                   from pg_catalog.unnest(pg_catalog.string_to_array(
+                          pg_catalog.replace(pg_catalog.replace(t.tree, ':aggfnoid ', ':funcid '),
+                                             ':winfnoid ', ':funcid '), ':funcid ')) with ordinality as pieces(piece, number)
+                   where number > 1 and pg_catalog.length(pg_catalog.split_part(piece, ' ', 1)) <= 5) as calls,
+             array(select distinct d.refobjid::int8 from pg_catalog.pg_depend d
+                   where d.classid = t.class and d.objid = t.code and d.refobjid >= 16384
+                     and not (d.refobjid = t.holder and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+                     and d.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                                          'pg_catalog.pg_operator'::pg_catalog.regclass,
+                                          'pg_catalog.pg_type'::pg_catalog.regclass,
+                                          'pg_catalog.pg_class'::pg_catalog.regclass)) as uses,
+             pg_catalog.row_number() over () / 200 as part
+      from (select 'r' as kind, r.ev_class as holder, r.oid as code,
+                   'pg_catalog.pg_rewrite'::pg_catalog.regclass as class, r.ev_action::text as tree
+            from pg_catalog.pg_rewrite r where r.ev_type = '1' and r.oid >= 16384
+            union all
+            select 'p', p.polrelid, p.oid, 'pg_catalog.pg_policy'::pg_catalog.regclass, p.polqual::text
+            from pg_catalog.pg_policy p where p.polcmd in ('r', '*') and p.polqual is not null
+            union all
+            select 'r', g.adrelid, g.oid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass, g.adbin::text
+            from pg_catalog.pg_attrdef g
+            join pg_catalog.pg_attribute a on a.attrelid = g.adrelid and a.attnum = g.adnum
+            where a.attgenerated = 'v'
+            union all
+            select 't', k.contypid, k.oid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.conbin::text
+            from pg_catalog.pg_constraint k
+            where k.contypid <> 0 and k.oid >= 16384 and k.conbin is not null) t) c
+group by part)sql"};
+
+// What all of the above depends on, as one short text: equal means unchanged. With $1 the transactions that the last
+// answer saw: nobody can have changed anything if this statement sees the same, and then nothing is counted.
+// [transactions, text or null]
+inline constexpr Statement kProbe{R"sql(
+select seen, case when seen is distinct from $1 then pg_catalog.concat_ws(' ',
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_namespace),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_proc where oid >= 16384),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_operator where oid >= 16384),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_cast where oid >= 16384),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_type where oid >= 16384),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_class where oid >= 16384 and relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_rewrite where oid >= 16384 and ev_type = '1'),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_policy),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_constraint where contypid <> 0 and oid >= 16384),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_extension),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((a.xmin::text::int8 << 32) # a.attrelid::int8)
+                                           + a.attnum))
+   from pg_catalog.pg_attribute a
+   where a.attrelid >= 16384 and a.attnum > 0
+     and (a.atttypid >= 16384 or a.attgenerated = 'v'
+          or a.attname in (select p.proname from pg_catalog.pg_proc p
+                           where p.oid >= 16384 and p.pronargs >= 1 and p.pronargs - p.pronargdefaults <= 1))),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # setrole::int8)))
+   from pg_catalog.pg_db_role_setting),
+  (select pg_catalog.sum(pg_catalog.hashint8(oid::int8)) from pg_catalog.pg_roles where rolsuper),
+  (select pg_catalog.string_agg(place, ',') from pg_catalog.unnest(pg_catalog.current_schemas(true)) place
+   where place !~ '^pg_temp')) end
+from (select pg_catalog.pg_current_snapshot()::text as seen) s)sql"};
+
+inline constexpr std::array<Statement, 10> kCatalogStatements{kProbe, kOwnFunctions, kSchemas,   kFunctions, kOperators,
+                                                              kCasts, kTypes,        kRelations, kColumns,   kCode};
+
+}  // namespace howdah::guard

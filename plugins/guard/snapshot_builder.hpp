@@ -1,0 +1,103 @@
+// Puts a Snapshot together from the answers to catalog_statements.hpp.
+//
+// Threads: one.
+// Owns:    what it read, until build().
+// Errors:  internal for an answer of another form, invalid_argument for a catalog beyond the limit.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "plugins/guard/snapshot.hpp"
+
+namespace howdah::guard {
+
+class Snapshot::Builder {
+public:
+    static constexpr std::size_t kBytesMax = 64 * 1024 * 1024;  // names and objects of one database
+
+    enum class Part { own_functions, schemas, functions, operators, casts, types, relations, columns, code };
+
+    Builder();
+    ~Builder();
+
+    // One row of the answer to that part's statement.
+    Result<void> add(Part part, std::string_view json);
+
+    Result<std::shared_ptr<const Snapshot>> build(const Policy& policy);
+
+private:
+    struct Function {
+        CatalogObject object;
+        char kind = 'f';
+        char volatility = 'v';
+        Oid result = 0;
+        std::string_view extension;  // empty unless a superuser owns the function
+        std::vector<Oid> calls;
+    };
+    struct Type {
+        CatalogObject object;
+        Oid base = 0;
+        Oid relation = 0;
+        std::vector<Oid> calls;
+    };
+    struct Relation {
+        CatalogObject object;
+        char kind = 'r';
+        bool secured = false;
+        bool is_outside = false;
+        Oid type = 0;
+    };
+    struct Cast {
+        Oid source = 0, target = 0, function = 0;
+    };
+    struct Column {
+        Oid relation = 0;
+        std::string_view name;
+        Oid type = 0;
+    };
+    struct Code {
+        char kind = 'r';
+        Oid holder = 0;
+        std::vector<Oid> calls;
+        std::vector<Oid> uses;
+    };
+    struct Row;     // of an answer
+    struct Reader;  // of JSON
+
+    Result<void> addRow(Part part, const Row& row);
+    std::string_view keep(std::string_view name);
+
+    void index();
+    void judgeFunctions(const Policy& policy);
+    void link();
+    void linkCode();
+    void spread();
+    void need(Key holder, Key used);
+    void needFunction(Key holder, Oid function, bool may_be_internal);
+    void needAny(Key holder, Oid oid);
+    void fail(Key key, Key because);
+    bool inPath(Oid schema) const;
+
+    std::shared_ptr<Snapshot> made_ = std::make_shared<Snapshot>();
+    std::unique_ptr<Reader> reader_;
+    char* next_name_ = nullptr;  // in the last of made_'s blocks
+    std::size_t name_room_ = 0;
+    std::unordered_map<Oid, std::string_view> own_functions_;
+    std::vector<Function> functions_;
+    std::vector<CatalogObject> operators_;
+    std::vector<Oid> operator_functions_;
+    std::vector<Cast> casts_;
+    std::vector<Type> types_;
+    std::vector<Relation> relations_;
+    std::vector<Column> columns_;
+    std::vector<Code> code_;
+    std::unordered_set<Key> known_;
+    std::unordered_multimap<Key, Key> used_by_;
+    std::vector<Key> failed_;
+};
+
+}  // namespace howdah::guard

@@ -1,0 +1,266 @@
+#include "plugins/guard/snapshot_keeper.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include <howdah/call.hpp>
+
+#include "plugins/guard/catalog_statements.hpp"
+#include "plugins/guard/role.hpp"
+#include "plugins/guard/snapshot_builder.hpp"
+
+namespace howdah::guard {
+namespace {
+
+constexpr std::uint64_t kStatementMs = 20'000;  // the pool's own limit rules besides
+constexpr int kTriesMax = 3;                    // a catalog that changes while it is read
+
+std::atomic<std::uint64_t> last_epoch{0};
+
+Result<Rows> ask(const Context& context, std::string_view database, const Statement& statement,
+                 const std::vector<howdah_value>& parameters = {}) {
+    howdah_query_request request{};
+    request.struct_size = sizeof request;
+    request.access = statement.access;
+    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
+    request.database = toAbi(database);
+    request.sql = toAbi(statement.sql);
+    request.parameters = parameters.data();
+    request.parameter_count = parameters.size();
+    request.timeout_ms = kStatementMs;
+    howdah_rows* rows = nullptr;
+    if (context.host().query().run(context.raw(), &request, &rows) < 0) return context.lastError();
+    return Rows(context, rows);
+}
+
+// All of it or an error: a part of a catalog would let through what the other part forbids.
+Result<void> checkWhole(const Rows& rows) {
+    auto trailer = rows.trailer();
+    if (!trailer) return trailer.error();
+    if (trailer->truncated)
+        return Error::invalidArgument("the answer was cut at a limit")
+            .withHint("raise pool.bytes_max and pool.rows_max");
+    return {};
+}
+
+struct Probe {
+    std::string transactions;
+    std::optional<std::string> fingerprint;  // none: nothing has changed
+};
+
+Result<Probe> probe(const Context& context, std::string_view database, std::string_view transactions) {
+    howdah_value last{};
+    last.type = transactions.empty() ? HOWDAH_VALUE_NULL : HOWDAH_VALUE_TEXT;
+    last.text = toAbi(transactions);
+    auto rows = ask(context, database, kProbe, {last});
+    if (!rows) return std::move(rows).error();
+    auto row = rows->next();
+    if (!row) return std::move(row).error();
+    if (!*row) return Error::internal("the probe of the catalog gave no row");
+    Probe found{std::string(rows->text(0)), std::nullopt};
+    if (!rows->isNull(1)) found.fingerprint = rows->text(1);
+    return found;
+}
+
+Result<void> read(const Context& context, std::string_view database, Snapshot::Builder& builder,
+                  Snapshot::Builder::Part part, const Statement& statement) {
+    auto rows = ask(context, database, statement);
+    if (!rows) return std::move(rows).error();
+    while (true) {
+        auto more = rows->next();
+        if (!more) return std::move(more).error();
+        if (!*more) break;
+        if (auto added = builder.add(part, rows->text(0)); !added) return added;
+    }
+    return checkWhole(*rows);
+}
+
+}  // namespace
+
+Result<SnapshotKeeper::Loaded> SnapshotKeeper::load(const Context& context, std::string_view database,
+                                                    const Policy& policy) {
+    using Part = Snapshot::Builder::Part;
+    for (int round = 0; round < kTriesMax; ++round) {
+        auto before = probe(context, database, {});
+        if (!before) return before.error();
+        Snapshot::Builder builder;
+        for (const auto& [part, statement] :
+             {std::pair{Part::own_functions, kOwnFunctions}, std::pair{Part::schemas, kSchemas},
+              std::pair{Part::functions, kFunctions}, std::pair{Part::operators, kOperators},
+              std::pair{Part::casts, kCasts}, std::pair{Part::types, kTypes}, std::pair{Part::relations, kRelations},
+              std::pair{Part::columns, kColumns}, std::pair{Part::code, kCode}})
+            if (auto done = read(context, database, builder, part, statement); !done) return done.error();
+        auto role = ask(context, database, kRoleStatement);
+        if (!role) return std::move(role).error();
+        auto row = role->next();
+        if (!row) return std::move(row).error();
+        if (!*row) return Error::internal("the catalog does not know the role of this session");
+        CatalogView view;
+        view.role = role->text(0);
+        view.privileged = role->boolean(1) || role->boolean(2);
+        auto after = probe(context, database, before->transactions);
+        if (!after) return after.error();
+        if (after->fingerprint && after->fingerprint != before->fingerprint) continue;
+
+        auto built = builder.build(policy);
+        if (!built) return built.error();
+        view.snapshot = std::move(*built);
+        view.path = std::make_shared<const SchemaSet>(SchemaSet::ofSession(*view.snapshot));
+        view.epoch = ++last_epoch;
+        return Loaded{std::move(view), std::move(after->transactions), std::move(*before->fingerprint)};
+    }
+    return Error::unavailable("the catalog changed ", kTriesMax, " times while it was read").withHint("try again");
+}
+
+SnapshotKeeper::SnapshotKeeper(const Host& host, std::string database, std::uint64_t token, const Policy& policy)
+    : host_(host), database_(std::move(database)), token_(token), policy_(policy), wakes_(host) {}
+
+// Under the mutex.
+bool SnapshotKeeper::isFresh(std::uint64_t now_ns, std::uint64_t newer_than_ns) const {
+    return view_.snapshot && now_ns - verified_ns_ <= kFreshNs && verified_ns_ > invalid_ns_ &&
+           verified_ns_ > newer_than_ns;
+}
+
+Result<CatalogView> SnapshotKeeper::view(const Context& context, std::uint64_t newer_than_ns) {
+    const std::uint64_t began_ns = host_.nowNs();
+    const std::uint64_t until_ns = std::min(context.deadlineNs(), began_ns + kWaitNs);
+    for (;;) {
+        bool start = false;
+        {
+            const std::lock_guard lock(mutex_);
+            used_ns_ = began_ns;
+            if (isFresh(began_ns, newer_than_ns)) return view_;
+        }
+        auto waiter = std::make_shared<Event>(host_);  // a host call, so not under the mutex
+        std::uint64_t now_ns = host_.nowNs();
+        {
+            const std::lock_guard lock(mutex_);
+            if (isFresh(now_ns, newer_than_ns)) return view_;
+            if (failed_ns_ > began_ns) return *error_;
+            waiters_.push_back(waiter);
+            start = !std::exchange(running_, true);
+        }
+        if (start) {
+            if (host_.reactor().spawn(host_.raw(), token_) < 0) notRun();
+        } else {
+            wakes_.set();
+        }
+        const howdah_status woken = waiter->wait(context, until_ns);
+        now_ns = host_.nowNs();
+        const std::lock_guard lock(mutex_);
+        std::erase(waiters_, waiter);
+        if (isFresh(now_ns, newer_than_ns)) return view_;
+        if (failed_ns_ > began_ns) return *error_;
+        if (woken < 0) {
+            if (woken == HOWDAH_ERROR_CANCELLED) return Error::cancelled("the request was cancelled");
+            return Error::timeout("the catalog of database ", database_, " was not read in time").withHint("try again");
+        }
+    }
+}
+
+void SnapshotKeeper::invalidate() {
+    const std::uint64_t now_ns = host_.nowNs();
+    const std::lock_guard lock(mutex_);
+    invalid_ns_ = now_ns;
+}
+
+void SnapshotKeeper::settle(std::uint64_t asked_ns, std::optional<Error> error) {
+    const std::uint64_t now_ns = host_.nowNs();
+    std::vector<std::shared_ptr<Event>> waiters;
+    {
+        const std::lock_guard lock(mutex_);
+        if (error) {
+            failed_ns_ = now_ns;
+            figures_.error = error->message;
+            error_ = std::move(error);
+        } else {
+            verified_ns_ = asked_ns;
+            figures_.error.clear();
+        }
+        waiters.swap(waiters_);
+    }
+    for (const auto& waiter : waiters)
+        waiter->set();
+}
+
+// False when this task is being stopped.
+bool SnapshotKeeper::refresh(const Context& context) {
+    std::string transactions, fingerprint;
+    bool known = false;
+    const std::uint64_t asked_ns = host_.nowNs();
+    {
+        const std::lock_guard lock(mutex_);
+        known = view_.snapshot != nullptr;
+        transactions = transactions_;
+        fingerprint = fingerprint_;
+    }
+    if (known) {
+        auto probed = probe(context, database_, transactions);
+        const std::uint64_t took_us = (host_.nowNs() - asked_ns) / 1000;
+        if (!probed) {
+            settle(asked_ns, std::move(probed).error());
+            return context.goOn().has_value();
+        }
+        const bool same = !probed->fingerprint || *probed->fingerprint == fingerprint;
+        {
+            const std::lock_guard lock(mutex_);
+            ++figures_.probes;
+            figures_.probe_us = took_us;
+            if (same) transactions_ = std::move(probed->transactions);
+        }
+        if (same) {
+            settle(asked_ns, std::nullopt);
+            return true;
+        }
+    }
+    auto loaded = load(context, database_, policy_);
+    if (!loaded) {
+        if (figures().error.empty())
+            host_.log(LogLevel::warn, "database ", database_,
+                      ": its catalog could not be read: ", loaded.error().message);
+        settle(asked_ns, std::move(loaded).error());
+        return context.goOn().has_value();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        ++figures_.loads;
+        figures_.load_us = (host_.nowNs() - asked_ns) / 1000;
+        figures_.objects = loaded->view.snapshot->objectCount();
+        figures_.bytes = loaded->view.snapshot->bytes();
+        std::swap(view_, loaded->view);  // the old one is freed after the lock
+        transactions_ = std::move(loaded->transactions);
+        fingerprint_ = std::move(loaded->fingerprint);
+    }
+    settle(asked_ns, std::nullopt);
+    return true;
+}
+
+void SnapshotKeeper::run(Context& context) {
+    for (;;) {
+        if (!refresh(context)) return notRun();
+        const howdah_status woken = wakes_.wait(context, host_.nowNs() + kVerifyEveryNs);
+        if (woken < 0 && woken != HOWDAH_ERROR_TIMEOUT) return notRun();
+        const std::uint64_t now_ns = host_.nowNs();
+        const std::lock_guard lock(mutex_);
+        if (waiters_.empty() && now_ns > used_ns_ + kIdleNs) {
+            running_ = false;
+            return;
+        }
+    }
+}
+
+void SnapshotKeeper::notRun() {
+    {
+        const std::lock_guard lock(mutex_);
+        running_ = false;
+    }
+    settle(0, Error::unavailable("the guard is being stopped").withHint("try again"));
+}
+
+SnapshotKeeper::Figures SnapshotKeeper::figures() const {
+    const std::lock_guard lock(mutex_);
+    return figures_;
+}
+
+}  // namespace howdah::guard

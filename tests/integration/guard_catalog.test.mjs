@@ -1,0 +1,101 @@
+// The guard's picture of a database: what the role may be, and how soon a change is seen.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+
+import { startCluster } from './cluster.mjs';
+import { callTool, psql, run, startServer, textOf, until } from './support.mjs';
+
+let cluster;
+before(() => {
+  cluster = startCluster('--database', 'catalog');
+  psql(`create role reader login; create role passer login bypassrls; create role writer login;
+    create schema shop authorization writer; grant usage on schema shop to reader, passer;
+    create table shop.orders(id int); insert into shop.orders values (1); alter table shop.orders owner to writer;
+    create function shop.poke() returns int language plpgsql as 'begin perform pg_advisory_lock(1); return 1; end';
+    alter function shop.poke() owner to writer;
+    create view shop.v as select id from shop.orders; alter view shop.v owner to writer;
+    grant select on all tables in schema shop to reader, passer`, cluster.dsn);
+});
+after(() => cluster.remove());
+const as = (role) => cluster.dsn.replace('//postgres@', `//${role}@`);
+const plugins = ['pool', 'guard', 'query', 'schema'];
+const refusal = async (server, sql, database) => {
+  const result = await callTool(server.url, 'query', { sql, ...(database ? { database } : {}) });
+  return result.isError ? textOf(result) : undefined;
+};
+
+describe('a role that no rule of the server holds', () => {
+  for (const role of ['postgres', 'passer']) {
+    test(`${role} is refused on a restricted database, and the other database is served`, async () => {
+      const databases = `  main: { dsn: "${as(role)}" }\n  other: { dsn: "${as('reader')}" }`;
+      const server = await startServer({ plugins, privileged: false, databases });
+      assert.match(await refusal(server, 'select 1'), /refused: database main is restricted, but its role (postgres|passer) is a superuser or passes row security[\s\S]*rule: role-privileged[\s\S]*howdah doctor/);
+      assert.equal(await refusal(server, 'select id from shop.orders', 'other'), undefined);
+      const doctor = run(['doctor', '-c', server.file]);
+      assert.notEqual(doctor.code, 0);
+      assert.match(doctor.out, new RegExp(`fail +main: role +role ${role} could pass the transaction: (superuser|bypassrls)`));
+      assert.match(doctor.out, /ok +other: catalog/);
+      assert.deepEqual(await server.stop(), { code: 0, signal: null });
+    });
+  }
+
+  test('is served where the operator lists the database', async () => {
+    const server = await startServer({ plugins: ['pool', { guard: { privileged_roles_allowed: ['main'] } }, 'query'], privileged: false, databases: `  main: { dsn: "${as('postgres')}" }` });
+    assert.equal(await refusal(server, 'select 1'), undefined);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+
+  test('the SQL that doctor prints makes a role that can only read', async () => {
+    const server = await startServer({ plugins, privileged: false, databases: `  main: { dsn: "${as('postgres')}" }` });
+    const { out } = run(['doctor', '-c', server.file]);
+    const sql = out.slice(out.indexOf('create role howdah_reader'), out.indexOf('from public;', out.indexOf('revoke execute')) + 'from public;'.length);
+    execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', cluster.dsn], { input: sql });
+    await server.stop();
+    const reading = await startServer({ plugins, privileged: false, databases: `  main: { dsn: "${as('howdah_reader')}" }` });
+    assert.equal(await refusal(reading, 'select id from shop.orders'), undefined);
+    assert.match(run(['doctor', '-c', reading.file]).out, /ok +main: role +role howdah_reader can only read/);
+    await reading.stop();
+  });
+});
+
+describe('a change of the catalog', () => {
+  let server;
+  before(async () => { server = await startServer({ plugins, privileged: false, databases: `  main: { dsn: "${as('reader')}" }\n  own: { dsn: "${as('writer')}", access: read_write }` }); });
+  after(async () => { assert.deepEqual(await server.stop(), { code: 0, signal: null }); });
+
+  test('by another client is seen within five seconds', async () => {
+    assert.equal(await refusal(server, 'select id from shop.v'), undefined);
+    psql('create or replace view shop.v as select shop.poke() as id', cluster.dsn);
+    const began = Date.now();
+    await until('the view is refused', async () => /relation-not-allowed/.test(await refusal(server, 'select id from shop.v') ?? ''), 10000);
+    const took = Date.now() - began;
+    assert.ok(took <= 6000, `${took} ms`);
+    psql('create or replace view shop.v as select id from shop.orders', cluster.dsn);
+    await until('the view is served again', async () => (await refusal(server, 'select id from shop.v')) === undefined, 10000);
+  });
+
+  test('that makes a new name is seen at once', async () => {
+    psql('create view shop.fresh as select shop.poke() as id; grant select on shop.fresh to reader', cluster.dsn);
+    assert.match(await refusal(server, 'select id from shop.fresh'), /relation-not-allowed/);
+    assert.match(await refusal(server, 'select id from shop.fresh'), /shop\.fresh: it uses shop\.poke/);
+  });
+
+  test('through Howdah is seen by the next statement', async () => {
+    assert.equal(await refusal(server, 'select id from shop.v', 'own'), undefined);
+    const done = await callTool(server.url, 'execute', { sql: 'create or replace view shop.v as select shop.poke() as id', database: 'own' });
+    assert.ok(!done.isError, textOf(done));
+    assert.match(await refusal(server, 'select id from shop.v', 'own'), /relation-not-allowed/);
+  });
+
+  test('leaves no lock behind, whoever asked', () => {
+    assert.equal(psql("select count(*) from pg_locks where locktype = 'advisory'", cluster.dsn), '0');
+  });
+});
+
+test('what does not exist is told by PostgreSQL, with its SQLSTATE', async () => {
+  const server = await startServer({ plugins, privileged: false, databases: `  main: { dsn: "${as('reader')}" }` });
+  assert.match(await refusal(server, 'select * from shop.nothing'), /42P01/);
+  assert.match(await refusal(server, 'select nothing from shop.orders'), /42703/);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
