@@ -1,0 +1,21 @@
+// The fault table: every row, its file, and whether it needs a network of its own.
+export const rows = [
+  { id: 'F1', module: './f01_kills.mjs', title: 'backends killed, one every 100 ms, then all at once' },
+  { id: 'F2', module: './f02_stopped.mjs', title: 'postmaster and backends stand still' },
+  { id: 'F3', module: './f03_outage.mjs', title: 'crash, and a start some time later' },
+  { id: 'F4', module: './f04_restart.mjs', title: 'fast restarts under writes, COMMITs lost' },
+  { id: 'F5', module: './f05_half_open.mjs', title: 'half-open TCP: the link drops everything both ways', own_network: true },
+  { id: 'F6', module: './f06_latency.mjs', title: 'latency +200 ms' },
+  { id: 'F6-loss', module: './f06_latency.mjs', run: 'runLoss', title: 'latency +200 ms and packet loss 5 %', own_network: true },
+  { id: 'F7', module: './f07_reset.mjs', title: 'RST in the middle of a result' },
+  { id: 'F8', module: './f08_silent.mjs', title: 'a database that takes connections and never answers' },
+  { id: 'F9', module: './f09_no_room.mjs', title: 'max_connections used up (53300)' },
+  { id: 'F10', module: './f10_switch.mjs', title: 'primary and standby change places' },
+  { id: 'F11', module: './f11_credentials.mjs', title: 'password rotated; TLS certificate expired' },
+  { id: 'F12', module: './f12_client_gone.mjs', title: 'client leaves during a long query' },
+  { id: 'F13', module: './f13_slow_reader.mjs', title: 'clients take 1 byte a second of 100 MiB' },
+  { id: 'F14', module: './f14_deadline.mjs', title: 'statements beyond their time' },
+  { id: 'F18', module: './f18_crowd.mjs', title: 'a crowd of sessions, and handles' },
+  { id: 'F19', module: './f19_sigterm.mjs', title: 'SIGTERM under load' },
+  { id: 'F27', module: './f27_kill.mjs', title: 'SIGKILL under load, and a start' },
+];
