@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Bench } from './bench.mjs';
-import { ms, percentile } from './load.mjs';
+import { ms, percentile, smallest } from './load.mjs';
 
 const kBreaker_ms = 2000;
 const kNormal_ms = 1000;
@@ -24,7 +24,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   const done = (from, to) => load.calls.filter(({ at, outcome }) => outcome === 'done' && at >= from && at < to);
   const [before, after] = [done(0, stopped), done(went_on + kNormal_ms, Infinity)].map((calls) => percentile(calls.map((each) => each.ms), 0.99));
   const failed = load.calls.filter(({ at, outcome }) => at > went_on + kNormal_ms && outcome !== 'done');
-  const refused = Math.min(...load.calls.filter(({ at_once }) => at_once).map(({ at, ms: took }) => at + took)) - stopped;
+  const refused = smallest(load.calls.filter(({ at_once }) => at_once).map(({ at, ms: took }) => at + took)) - stopped;
   const open = refused < went_on - stopped ? ms(refused) : 'never';
   report.figure(`stood still for ${ms(went_on - stopped)}; refused at once from ${open} on; first success ${ms(back)} `
     + `after it went on; p99 before ${ms(before)}, from 1 s after it went on ${ms(after)}`);

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { Bench } from './bench.mjs';
 import { url } from './cluster.mjs';
-import { ms } from './load.mjs';
+import { ms, smallest } from './load.mjs';
 import { joinNetwork, kThere } from './network.mjs';
 import { connectionsTo } from './processes.mjs';
 
@@ -29,7 +29,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   const back = await load.firstDone(healed);
   await load.seen(200);
   await load.stop();
-  const refused = Math.min(...load.calls.filter(({ at_once }) => at_once).map(({ at, ms: took }) => at + took));
+  const refused = smallest(load.calls.filter(({ at_once }) => at_once).map(({ at, ms: took }) => at + took));
   report.figure(`link down for ${ms(healed - cut)}: ${open} dead connections, the last closed ${closed === null ? 'not at all' : `after ${ms(closed - cut)}`}; refused at once from `
     + `${Number.isFinite(refused) ? ms(refused - cut) : 'never'} on; first success ${ms(back)} after it healed`);
   report.holds('open', open > 0, 'no connection was open when the link went down, so nothing was tested');

@@ -13,6 +13,7 @@ const kSessionsMax = 1000;
 const kSession_kib = 16;
 const kHandle_bytes = 64;
 const kAtOnce = 32;
+const kPerSecond = 1000;
 
 export const run = (report, { full }) => Bench.open(async (bench) => {
   await bench.withDatabase({ shared: true });
@@ -41,7 +42,7 @@ async function sessions(report, bench, load, count) {
     else if (status === 503 || status === 429) tally.refused++;
     else [tally.other, example] = [tally.other + 1, `${status}: ${text}`];
     if ((status === 503 || status === 429) && headers['retry-after']) hinted++;
-  });
+  }, kPerSecond);
   const ended = load.now();
   agent.destroy();
   const grown = held(bench.server.child.pid).rss_kib - before;
@@ -79,11 +80,16 @@ async function handles(report, bench, count) {
   report.holds('handles.good', outcomeOf(more) === 'done' && more.result.structuredContent.rows[0][0] === 2, `the first handle: ${saidBy(more)}`);
 }
 
-// `count` times, some at once.
-async function together(count, work) {
-  let left = count;
+// `count` times, some at once, at most so many a second.
+async function together(count, work, each_s = Infinity) {
+  const began = performance.now();
+  let begun = 0;
   await Promise.all(Array.from({ length: kAtOnce }, async () => {
-    while (left-- > 0) await work();
+    while (begun < count) {
+      const due = began + begun++ * 1000 / each_s;
+      if (due > performance.now()) await pause(due - performance.now());
+      await work();
+    }
   }));
 }
 

@@ -14,7 +14,10 @@ export function percentile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
-export const ms = (value) => (Number.isNaN(value) ? 'none' : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`);
+// Not by spreading: a load has more calls than a function may have arguments.
+export const largest = (values) => values.reduce((most, value) => Math.max(most, value), -Infinity);
+export const smallest = (values) => values.reduce((least, value) => Math.min(least, value), Infinity);
+export const ms = (value) => (!Number.isFinite(value) ? 'none' : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`);
 
 export class Load {
   calls = [];  // { kind, key, at, ms, outcome, text, at_once }

@@ -1,7 +1,7 @@
 // What one row found: figures, what held and what did not, what could not be run here.
 import { poolReport } from './control.mjs';
 import { gaps } from './gaps.mjs';
-import { kLateAfter_ms, ms, percentile } from './load.mjs';
+import { kLateAfter_ms, largest, ms, percentile } from './load.mjs';
 
 export class Report {
   figures = [];
@@ -33,11 +33,12 @@ export class Report {
   }
 
   // What every load must keep, whatever happened meanwhile.
-  judgeWrites(ledger) {
+  // `some`: at least one was acknowledged, or nothing was tested.
+  judgeWrites(ledger, some = true) {
     const { writes, acknowledged, lost, twice, unknown, unknown_and_there, failed, failed_and_there, broken, unasked } = ledger;
     this.figure(`${writes} writes: ${acknowledged} acknowledged, ${lost} of them lost, ${twice} applied twice; ${failed} failed, ${failed_and_there} of them applied; `
       + `${unknown} unknown (${unknown_and_there} applied)${broken ? `; ${broken} unanswered` : ''}`);
-    this.holds('writes.some', acknowledged > 0, 'no write was acknowledged, so nothing was tested');
+    this.holds('writes.some', !some || acknowledged > 0, 'no write was acknowledged, so nothing was tested');
     this.holds('writes.lost', lost === 0, `${lost} acknowledged writes are not in the table`);
     this.holds('writes.twice', twice === 0, `${twice} writes were applied more than once`);
     this.holds('writes.failed', failed_and_there === 0, `${failed_and_there} writes that were told to have failed are in the table`);
@@ -52,9 +53,11 @@ export class Report {
     const over = calls.map((each) => each.ms - load.timeout_ms);
     const late = over.filter((beyond) => beyond > kLateAfter_ms).length;
     const all = calls.map((each) => each.ms);
-    this.figure(`${calls.length} calls of ${load.callers} callers, p50 ${ms(percentile(all, 0.5))}, p99 ${ms(percentile(all, 0.99))}, longest ${ms(Math.max(...all))} `
+    this.figure(`${calls.length} calls of ${load.callers} callers, p50 ${ms(percentile(all, 0.5))}, p99 ${ms(percentile(all, 0.99))}, longest ${ms(largest(all))} `
       + `of ${load.timeout_ms} ms allowed, ${late} later than that + ${kLateAfter_ms} ms (this process was up to ${ms(load.ownLag_ms)} late itself)`);
-    this.holdsInTime('deadline', late === 0, `${late} of ${calls.length} calls ended later than their ${load.timeout_ms} ms + ${kLateAfter_ms} ms, the latest by ${ms(Math.max(...over))}`);
+    const latest = calls[over.indexOf(largest(over))];
+    this.holdsInTime('deadline', late === 0, `${late} of ${calls.length} calls ended later than their ${load.timeout_ms} ms + ${kLateAfter_ms} ms; the latest, a ${latest?.kind} `
+      + `that ${latest?.outcome === 'done' ? 'was done' : `was told "${latest?.text}"`}, by ${ms(largest(over))}`);
   }
   // At the wire: how often the mark of each call was sent; and what the pool says itself, where it does.
   async judgeTries({ proxy, server }) {
