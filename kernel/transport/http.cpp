@@ -134,7 +134,6 @@ void HttpServer::State::refuse(const Door& door, StreamSocket& socket, int statu
     head.content_type = "application/json";
     head.length = body.size();
     head.keep_alive = false;
-    if (status == 503) head.extra = "Retry-After: 1\r\n";
     std::string answer;
     head.appendTo(answer);
     answer += body;

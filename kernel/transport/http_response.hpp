@@ -21,7 +21,7 @@ struct HttpResponseHead {
     std::string_view allowed_origin;  // the page that may read the answer, "" = none
     std::string_view extra;           // whole lines, each with CR LF
 
-    // Appends status line, headers and the empty line.
+    // Appends status line, headers and the empty line. A 503 says to come back in a second, unless `extra` says when.
     void appendTo(std::string& out) const;
 };
 

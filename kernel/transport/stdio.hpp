@@ -53,7 +53,7 @@ public:
         std::size_t requests_in_flight_max = 128;        // more wait until one has ended
         std::size_t queue_bytes_max = 1024 * 1024;       // of answers the client has not read
         std::size_t answer_bytes_collected = 64 * 1024;  // a longer answer is streamed
-        std::chrono::milliseconds end_grace{1'000};      // for requests in flight at the end of input; then cancelled
+        std::chrono::milliseconds end_grace{500};        // for requests in flight at the end of input; then cancelled
         std::chrono::milliseconds cancelled_grace{500};  // for those to end
         // The input has ended: what only waits to tell the client something should end now, requests go on.
         std::function<void()> on_input_end;

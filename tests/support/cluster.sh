@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A throw-away PostgreSQL for tests: unix socket in a folder of its own, no durability, gone after stop.
 #
-#   cluster.sh start STATE [--major N] [--auth trust|scram] [--tcp] [--tls] [--database NAME] [--load FILE.sql]...
+#   cluster.sh start STATE [--major N] [--auth trust|scram] [--tcp] [--listen ADDRESS] [--tls] [--database NAME] [--load FILE.sql]... [--set NAME=VALUE]...
 #   cluster.sh down STATE [fast|immediate]   ends the server and keeps its data (immediate: as if it had crashed)
 #   cluster.sh up STATE                      starts it again where it was
 #   cluster.sh stop STATE
@@ -93,14 +93,16 @@ makeCertificate() {
 }
 
 startCluster() {
-    local state=$1 auth=trust tcp=no tls=no database=postgres password='' port=5432 major='' url host tmp
-    local -a loads=() initdb_options
+    local state=$1 auth=trust tcp=no listen=127.0.0.1 tls=no database=postgres password='' port=5432 major='' url host tmp
+    local -a loads=() settings=() initdb_options
     shift
     while (($#)); do
         case $1 in
             --major) major=${2:?--major needs a version}; shift 2 ;;
             --auth) auth=${2:?--auth needs trust or scram}; shift 2 ;;
             --tcp) tcp=yes; shift ;;
+            --listen) tcp=yes; listen=${2:?--listen needs an address of this machine}; shift 2 ;;
+            --set) settings+=("${2:?--set needs NAME=VALUE}"); shift 2 ;;
             --tls) tcp=yes; tls=yes; shift ;;
             --database) database=${2:?--database needs a name}; shift 2 ;;
             --load) loads+=("$(realpath -e -- "${2:?--load needs a file}")"); shift 2 ;;
@@ -140,7 +142,7 @@ startCluster() {
     [[ $tls == no ]] || makeCertificate
     asServer tee -a "$place/data/postgresql.conf" >/dev/null <<CONF
 unix_socket_directories = '$place'
-listen_addresses = '$([[ $tcp == no ]] || echo 127.0.0.1)'
+listen_addresses = '$([[ $tcp == no ]] || echo "$listen")'
 port = $port
 max_connections = 200
 timezone = 'UTC'
@@ -148,7 +150,11 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 $([[ $tls == no ]] || printf "ssl = on\nssl_cert_file = '%s/server.crt'\nssl_key_file = '%s/server.key'\n" "$place" "$place")
+$( ((${#settings[@]} == 0)) || printf '%s\n' "${settings[@]}")
 CONF
+    # Others than this machine's loopback are let in by what initdb wrote only there.
+    [[ $listen == 127.0.0.1 ]] || echo "host all all samenet $([[ $auth == trust ]] && echo trust || echo scram-sha-256)" |
+        asServer tee -a "$place/data/pg_hba.conf" >/dev/null
     asServer "$bindir/pg_ctl" start -D "$place/data" -l "$place/log" -w -t 60 </dev/null >/dev/null 2>&1 ||
         { asServer cat "$place/log" >&2; die "the cluster in $place did not start"; }
 
@@ -166,7 +172,7 @@ CONF
         printf "export PGHOST='%s' PGPORT='%s' PGUSER='postgres' PGDATABASE='%s'\n" "$place" "$port" "$database"
         [[ -z $password ]] || printf "export PGPASSWORD='%s'\n" "$password"
         printf "export DATABASE_URL='%s' HOWDAH_TEST_DSN='%s'\n" "$url" "$url"
-        [[ $tcp == no ]] || printf "export HOWDAH_TEST_TCP='127.0.0.1:%s'\n" "$port"
+        [[ $tcp == no ]] || printf "export HOWDAH_TEST_TCP='%s:%s'\n" "$listen" "$port"
         [[ $tls == no ]] || printf "export HOWDAH_TEST_CA='%s/server.crt'\n" "$place"
         printf "export HOWDAH_TEST_DATA='%s/data' HOWDAH_TEST_PG_BINDIR='%s'\n" "$place" "$bindir"
     } >"$state/env.new"

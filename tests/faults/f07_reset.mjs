@@ -1,0 +1,39 @@
+// F7: the connection is reset in the middle of a result, at many places of it.
+import { Bench } from './bench.mjs';
+import { call, saidBy } from './calls.mjs';
+
+const kSizes = { small: 300, streamed: 8000 };  // rows; beyond 256 KiB an answer is streamed
+
+export const run = (report, { full }) => Bench.open(async (bench) => {
+  await bench.withDatabase({ shared: true });
+  await bench.withServer();
+  for (const [size, rows] of Object.entries(kSizes)) await resets(report, bench, size, rows, full ? 200 : 20);
+});
+
+async function resets(report, bench, size, rows, points) {
+  const sql = `select i, md5(i::text) as hash from generate_series(1, ${rows}) i`;
+  const ask = () => call(bench.server.url, 'query', { sql, max_rows: rows });
+  const whole = await ask();
+  const text = saidBy(whole);
+  for (let warm = 0; warm < 2; warm++) {  // the statement is prepared by then: each answer has the same length
+    bench.proxy.reset_after = Number.MAX_SAFE_INTEGER;
+    await ask();
+  }
+  const length = Number.MAX_SAFE_INTEGER - bench.proxy.reset_after;
+  const tally = { whole: 0, error: 0, broken: 0, partial: 0 };
+  let reset = 0;
+  for (let point = 0; point < points; point++) {
+    bench.proxy.reset_after = Math.floor(length * (point + 0.5) / points);
+    const answer = await ask();
+    if (bench.proxy.reset_after === null) reset++;
+    bench.proxy.reset_after = null;
+    if (answer.broken) tally.broken++;
+    else if (answer.result.isError) tally.error++;
+    else if (saidBy(answer) === text) tally.whole++;
+    else tally.partial++;
+  }
+  report.figure(`${size}, ${rows} rows: reset at ${reset} of ${points} points of ${length} bytes: ${tally.whole} whole after another try, ${tally.error} told as an error, ${tally.broken} broken off, `
+    + `${tally.partial} partial and taken as complete`);
+  report.holds(`reset.${size}`, reset >= points * 0.9, `only ${reset} of ${points} answers were reset, so little was tested`);
+  report.holds(`partial.${size}`, tally.partial === 0 && tally.broken === 0, JSON.stringify(tally));
+}
