@@ -32,7 +32,7 @@ export class Session {
   #open() {
     // One stream for answers and errors, so that an error stands before the mark of its question.
     const child = spawn('sh', ['-c', 'exec psql "$@" 2>&1', 'sh', '-XAtq', '-d', this.dsn],
-      { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, PGCONNECT_TIMEOUT: '5' } });
+      { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, PGCONNECT_TIMEOUT: '5', PGOPTIONS: '-c client_min_messages=error' } });
     this.#child = child;
     this.#said = '';
     child.stdin.on('error', () => {});  // told by 'close'
