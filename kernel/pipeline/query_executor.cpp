@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 
 #include <howdah/host.hpp>
@@ -9,6 +11,13 @@
 namespace howdah::kernel {
 
 // Between the hooks and the service howdah.sql/1: running the statement and reading its rows.
+
+namespace {
+// A time that was asked for is that of everything the executor does: waiting for a connection, making it, trying again.
+// So much beyond it is left to the database, whose own word on its timeout says more.
+constexpr std::chrono::milliseconds kDatabasesWord{50};
+constexpr std::uint64_t kLongestMs = 1'000'000'000;
+}  // namespace
 
 // --- executor
 
@@ -26,8 +35,11 @@ Result<void> QueryRun::execute() {
             .withHint(
                 "add the plugin pool to plugins: in howdah.yaml, or ask `howdah plugin list` why it does not run");
     }
-    hook_ctx_.in_hook = false;
-    hook_ctx_.reset(executor.instance);
+    if (timeout_ms > 0) {
+        const auto asked = static_cast<std::chrono::milliseconds::rep>(std::min(timeout_ms, kLongestMs));
+        executor_deadline_ = Deadline::in(std::chrono::milliseconds(asked) + kDatabasesWord);
+    }
+    toExecutor();
 
     std::vector<howdah_setting> settings;
     settings.reserve(settings_.size());
@@ -66,9 +78,21 @@ Result<void> QueryRun::execute() {
         }
     };
     auto entered = executor.instance->enter(call, request_.cancellation, hook_ctx_.deadline);
-    hook_ctx_.in_hook = true;
+    toHooks();
     if (!entered) return entered;
     return outcome;
+}
+
+void QueryRun::toExecutor() {
+    hook_ctx_.in_hook = false;
+    hook_ctx_.reset(generation_->sql.instance);
+    hooks_deadline_ = hook_ctx_.deadline;
+    hook_ctx_.deadline = hooks_deadline_.min(executor_deadline_);
+}
+
+void QueryRun::toHooks() {
+    hook_ctx_.in_hook = true;
+    hook_ctx_.deadline = hooks_deadline_;
 }
 
 // Fetches until the result is whole or has passed kCompleteBytes.
@@ -159,14 +183,13 @@ Result<bool> QueryRun::next(howdah_batch& batch) {
     howdah_status status = 0;
     std::optional<Error> failed;
     auto call = [&] {
-        hook_ctx_.in_hook = false;
-        hook_ctx_.reset(executor.instance);
+        toExecutor();
         status = executor.table->next(executor.self, &hook_ctx_, cursor_, &batch);
         if (status < 0) failed = executorError();
         if (status == 0) {
             if (auto end = readEnd(); !end) failed = std::move(end).error();
         }
-        hook_ctx_.in_hook = true;
+        toHooks();
     };
     auto entered = executor.instance->enter(call, request_.cancellation, hook_ctx_.deadline);
     if (!entered) failed = std::move(entered).error();

@@ -122,6 +122,8 @@ private:
     std::uint32_t tellError(const HookSlot& slot);
     bool answerResult(const HookSlot& slot, std::uint32_t verdict);
     bool answerError(const HookSlot& slot, std::uint32_t verdict);
+    void toExecutor();  // hook_ctx_ serves the executor's calls, within the time asked for
+    void toHooks();     // and the hooks' again
     Result<bool> passRows(howdah_batch& batch);
     Result<void> finishStream(std::optional<Error> failed);
     howdah_result resultView() const;
@@ -152,6 +154,8 @@ private:
     howdah_trailer trailer_{};
     howdah_str report_{"", 0};
     std::uint64_t affected_max_ = 0;
+    Deadline executor_deadline_;       // of timeout_ms; never = not asked for
+    Deadline hooks_deadline_;          // hook_ctx_'s while the executor has it
     howdah_str stable_cursor_{"", 0};  // to go on with
     std::uint32_t result_flags_ = 0;
     std::optional<Error> error_;  // the outcome on its way out, when it is an error

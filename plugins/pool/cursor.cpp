@@ -297,8 +297,8 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
                 Outcome::answered};
     }
     const Error cancelled_by = context.lastError();  // the wait's
-    auto on_time = context.goOn();
-    std::uint64_t waited_ms = (database_->host().nowNs() - started_ns_) / 1'000'000;
+    const std::uint64_t waited_ms = (database_->host().nowNs() - started_ns_) / 1'000'000;
+    const bool of_its_own = waited_ms >= static_cast<std::uint64_t>(command_->timeout.count()) || context.goOn();
     if (stage_ == Stage::commit) {
         lease_.settleInBackground(false);
         return {Error::timeout("COMMIT was not answered within ", waited_ms,
@@ -311,7 +311,7 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
         return {Error::cancelled("the statement was cancelled after ", waited_ms, " ms: ", cancelled_by.message)};
     }
     return {Error::timeout("the statement ran ", waited_ms, " ms and was stopped at ",
-                           on_time ? "its time limit" : "the deadline of the request",
+                           of_its_own ? "its time limit" : "the deadline of the request",
                            command_->writes ? "; nothing was changed" : "")
                 .withHint(timeoutHint())};
 }

@@ -12,7 +12,7 @@ extern "C" {
 #define HOWDAH_ACCESS_READ 1u  /* READ ONLY transaction, always rolled back */
 #define HOWDAH_ACCESS_WRITE 2u /* committed; only where the operator allows it */
 
-/* How it is run besides. A hook does not reply to a query with one of the first two, nor does a cache keep its result. */
+/* How it is run besides. A hook does not reply to a query with one of the first two, nor is its result cached. */
 #define HOWDAH_RUN_DRY 1u     /* a write that is rolled back whatever comes of it: asking the client may follow */
 #define HOWDAH_RUN_STABLE 2u  /* a read that can be gone on with in the same snapshot, on the connection it has */
 #define HOWDAH_RUN_CEILING 4u /* a write that changes more than affected_max rows is rolled back and ends REFUSED */
@@ -71,7 +71,7 @@ typedef struct howdah_query_request {
     uint64_t parameter_count;
     uint64_t rows_max;   /* 0 = the executor's limit; never raised above it */
     uint64_t bytes_max;  /* likewise */
-    uint64_t timeout_ms; /* likewise */
+    uint64_t timeout_ms; /* likewise; of waiting for a connection, running and reading together */
     /* Rows to leave out at the beginning, for going on where an answer was cut; only of a statement that may stand as a
      * subquery, and in a new snapshot. */
     uint64_t rows_skip;
