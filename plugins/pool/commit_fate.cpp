@@ -9,9 +9,7 @@ constexpr std::uint64_t kFirstPauseNs = kSecondNs / 100;  // doubled from try to
 constexpr std::uint64_t kLastPauseNs = kSecondNs / 4;
 constexpr std::uint64_t kAskNs = 2 * kSecondNs;  // a server that hangs is asked on another connection then
 
-const std::string kAsk =
-    "select pg_catalog.pg_xact_status($1::pg_catalog.xid8), "
-    "pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)";
+const std::string kAsk = "select pg_catalog.pg_xact_status($1::pg_catalog.xid8), " HOWDAH_POOL_SERVERS_LIFE;
 
 // A standby, or one that is just being promoted: it answers later, or never.
 bool mayAnswerLater(const PGresult* result) {
@@ -38,9 +36,9 @@ std::optional<Fate> ask(const Context& context, Lease& lease, const TransactionN
         switch (PQresultStatus(result.get())) {
             case PGRES_PIPELINE_SYNC: lease.giveBack(); return fate;
             case PGRES_TUPLES_OK:
-                if (PQntuples(result.get()) == 1 && PQnfields(result.get()) == 2) {
-                    fate = fateFrom(cell(result.get(), 0), PQgetisnull(result.get(), 0, 0) != 0, cell(result.get(), 1),
-                                    transaction);
+                if (PQntuples(result.get()) == 1 && PQnfields(result.get()) == 3) {
+                    TransactionName now = TransactionName::from(result.get());
+                    fate = fateFrom(now.id, PQgetisnull(result.get(), 0, 0) != 0, now, transaction);
                 }
                 break;
             case PGRES_FATAL_ERROR:
@@ -56,17 +54,22 @@ std::optional<Fate> ask(const Context& context, Lease& lease, const TransactionN
 }  // namespace
 
 TransactionName TransactionName::from(const PGresult* result) {
-    if (PQntuples(result) != 1 || PQnfields(result) != 2) return {};
-    return {std::string(cell(result, 0)), std::string(cell(result, 1))};
+    if (PQntuples(result) != 1 || PQnfields(result) != 3) return {};
+    return {std::string(cell(result, 0)), std::string(cell(result, 1)), std::string(cell(result, 2))};
 }
 
-std::optional<Fate> fateFrom(std::string_view status, bool is_null, std::string_view timeline,
+std::optional<Fate> fateFrom(std::string_view status, bool is_null, const TransactionName& now,
                              const TransactionName& transaction) {
     using enum Fate::Kind;
-    if (timeline != transaction.timeline) return Fate{unknown, "another server has taken over since"};
+    if (now.timeline != transaction.timeline) return Fate{unknown, "another server has taken over since"};
     if (is_null) return Fate{unknown, "the server has forgotten the transaction"};
+    const bool crashed = now.life != transaction.life;
+    if (status == "committed" && crashed) {
+        return Fate{unknown, "the server has crashed since, and the id may have been given to another transaction"};
+    }
     if (status == "committed") return Fate{committed, {}};
-    if (status == "aborted") return Fate{aborted, {}};
+    // Once committed for good, its number would not have been given to one that aborts or still runs.
+    if (status == "aborted" || crashed) return Fate{aborted, {}};
     return std::nullopt;
 }
 

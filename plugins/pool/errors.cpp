@@ -71,6 +71,9 @@ ConnectFailure connectFailure(std::string_view database, const Dsn& dsn, std::st
             say("has no connection left (53300)", "lower pool.connections_max, or raise max_connections of the server"),
             1000, true);
     }
+    if (state == "57P01" || state == "57P02") {
+        return passing(say(concat("ended the connection while it was being made (", state, ")"), "try again"), 100);
+    }
     if (state == "57P03") return passing(say("is starting up or shutting down (57P03)", "try again shortly"), 500);
     if (state == "42501" || state == "55000") {
         return lasting(

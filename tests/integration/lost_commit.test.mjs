@@ -74,15 +74,27 @@ for (const [where, pooler] of [['directly', 'none'], ['as behind a transaction p
       }
     });
 
-    test('a crash and restart of the server between: the transaction is still known', async () => {
+    const meanwhile = async (how) => {
       proxy.lose = 'after';
       proxy.onLost = () => {
-        cluster.down('immediate');
+        cluster.down(how);
         cluster.up();
       };
       const result = await insert();
       proxy.onLost = () => {};
+      return result;
+    };
+
+    test('a restart of the server between: the transaction is still known', async () => {
+      const result = await meanwhile('fast');
       assert.ok(!result.isError, textOf(result));
+      assert.equal(written(), '1');
+    });
+
+    test('a crash of the server between: the id may be of another transaction since, so it is not believed', async () => {
+      const result = await meanwhile('immediate');
+      assert.ok(result.isError, textOf(result));
+      assert.match(textOf(result), /whether the change was made is not known[^]*the server has crashed since/);
       assert.equal(written(), '1');
     });
 

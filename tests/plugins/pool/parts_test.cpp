@@ -237,15 +237,24 @@ TEST_CASE("statement text: a cursor is declared over the body, and positions are
 }
 
 TEST_CASE("commit fate: only what the same server says of that transaction counts") {
-    const TransactionName transaction{"742", "00000001"};
+    const TransactionName transaction{"742", "00000001", "811.5"};
     using Kind = Fate::Kind;
-    CHECK(fateFrom("committed", false, "00000001", transaction)->kind == Kind::committed);
-    CHECK(fateFrom("aborted", false, "00000001", transaction)->kind == Kind::aborted);
-    CHECK_FALSE(fateFrom("in progress", false, "00000001", transaction));
-    CHECK(fateFrom("", true, "00000001", transaction)->reason == "the server has forgotten the transaction");
-    const auto promoted = fateFrom("committed", false, "00000002", transaction);
+    CHECK(fateFrom("committed", false, transaction, transaction)->kind == Kind::committed);
+    CHECK(fateFrom("aborted", false, transaction, transaction)->kind == Kind::aborted);
+    CHECK_FALSE(fateFrom("in progress", false, transaction, transaction));
+    CHECK(fateFrom("", true, transaction, transaction)->reason == "the server has forgotten the transaction");
+    const auto promoted = fateFrom("committed", false, {"742", "00000002", "811.5"}, transaction);
     CHECK(promoted->kind == Kind::unknown);
     CHECK(promoted->reason == "another server has taken over since");
+}
+
+TEST_CASE("commit fate: after a crash an id may be given out again, so committed is not believed, but aborted is") {
+    const TransactionName transaction{"742", "00000001", "811.5"};
+    const TransactionName crashed{"742", "00000001", "977.25"};
+    using Kind = Fate::Kind;
+    CHECK(fateFrom("committed", false, crashed, transaction)->kind == Kind::unknown);
+    CHECK(fateFrom("aborted", false, crashed, transaction)->kind == Kind::aborted);
+    CHECK(fateFrom("in progress", false, crashed, transaction)->kind == Kind::aborted);
 }
 
 TEST_CASE("parameters: PostgreSQL's text forms, and no NUL") {
@@ -294,6 +303,7 @@ TEST_CASE("errors: a refused password is lasting, a starting server is not, and 
     CHECK(refused.error.code == Code::unavailable);
     CHECK(refused.error.message == "database main (h:1/d) refuses this user or password (28P01)");
     CHECK_FALSE(failure("FATAL:  57P03: the database system is starting up").how.lasting);
+    CHECK_FALSE(failure("FATAL:  57P01: terminating connection due to administrator command").how.lasting);
     auto full = failure("FATAL:  53300: too many");
     CHECK_FALSE(full.how.lasting);
     CHECK(full.how.answered);  // connections there are go on

@@ -107,7 +107,7 @@ TEST_CASE("principals: one alone may have all; with a rival something is always 
     CHECK(principals.mayHoldMore(a, 20, 20, 2000));  // its first
     a.held = 1;
     CHECK(principals.mayHoldMore(a, 18, 20, 2000));
-    CHECK_FALSE(principals.mayHoldMore(a, 19, 20, 2000));  // the last is for whoever holds none
+    CHECK_FALSE(principals.mayHoldMore(a, 19, 20, 2000));                // the last is for whoever holds none
     CHECK(principals.mayHoldMore(local, 16, 20, 2000 + kRememberedNs));  // the rival is forgotten
     // A known user of a server with authentication leaves one, before anybody else has come.
     Principals alone;
