@@ -37,11 +37,13 @@ union all
 select pg_catalog.json_build_array(pg_catalog.json_build_array(0, session_user, false))::text)sql"};
 
 // [oid, schema, name, arguments, of them with a default, takes any number, kind, volatility, type of result, extension,
-// owned by a superuser, what an aggregate calls, takes a row of any kind]
+// owned by a superuser, what an aggregate calls, takes a row of any kind, makes a range of its bounds]. The last came
+// with its range type and runs PostgreSQL's own code: nobody but a superuser makes functions of language internal (12)
+// himself.
 inline constexpr Statement kFunctions{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, arguments, defaults, any_number, kind,
                                                        volatility, result, extension, by_superuser, calls,
-                                                       takes_rows))::text
+                                                       takes_rows, makes_range))::text
 from (select p.oid::int8 as oid, p.pronamespace::int8 as place, p.proname as name, p.pronargs as arguments,
              p.pronargdefaults as defaults, p.provariadic <> 0 as any_number, p.prokind as kind,
              p.provolatile as volatility, case when p.prorettype >= 16384 then p.prorettype::int8 else 0 end as result,
@@ -53,6 +55,8 @@ from (select p.oid::int8 as oid, p.pronamespace::int8 as place, p.proname as nam
              p.pronargs > 0 and p.proargtypes[0] in ('record'::pg_catalog.regtype, '"any"'::pg_catalog.regtype,
                'anyelement'::pg_catalog.regtype, 'anynonarray'::pg_catalog.regtype,
                'anycompatible'::pg_catalog.regtype, 'anycompatiblenonarray'::pg_catalog.regtype) as takes_rows,
+             p.prolang = 12 and p.prosrc in ('range_constructor2', 'range_constructor3', 'multirange_constructor0',
+                                             'multirange_constructor1', 'multirange_constructor2') as makes_range,
              pg_catalog.row_number() over () / 500 as part
       from pg_catalog.pg_proc p
       left join pg_catalog.pg_depend d

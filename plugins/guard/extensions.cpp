@@ -29,9 +29,10 @@ constexpr auto kVolatile = std::to_array<Function>({
     {"uuid-ossp", "uuid_generate_v4"},
 });
 
-// Declared IMMUTABLE, and yet they set a switch of the session.
+// More than their declaration says: a switch of the session, a table made from bytes.
 constexpr auto kUnsafe = std::to_array<Function>({
     {"isn", "isn_weak"},
+    {"postgis", "st_fromflatgeobuftotable"},
 });
 
 static_assert(std::ranges::is_sorted(kReviewed));

@@ -6,8 +6,9 @@
 // IMMUTABLE nor a C function proves anything alone, and an extension somebody wrote himself has any name.
 //
 // Threads: constant data.
-// Source:  PostgreSQL manual, "Additional Supplied Modules", and the SQL scripts of PostgreSQL 15's contrib, each
-//          IMMUTABLE or STABLE function of which was looked at; PostGIS and pgvector: their documentation.
+// Source:  PostgreSQL manual, "Additional Supplied Modules", and what the catalog of a PostgreSQL 15 says of each
+//          function of these (name, arguments, volatility), not the code behind. PostGIS and pgvector: general
+//          knowledge; neither was run here.
 #pragma once
 
 #include <string_view>

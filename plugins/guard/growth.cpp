@@ -55,21 +55,26 @@ class Estimate {
 public:
     std::optional<Growth> of(const element& root) {
         for (int round = 0; round < kRoundsMax; ++round) {
-            changed_ = false;
-            total_ = 0;
-            counted_.clear();
-            found_.reset();
-            visit(root);
-            if (!changed_) break;
-            if (round + 1 == kRoundsMax)  // a recursion: what grows with it grows without end
-                for (auto& [name, bound] : columns_)
-                    if (growing_.contains(name)) bound = kUnknown;
-            if (round + 1 == kRoundsMax) visit(root);
+            visitAfresh(root);
+            if (!changed_) return found_;
         }
+        // A recursion. Its values are made while it runs, row by row, where time limits act: to the planner its columns
+        // are what those of a table are. So a tree may be drawn with repeat('  ', depth).
+        for (auto& [name, bound] : columns_)
+            if (growing_.contains(name)) bound = kData;
+        visitAfresh(root);
         return found_;
     }
 
 private:
+    void visitAfresh(const element& root) {
+        changed_ = false;
+        total_ = 0;
+        counted_.clear();
+        found_.reset();
+        visit(root);
+    }
+
     // Every node once, for what it defines; expressions are bounded where they stand.
     void visit(const element& root) {
         pending_.assign(1, root);
@@ -303,7 +308,8 @@ private:
             sum.number = std::max(sum.number, arg.number);
         }
         const auto at = [&](std::size_t index) { return index < args.size() ? args[index] : Bound{1, 1}; };
-        Bound bound{sum.bytes * 2, kAnything};
+        // Without arguments (random(), now()) nothing large comes of it.
+        Bound bound{sum.bytes * 2, args.empty() ? kData.number : kAnything};
         if (name == "repeat") {
             bound = {at(0).bytes * std::max(at(1).number, 1.0), at(0).number};
         } else if (name == "lpad" || name == "rpad") {

@@ -3,8 +3,8 @@
 // constants, and copies the result with every copy of the plan.
 //
 // An upper bound for each expression, of its bytes and, for numbers, of its value: constants are what they are, columns
-// of tables are taken for ordinary data, columns made in the statement for the largest expression of that name,
-// parameters for the largest there is. What might grow beyond the limit is refused.
+// of tables and recursions are taken for ordinary data, columns made in the statement for the largest expression of
+// that name, parameters for the largest there is. What might grow beyond the limit is refused.
 //
 // Threads: pure.
 // Source:  PostgreSQL manual, "String Functions"; source, optimizer/util/clauses.c (eval_const_expressions).

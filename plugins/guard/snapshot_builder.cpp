@@ -107,6 +107,7 @@ Result<void> Snapshot::Builder::addRow(Part part, const Row& of) {
             function.object.arguments_max = any_number ? kAnyNumber : static_cast<std::uint16_t>(arguments);
             function.object.takes_rows = flagAt(row, 12);
             if (flagAt(row, 10)) function.extension = keep(textAt(row, 9));
+            function.makes_range = flagAt(row, 13);
             functions_.push_back(std::move(function));
             break;
         }
@@ -202,7 +203,7 @@ void Snapshot::Builder::judgeFunctions(const Policy& policy) {
         const std::string_view schema = made_->schemaName(object.schema);
         const bool opened = policy.opensFunction(schema, object.name, false) ||
                             (inPath(object.schema) && policy.opensFunction({}, object.name, false));
-        if (opened) continue;
+        if (opened || function.makes_range) continue;
         const std::string_view extension = function.extension;
         if (!extension.empty()) {
             const bool calm = function.volatility != 'v' && !isKnownUnsafe(extension, object.name) &&

@@ -37,6 +37,7 @@ private:
         Oid result = 0;
         std::string_view extension;  // empty unless a superuser owns the function
         std::vector<Oid> calls;
+        bool makes_range = false;
     };
     struct Type {
         CatalogObject object;

@@ -20,7 +20,7 @@ const Snapshot& catalog() {
         for (const auto& [part, json] :
              {std::pair{Part::own_functions, R"([[870,"lower"]])"},
               std::pair{Part::schemas, R"([[11,"pg_catalog",true],[100,"public",true],[0,"reader",false]])"},
-              std::pair{Part::functions, R"([[20001,100,"lower",1,0,false,"f","v",0,null,false,null,false]])"},
+              std::pair{Part::functions, R"([[20001,100,"lower",1,0,false,"f","v",0,null,false,null,false,false]])"},
               std::pair{Part::relations, R"([[30001,100,"t","r",false,false,0],[30002,100,"r","v",false,false,0]])"},
               std::pair{Part::code, R"([["r",30002,[],[20001]]])"}})
             sound = sound && builder.add(part, json).has_value();

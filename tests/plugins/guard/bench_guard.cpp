@@ -63,7 +63,7 @@ std::shared_ptr<const Snapshot> catalog(const Policy& policy) {
     add(Part::own_functions, "[[870,\"lower\"]]");
     add(Part::schemas, "[[11,\"pg_catalog\",true],[100,\"public\",true],[200,\"shop\",false]]");
     add(Part::schemas, "[[0,\"reader\",false]]");
-    add(Part::functions, many(5000, "[%d,200,\"f%d\",2,1,false,\"f\",\"i\",0,null,false,null,false]"));
+    add(Part::functions, many(5000, "[%d,200,\"f%d\",2,1,false,\"f\",\"i\",0,null,false,null,false,false]"));
     add(Part::relations, many(5000, "[%d,200,\"t%d\",\"r\",false,false,%d]"));
     add(Part::types, many(5000, "[%d,200,\"t%d\",0,%d,null]"));
     add(Part::relations, "[[99998,200,\"orders\",\"r\",false,false,0],[99999,200,\"customers\",\"r\",false,false,0]]");

@@ -49,13 +49,13 @@ private:
 
 TEST_CASE("guard snapshot: a user's function is refused, an extension's passes by its owner and name") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","i",0,null,false,null,false],
-                                     [20002,100,"similarity",2,0,false,"f","i",0,"pg_trgm",true,null,false],
-                                     [20003,100,"similar2",2,0,false,"f","i",0,"pg_trgm",false,null,false],
-                                     [20004,100,"set_limit",1,0,false,"f","v",0,"pg_trgm",true,null,false],
-                                     [20005,100,"isn_weak",1,0,false,"f","i",0,"isn",true,null,false],
-                                     [20006,100,"run",1,0,false,"f","i",0,"dblink",true,null,false],
-                                     [20007,100,"uuid_generate_v4",0,0,false,"f","v",0,"uuid-ossp",true,null,false]])");
+    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","i",0,null,false,null,false,false],
+                                     [20002,100,"similarity",2,0,false,"f","i",0,"pg_trgm",true,null,false,false],
+                                     [20003,100,"similar2",2,0,false,"f","i",0,"pg_trgm",false,null,false,false],
+                                     [20004,100,"set_limit",1,0,false,"f","v",0,"pg_trgm",true,null,false,false],
+                                     [20005,100,"isn_weak",1,0,false,"f","i",0,"isn",true,null,false,false],
+                                     [20006,100,"run",1,0,false,"f","i",0,"dblink",true,null,false,false],
+                                     [20007,100,"uuid_generate_v4",0,0,false,"f","v",0,"uuid-ossp",true,null,false,false]])");
     CHECK(catalog.ruleOf("select shop.f(1)") == "function-not-allowed");
     CHECK(catalog.ruleOf("select similarity('a', 'b'), uuid_generate_v4()") == "allowed");
     CHECK(catalog.ruleOf("select public.similarity('a', 'b')") == "allowed");
@@ -65,18 +65,30 @@ TEST_CASE("guard snapshot: a user's function is refused, an extension's passes b
 
 TEST_CASE("guard snapshot: what the operator lists passes by its own schema, or by the path") {
     const char* rows =
-        R"([[20001,200,"f",1,0,false,"f","i",0,null,false,null,false],[20002,100,"g",1,0,false,"f","i",0,null,false,null,false]])";
+        R"([[20001,200,"f",1,0,false,"f","i",0,null,false,null,false,false],[20002,100,"g",1,0,false,"f","i",0,null,false,null,false,false]])";
     CHECK(Catalog().add(Part::functions, rows).ruleOf("select shop.f(1)", {"shop.f"}) == "allowed");
     CHECK(Catalog().add(Part::functions, rows).ruleOf("select shop.f(1)", {"f"}) == "function-not-allowed");
     CHECK(Catalog().add(Part::functions, rows).ruleOf("select g(1), public.g(1)", {"g"}) == "allowed");
 }
 
+TEST_CASE(
+    "guard snapshot: what makes a range of its bounds passes with the range, unless its type calls the user's code") {
+    Catalog catalog;
+    catalog
+        .add(Part::functions, R"([[20001,200,"hours",2,0,false,"f","i",40001,null,false,null,false,true],
+                                     [20002,200,"span",2,0,false,"f","i",40002,null,false,null,false,true],
+                                     [20003,200,"diff",2,0,false,"f","i",0,null,false,null,false,false]])")
+        .add(Part::types, R"([[40001,200,"hours",1083,0,[]],[40002,200,"span",701,0,[20003]]])");
+    CHECK(catalog.ruleOf("select shop.hours('08:00', '12:00')") == "allowed");
+    CHECK(catalog.ruleOf("select shop.span(1, 2)") == "function-not-allowed");
+}
+
 TEST_CASE("guard snapshot: a user's function of a built-in name shadows it with as many arguments as it takes") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,100,"lower",2,1,false,"f","i",0,null,false,null,false],
-                                     [20002,100,"concat",1,0,true,"f","i",0,null,false,null,false],
-                                     [20003,200,"upper",1,0,false,"f","i",0,null,false,null,false],
-                                     [20004,11,"trim_array",2,0,false,"f","i",0,null,false,null,false]])");
+    catalog.add(Part::functions, R"([[20001,100,"lower",2,1,false,"f","i",0,null,false,null,false,false],
+                                     [20002,100,"concat",1,0,true,"f","i",0,null,false,null,false,false],
+                                     [20003,200,"upper",1,0,false,"f","i",0,null,false,null,false,false],
+                                     [20004,11,"trim_array",2,0,false,"f","i",0,null,false,null,false,false]])");
     CHECK(catalog.ruleOf("select lower('x')") == "function-shadowed");
     CHECK(catalog.ruleOf("select pg_catalog.lower('x')") == "allowed");
     CHECK(catalog.ruleOf("select concat()") == "function-shadowed");
@@ -87,7 +99,7 @@ TEST_CASE("guard snapshot: a user's function of a built-in name shadows it with 
 
 TEST_CASE("guard snapshot: a view passes only if everything it calls passes, however deep") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false]])")
+    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false,false]])")
         .add(Part::operators, R"([[20010,200,"|+|",20001],[20011,100,"@+@",1724]])")
         .add(Part::relations, R"([[30001,200,"t","r",false,false,0],[30002,200,"calls","v",false,false,0],
                                   [30003,200,"over","v",false,false,0],[30004,200,"sleeps","v",false,false,0],
@@ -108,7 +120,7 @@ TEST_CASE("guard snapshot: a view passes only if everything it calls passes, how
 
 TEST_CASE("guard snapshot: policies count where row security is on, data outside never passes unlisted") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false]])")
+    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false,false]])")
         .add(Part::relations, R"([[30001,200,"on","r",true,false,0],[30002,200,"off","r",false,false,0],
                                   [30003,200,"far","f",false,true,0],[30004,200,"v","v",false,false,0]])")
         .add(Part::code, R"([["p",30001,[],[20001]],["p",30002,[],[20001]],["r",30004,[],[30001]]])");
@@ -120,7 +132,7 @@ TEST_CASE("guard snapshot: policies count where row security is on, data outside
 
 TEST_CASE("guard snapshot: a type is what its checks, casts, fields and elements call") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false]])")
+    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false,false]])")
         .add(Part::types, R"([[40001,200,"checked",25,0,null],[40002,200,"_checked",40001,0,null],
                               [40003,200,"row",0,30001,null],[40004,200,"cast",0,0,null],[40005,200,"plain",25,0,null],
                               [40006,200,"span",701,0,[20001]],[40007,100,"lower",40001,0,null]])")
@@ -137,16 +149,16 @@ TEST_CASE("guard snapshot: a type is what its checks, casts, fields and elements
 
 TEST_CASE("guard snapshot: an aggregate is what its steps are") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"total",1,0,false,"a","i",0,null,false,[1724],false],
-                                     [20002,200,"list",1,0,false,"a","i",0,null,false,[1000],false],
-                                     [20003,200,"set",2,0,false,"a","i",0,null,false,[2078],false]])");
+    catalog.add(Part::functions, R"([[20001,200,"total",1,0,false,"a","i",0,null,false,[1724],false,false],
+                                     [20002,200,"list",1,0,false,"a","i",0,null,false,[1000],false,false],
+                                     [20003,200,"set",2,0,false,"a","i",0,null,false,[2078],false,false]])");
     CHECK(catalog.ruleOf("select shop.total(x), shop.list(x) from shop.t") == "allowed");
     CHECK(catalog.ruleOf("select shop.set('a', true)") == "function-not-allowed");
 }
 
 TEST_CASE("guard snapshot: value.name is a call only where a function or a type has that name and no column") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,100,"label",1,0,false,"f","v",0,null,false,null,false]])")
+    catalog.add(Part::functions, R"([[20001,100,"label",1,0,false,"f","v",0,null,false,null,false,false]])")
         .add(Part::relations, R"([[30001,200,"with_label","r",false,false,0],[30002,200,"without","r",false,false,0]])")
         .add(Part::columns, R"([[30001,"label",25]])");
     CHECK(catalog.ruleOf("select w.label from shop.with_label w") == "allowed");
@@ -162,7 +174,7 @@ TEST_CASE("guard snapshot: value.name is a call only where a function or a type 
 
 TEST_CASE("guard snapshot: comparisons that no operator stands for are looked up as well") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"f",2,0,false,"f","v",0,null,false,null,false]])")
+    catalog.add(Part::functions, R"([[20001,200,"f",2,0,false,"f","v",0,null,false,null,false,false]])")
         .add(Part::operators, R"([[20010,100,"=",20001],[20011,100,">=",20001]])");
     for (const char* sql : {"select 1 in (2)", "select 1 in (select 2)", "select case 1 when 2 then 3 end",
                             "select * from a join b using (c)", "select * from a natural join b", "select nullif(1, 2)",
@@ -173,7 +185,7 @@ TEST_CASE("guard snapshot: comparisons that no operator stands for are looked up
 
 TEST_CASE("guard snapshot: a failing cast between PostgreSQL's own types stops everything but SHOW") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false]])")
+    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false,false]])")
         .add(Part::casts, R"([[23,25,20001]])");
     CHECK(catalog.ruleOf("select 1") == "cast-not-allowed");
     CHECK(catalog.ruleOf("show search_path") == "allowed");
@@ -181,7 +193,7 @@ TEST_CASE("guard snapshot: a failing cast between PostgreSQL's own types stops e
 
 TEST_CASE("guard snapshot: what a scope sets as search_path is taken, names in any writing of it") {
     Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"lower",1,0,false,"f","v",0,null,false,null,false]])");
+    catalog.add(Part::functions, R"([[20001,200,"lower",1,0,false,"f","v",0,null,false,null,false,false]])");
     CHECK(catalog.ruleOf("select lower('x')") == "allowed");
     const auto has_shop = [&](std::string_view path) {
         return SchemaSet::ofScope(catalog.snapshot(), path, std::nullopt).contains(200);
