@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <howdah/abi/call.h>
 #include <howdah/abi/hooks.h>
 #include <howdah/abi/plugin.h>
-#include <howdah/abi/call.h>
 
 struct hello {
     howdah_plugin plugin;

@@ -131,7 +131,7 @@ Result<void> getPrompt(Request&, std::string_view name, simdjson::dom::object ar
 Result<void> readResource(Request&, std::string_view uri, ListAnswer& answer) {
     if (uri == "note:///large") {
         answer.of(uri, "text/plain", {});
-        return answer.text(std::string(5U << 20, 'x'));
+        return answer.text(std::string(3U << 20, 'x'));
     }
     if (uri != "note:///1" && uri != "note:///empty") return Error::notFound("no resource has the URI \"", uri, "\"");
     answer.of(uri, "text/plain", {});
