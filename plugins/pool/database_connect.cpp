@@ -6,9 +6,6 @@
 namespace howdah::pool {
 namespace {
 
-Failure notSent(Error error) {
-    return {std::move(error), Outcome::not_sent};
-}
 Failure final(Error error) {
     return {std::move(error), Outcome::answered};
 }
@@ -65,12 +62,14 @@ Database::Obtained Database::connect(const Context& context, Holder* holder) {
     if (!made) {
         auto on_time = context.goOn();
         if (!on_time) return final(on_time.error());
-        return notSent(connectTimeout(source_.name, label(), (host_.nowNs() - begun_ns) / 1'000'000).error);
+        return final(connectTimeout(source_.name, label(), (host_.nowNs() - begun_ns) / 1'000'000).error);
     }
     if (auto* failure = std::get_if<ConnectFailure>(&*made)) {
         noteFailed(*failure);
         ended(nullptr);
-        return Failure{failure->error, failure->how.lasting ? Outcome::answered : Outcome::not_sent};
+        // One that got no answer has cost the caller its whole time; another would cost as much again.
+        const bool ends = failure->how.lasting || failure->how.silent;
+        return Failure{failure->error, ends ? Outcome::answered : Outcome::not_sent};
     }
     auto connection = accept(std::move(std::get<Made>(*made)));
     if (status < 0) {  // it came as the wait ended; the next one will be glad of it
