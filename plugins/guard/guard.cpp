@@ -70,12 +70,12 @@ public:
         const Path path = pathOf(query.raw()->access);
         auto view = viewFor(query, path);
         if (!view) return Verdict::deny(std::move(view).error());
-        if (view->privileged) return refuse(query, 0, privilegedRole(query.database(), view->role));
+        if (view->privileged) return refusePrivileged(query);
         auto judgement = judgementOf(query.context(), query.sql(), path, *view);
         if (!judgement) return Verdict::fault(std::move(judgement).error());
         if (isUnresolved(**judgement) && view->snapshot) {
             // Made a moment ago, perhaps: what is not known to be absent is not taken for it.
-            const auto newer = newerView(query, *view);
+            const auto newer = newerView(query);
             if (!newer) return Verdict::deny(newer.error());
             if (newer->epoch != view->epoch) judgement = judgementOf(query.context(), query.sql(), path, *newer);
             if (!judgement) return Verdict::fault(std::move(judgement).error());
@@ -135,26 +135,34 @@ private:
         return deny(error);
     }
 
+    Verdict refusePrivileged(const Query& query) {
+        const auto role = catalogs_.find(query.database())->keeper->role();
+        return refuse(query, 0, privilegedRole(query.database(), role->name));
+    }
+
     static bool isUnresolved(const Judgement& judgement) {
         return judgement.result() && judgement.result()->unresolved;
     }
 
-    // An empty view judges by the text alone: on the write path, and where the catalog cannot be read.
+    // A view without a snapshot judges by the text alone: on the write path, and where the catalog cannot be read.
     Result<CatalogView> viewFor(const Query& query, Path path) {
         const Catalogs::Database* database = catalogs_.find(query.database());
         if (!database || path == Path::write) return CatalogView{};
         auto view = database->keeper->view(query.context());
         if (!view) {
-            // What could not be reached, or not in time, may be in a moment; what cannot be read will not.
+            // What could not be reached, or not in time, may be in a moment; what cannot be read will not. The role
+            // must be known all the same: nothing stands behind the text's rules where it is privileged.
             const Code code = view.error().code;
-            if (code == Code::unavailable || code == Code::timeout || code == Code::cancelled) return view;
-            return CatalogView{};
+            const auto role = database->keeper->role();
+            if (code == Code::unavailable || code == Code::timeout || code == Code::cancelled || !role) return view;
+            view = CatalogView{};
+            view->privileged = role->privileged;
         }
         view->privileged = view->privileged && database->restricted && !database->privileged_allowed;
         return view;
     }
 
-    Result<CatalogView> newerView(const Query& query, const CatalogView&) {
+    Result<CatalogView> newerView(const Query& query) {
         const Catalogs::Database* database = catalogs_.find(query.database());
         return database->keeper->view(query.context(), host().nowNs());
     }

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "plugins/guard/registered.hpp"
+
 namespace howdah::guard {
 namespace {
 
@@ -91,6 +93,12 @@ std::string properRole(const Powers& powers) {
 
 }  // namespace
 
+Result<SessionRole> SessionRole::ask(const Context& context, std::string_view database) {
+    auto row = askForOne(context, database, kRoleStatement);
+    if (!row) return std::move(row).error();
+    return SessionRole{std::string(row->text(0)), row->boolean(1) || row->boolean(2)};
+}
+
 Error privilegedRole(std::string_view database, std::string_view role) {
     Error error =
         Error::refused("database ", database, " is restricted, but its role ", role,
@@ -103,19 +111,9 @@ Error privilegedRole(std::string_view database, std::string_view role) {
 }
 
 Result<void> reportRole(const Context& context, std::string_view database, bool restricted, bool forced, Json& report) {
-    howdah_query_request request{};
-    request.struct_size = sizeof request;
-    request.access = kPowersStatement.access;
-    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
-    request.database = toAbi(database);
-    request.sql = toAbi(kPowersStatement.sql);
-    howdah_rows* raw = nullptr;
-    if (context.host().query().run(context.raw(), &request, &raw) < 0) return context.lastError();
-    Rows rows(context, raw);
-    auto row = rows.next();
+    auto row = askForOne(context, database, kPowersStatement);
     if (!row) return std::move(row).error();
-    if (!*row) return Error::internal("the catalog does not know the role of this session");
-    const Powers powers(rows);
+    const Powers powers(*row);
 
     const std::string grave = gravePowers(powers), needless = needlessPowers(powers);
     const bool privileged = powers.has("superuser") || powers.has("bypassrls");

@@ -1,10 +1,11 @@
 // What the role a database is entered with could do if a statement ever passed the guard, and the SQL of a role that
 // could do nothing.
 //
-// Threads: pure, but for ask() which queries.
-// Source:  research/security.md, section 2 (layer L4); PostgreSQL manual, "Predefined Roles", "Privileges".
+// Threads: any; ask() and reportRole() query.
+// Source:  PostgreSQL manual, "Predefined Roles", "Privileges".
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <howdah/call.hpp>
@@ -58,6 +59,13 @@ select r.rolname as role, pg_catalog.current_database() as database, r.rolsuper 
         from pg_catalog.pg_namespace n where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
           and pg_catalog.has_schema_privilege(n.oid, 'USAGE')) as schemas
 from pg_catalog.pg_roles r where r.rolname = current_user)sql"};
+
+struct SessionRole {
+    std::string name;
+    bool privileged = false;  // a superuser, or passes row security
+
+    static Result<SessionRole> ask(const Context& context, std::string_view database);
+};
 
 // Adds one check for the database to report["checks"]. `forced`: the operator allows a privileged role there.
 Result<void> reportRole(const Context& context, std::string_view database, bool restricted, bool forced, Json& report);

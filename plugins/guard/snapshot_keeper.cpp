@@ -4,35 +4,17 @@
 #include <atomic>
 #include <utility>
 
-#include <howdah/call.hpp>
-
 #include "plugins/guard/catalog_statements.hpp"
+#include "plugins/guard/registered.hpp"
 #include "plugins/guard/role.hpp"
 #include "plugins/guard/snapshot_builder.hpp"
 
 namespace howdah::guard {
 namespace {
 
-constexpr std::uint64_t kStatementMs = 20'000;  // the pool's own limit rules besides
-constexpr int kTriesMax = 3;                    // a catalog that changes while it is read
+constexpr int kTriesMax = 3;  // a catalog that changes while it is read
 
 std::atomic<std::uint64_t> last_epoch{0};
-
-Result<Rows> ask(const Context& context, std::string_view database, const Statement& statement,
-                 const std::vector<howdah_value>& parameters = {}) {
-    howdah_query_request request{};
-    request.struct_size = sizeof request;
-    request.access = statement.access;
-    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
-    request.database = toAbi(database);
-    request.sql = toAbi(statement.sql);
-    request.parameters = parameters.data();
-    request.parameter_count = parameters.size();
-    request.timeout_ms = kStatementMs;
-    howdah_rows* rows = nullptr;
-    if (context.host().query().run(context.raw(), &request, &rows) < 0) return context.lastError();
-    return Rows(context, rows);
-}
 
 // All of it or an error: a part of a catalog would let through what the other part forbids.
 Result<void> checkWhole(const Rows& rows) {
@@ -53,11 +35,8 @@ Result<Probe> probe(const Context& context, std::string_view database, std::stri
     howdah_value last{};
     last.type = transactions.empty() ? HOWDAH_VALUE_NULL : HOWDAH_VALUE_TEXT;
     last.text = toAbi(transactions);
-    auto rows = ask(context, database, kProbe, {last});
+    auto rows = askForOne(context, database, kProbe, {last});
     if (!rows) return std::move(rows).error();
-    auto row = rows->next();
-    if (!row) return std::move(row).error();
-    if (!*row) return Error::internal("the probe of the catalog gave no row");
     Probe found{std::string(rows->text(0)), std::nullopt};
     if (!rows->isNull(1)) found.fingerprint = rows->text(1);
     return found;
@@ -91,20 +70,13 @@ Result<SnapshotKeeper::Loaded> SnapshotKeeper::load(const Context& context, std:
               std::pair{Part::casts, kCasts}, std::pair{Part::types, kTypes}, std::pair{Part::relations, kRelations},
               std::pair{Part::columns, kColumns}, std::pair{Part::code, kCode}})
             if (auto done = read(context, database, builder, part, statement); !done) return done.error();
-        auto role = ask(context, database, kRoleStatement);
-        if (!role) return std::move(role).error();
-        auto row = role->next();
-        if (!row) return std::move(row).error();
-        if (!*row) return Error::internal("the catalog does not know the role of this session");
-        CatalogView view;
-        view.role = role->text(0);
-        view.privileged = role->boolean(1) || role->boolean(2);
         auto after = probe(context, database, before->transactions);
         if (!after) return after.error();
         if (after->fingerprint && after->fingerprint != before->fingerprint) continue;
 
         auto built = builder.build(policy);
         if (!built) return built.error();
+        CatalogView view;
         view.snapshot = std::move(*built);
         view.path = std::make_shared<const SchemaSet>(SchemaSet::ofSession(*view.snapshot));
         view.epoch = ++last_epoch;
@@ -214,6 +186,16 @@ bool SnapshotKeeper::refresh(const Context& context) {
             return true;
         }
     }
+    // By itself, and first: who the session is must be known even where the catalog cannot be read.
+    auto role = SessionRole::ask(context, database_);
+    if (!role) {
+        settle(asked_ns, std::move(role).error());
+        return context.goOn().has_value();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        role_ = *role;
+    }
     auto loaded = load(context, database_, policy_);
     if (!loaded) {
         if (figures().error.empty())
@@ -228,6 +210,7 @@ bool SnapshotKeeper::refresh(const Context& context) {
         figures_.load_us = (host_.nowNs() - asked_ns) / 1000;
         figures_.objects = loaded->view.snapshot->objectCount();
         figures_.bytes = loaded->view.snapshot->bytes();
+        loaded->view.privileged = role->privileged;
         std::swap(view_, loaded->view);  // the old one is freed after the lock
         transactions_ = std::move(loaded->transactions);
         fingerprint_ = std::move(loaded->fingerprint);
@@ -256,6 +239,11 @@ void SnapshotKeeper::notRun() {
         running_ = false;
     }
     settle(0, Error::unavailable("the guard is being stopped").withHint("try again"));
+}
+
+std::optional<SessionRole> SnapshotKeeper::role() const {
+    const std::lock_guard lock(mutex_);
+    return role_;
 }
 
 SnapshotKeeper::Figures SnapshotKeeper::figures() const {

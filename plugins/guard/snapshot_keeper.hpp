@@ -21,6 +21,7 @@
 #include <howdah/waiting.hpp>
 
 #include "plugins/guard/resolver.hpp"
+#include "plugins/guard/role.hpp"
 #include "plugins/guard/snapshot.hpp"
 
 namespace howdah::guard {
@@ -31,7 +32,6 @@ struct CatalogView {
     std::shared_ptr<const SchemaSet> path;
     std::uint64_t epoch = 0;  // never 0 for a view that there is; another epoch, another catalog
     bool privileged = false;  // the role passes every rule of the server behind the guard
-    std::string role;
 
     std::uint64_t key() const { return path ? epoch * 0x9E3779B97F4A7C15u ^ path->hash() : 0; }
 };
@@ -49,6 +49,9 @@ public:
     Result<CatalogView> view(const Context& context, std::uint64_t newer_than_ns = 0);
     // What is known may be outdated: the next view() waits until it has been verified.
     void invalidate();
+
+    // As last seen, also where the catalog could not be read; none: it could not be asked.
+    std::optional<SessionRole> role() const;
 
     // The task's body.
     void run(Context& context);
@@ -89,6 +92,7 @@ private:
     std::uint64_t failed_ns_ = 0;
     std::optional<Error> error_;
     CatalogView view_;
+    std::optional<SessionRole> role_;
     std::string transactions_, fingerprint_;
     std::vector<std::shared_ptr<Event>> waiters_;
     Figures figures_;

@@ -11,10 +11,6 @@ constexpr std::uint64_t kPingNs = kSecondNs;
 constexpr std::uint32_t kConnectsMax = 4;
 constexpr std::uint64_t kHoldsToJudge = 16;  // leases seen before their mean decides anything
 
-Failure final(Error error) {
-    return {std::move(error), Outcome::answered};
-}
-
 // One budget for what a reload may open beside its predecessor: the same database of the configuration, at the same
 // place, as the same user.
 std::string budgetName(const DatabaseSource& source) {

@@ -4,13 +4,6 @@
 #include "database.hpp"
 
 namespace howdah::pool {
-namespace {
-
-Failure final(Error error) {
-    return {std::move(error), Outcome::answered};
-}
-
-}  // namespace
 
 // The caller holds one place of open_, connecting_ and the budget, which goes to the connection or is freed.
 Database::Obtained Database::connect(const Context& context, Holder* holder) {

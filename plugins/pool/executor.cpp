@@ -6,12 +6,6 @@
 namespace howdah::pool {
 namespace {
 
-milliseconds untilDeadline(const Context& context) {
-    std::uint64_t now_ns = context.host().nowNs();
-    std::uint64_t deadline_ns = std::min(context.deadlineNs(), now_ns + 1'000'000 * kSecondNs);
-    return milliseconds{deadline_ns > now_ns ? (deadline_ns - now_ns) / 1'000'000 : 0};
-}
-
 std::variant<std::unique_ptr<Cursor>, Failure> tryOnce(const Context& context,
                                                        const std::shared_ptr<Database>& database,
                                                        const std::shared_ptr<const Command>& command, Care care,
@@ -32,6 +26,12 @@ bool pause(const Context& context, std::uint64_t pause_ns) {
 }
 
 }  // namespace
+
+milliseconds untilDeadline(const Context& context) {
+    std::uint64_t now_ns = context.host().nowNs();
+    std::uint64_t deadline_ns = std::min(context.deadlineNs(), now_ns + 1'000'000 * kSecondNs);
+    return milliseconds{deadline_ns > now_ns ? (deadline_ns - now_ns) / 1'000'000 : 0};
+}
 
 // Members at the end stand only in what a newer caller filled in.
 Caller callerOf(const howdah_execution& execution) {

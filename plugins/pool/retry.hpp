@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include <howdah/result.hpp>
 
@@ -34,6 +35,11 @@ struct Failure {
     bool at_once = false;  // the cause is gone already (a connection that had been ended): no pause before the retry
     bool stale = false;    // a prepared statement no longer fits the schema, or the server has forgotten it
 };
+
+// An end: trying again would change nothing, or is not ours to do.
+inline Failure final(Error error) {
+    return {std::move(error), Outcome::answered};
+}
 
 class RetryBudget {
 public:

@@ -27,12 +27,6 @@ std::string newName() {
     return name;
 }
 
-milliseconds untilDeadline(const Context& context) {
-    const std::uint64_t now_ns = context.host().nowNs();
-    const std::uint64_t deadline_ns = std::min(context.deadlineNs(), now_ns + 1'000'000 * kSecondNs);
-    return milliseconds{deadline_ns > now_ns ? (deadline_ns - now_ns) / 1'000'000 : 0};
-}
-
 void appendPart(std::string& out, std::string_view part) {
     out += concat(part.size(), ":", part);
 }

@@ -155,7 +155,8 @@ std::string confirmationText(const Ask& ask, std::int64_t affected, std::string_
     }
     if (!locks.empty()) text += concat(" (locks: ", locks, count > kShownLocks ? ", ..." : "", ")");
     std::string sql = ask.sql.substr(0, kShownSql);
-    return concat(text, ".\n\n", sql, ask.sql.size() > kShownSql ? " ..." : "",
+    const std::size_t hidden = ask.sql.size() - sql.size();
+    return concat(text, ".\n\n", sql, hidden > 0 ? concat(" ... (", hidden, " bytes more are not shown)") : "",
                   ask.params.is_null() ? "" : concat("\n\nparameters: ", ask.params.dump().substr(0, kShownSql)));
 }
 

@@ -40,6 +40,16 @@ describe('a role that no rule of the server holds', () => {
     });
   }
 
+  test('is refused too where the catalog cannot be read, and one that can only read is served by the rules for texts', async () => {
+    const cramped = [{ pool: { bytes_max: 1024 } }, 'guard', 'query'];
+    const databases = `  main: { dsn: "${as('postgres')}" }\n  other: { dsn: "${as('reader')}" }`;
+    const server = await startServer({ plugins: cramped, privileged: false, databases });
+    assert.match(await refusal(server, 'select 1'), /its role postgres is a superuser[^]*rule: role-privileged/);
+    assert.equal(await refusal(server, 'select id from shop.orders', 'other'), undefined);
+    assert.match(server.log(), /its catalog could not be read: the answer was cut at a limit/);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+
   test('is served where the operator lists the database', async () => {
     const server = await startServer({ plugins: ['pool', { guard: { privileged_roles_allowed: ['main'] } }, 'query'], privileged: false, databases: `  main: { dsn: "${as('postgres')}" }` });
     assert.equal(await refusal(server, 'select 1'), undefined);

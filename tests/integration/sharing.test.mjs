@@ -57,18 +57,17 @@ test('a principal that floods the database is turned away; another is answered e
 });
 
 test('clients that do not read their answers leave a connection to others, and are named', async () => {
-  const readers = Array.from({ length: 6 }, (_, number) => new Promise((resolve, reject) => {
+  const readers = Array.from({ length: 6 }, (_, number) => {
     const request = http.request(server.url, { method: 'POST', agent: false, headers: {
       ...bearer('flood'), 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream',
       'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': 'query',
     } });
-    request.on('error', reject);
-    // Its body is never read.
-    request.on('response', () => resolve(request));
-    setTimeout(() => resolve(request), 5000).unref();
+    request.on('error', () => {});  // it is torn down at the end, with or without an answer
+    request.on('response', () => {});  // whose body is never read
     request.end(JSON.stringify({ jsonrpc: '2.0', id: number, method: 'tools/call',
       params: { name: 'query', arguments: { sql: "select repeat('x', 15000) from generate_series(1, 10000)", max_rows: 10000 }, _meta: meta() } }));
-  }));
+    return request;
+  });
   try {
     await until('somebody holds a connection for long', () => /a connection has been held for 1000 ms by tool query of plugin query for \S*flood/.test(server.log()));
     for (const who of ['quiet', 'late']) {  // late comes for the first time
@@ -79,6 +78,6 @@ test('clients that do not read their answers leave a connection to others, and a
     assert.match(out, /the server that runs:[^]*main: held connection +tool query of plugin query for \S*flood holds a connection/);
     assert.match(out, /the server that runs:[^]*main: pool +\d of 4 open, \d idle, \d waiting, breaker closed/);
   } finally {
-    for (const reader of await Promise.allSettled(readers)) reader.value?.destroy();
+    for (const reader of readers) reader.destroy();
   }
 });

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "plugins/query/tool_host.hpp"
+#include "plugins/query/writes.hpp"
 
 extern "C" const howdah_entry_v1 howdah_plugin_v1;
 
@@ -267,6 +268,15 @@ TEST_CASE("execute: a dry run says what the executor reports, and that nothing w
     const std::string note = told["note"];
     CHECK(note.starts_with("dry run: rolled back, nothing was changed"));
     CHECK(note.ends_with("execute would refuse it: at most 4 rows may change"));
+}
+
+TEST_CASE("execute: whoever confirms a statement too long to be shown is told how much of it is hidden") {
+    howdah::query::Ask ask;
+    ask.sql = std::string(1000, 'x');
+    CHECK(howdah::query::confirmationText(ask, 2, "UPDATE", Json::object()).find("not shown") == std::string::npos);
+    ask.sql += "; rest";
+    CHECK(howdah::query::confirmationText(ask, 2, "UPDATE", Json::object()).find("... (6 bytes more are not shown)") !=
+          std::string::npos);
 }
 
 TEST_CASE("query: a stable handle names the executor's cursor, and there is none without one") {
