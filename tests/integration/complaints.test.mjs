@@ -110,16 +110,19 @@ test('6: plain reads are not refused', async () => {
 });
 
 test('9: sessions share the connections, and an error of SQL costs none', async () => {
-  const backends = () => psql(`select count(*), min(pid), max(pid) from pg_stat_activity where application_name = '${mark}'`);
+  const backends = () => psql(`select pid from pg_stat_activity where application_name = '${mark}' order by backend_start`).split('\n');
   const sessions = await Promise.all(Array.from({ length: 40 }, () => openSession(server.url, '2025-06-18')));
   const call = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'query', arguments: { sql: 'select 1' } } };
   for (const headers of sessions) assert.ok(!(await post(server.url, call, headers)).json.result.isError);
-  const connections = backends();
-  assert.ok(Number(connections.split('|')[0]) <= 4, connections);
+  const before = backends();
+  assert.ok(before.length <= 4, before.join());
   for (let i = 0; i < 50; i++) await refused(`select ${i} / 0`, /22012/);
   await refused('select nope', /42703/);
   assert.deepEqual(await rows('select 1'), [[1]]);
-  assert.equal(backends(), connections, 'the same connections as before');
+  // An answer is out before its connection is back in the pool, so the next call may open one more, within the pool's limit; what an error must not do is close one.
+  const after = backends();
+  assert.ok(after.length <= 4, after.join());
+  assert.deepEqual(before.filter(pid => !after.includes(pid)), [], 'the connections of before are still there');
 });
 
 test('10: one database that is down leaves the others and the server alone', async () => {
