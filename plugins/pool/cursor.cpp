@@ -311,7 +311,8 @@ Failure Cursor::interrupted(const Context& context, Wait wait) {
         return {Error::cancelled("the statement was cancelled after ", waited_ms, " ms: ", cancelled_by.message)};
     }
     return {Error::timeout("the statement ran ", waited_ms, " ms and was stopped at ",
-                           of_its_own ? "its time limit" : "the deadline of the request",
+                           of_its_own ? concat("its limit of ", command_->timeout.count(), " ms")
+                                      : std::string("the deadline of the request"),
                            command_->writes ? "; nothing was changed" : "")
                 .withHint(timeoutHint())};
 }
