@@ -97,6 +97,7 @@ struct LimitsConfig {
     std::uint32_t connections_per_address_max = 64;    // 1..100000, of them from one address elsewhere
     std::uint32_t requests_in_flight_max = 1024;       // 1..100000, in the whole process
     std::uint32_t requests_per_connection_max = 64;    // 1..10000, stdio counts as one connection
+    std::uint32_t requests_per_principal_max = 128;    // 1..100000, where clients authenticate
     std::uint32_t tasks_max = 1000;                    // 1..100000, kept at once, ended ones too
     std::uint32_t tasks_per_principal_max = 100;       // 1..100000, the same, of one principal
     std::uint32_t subscriptions_max = 1000;            // 1..100000, open subscriptions/listen streams

@@ -177,6 +177,7 @@ private:
                  {"connections_per_address_max", limits.connections_per_address_max},
                  {"requests_in_flight_max", limits.requests_in_flight_max},
                  {"requests_per_connection_max", limits.requests_per_connection_max},
+                 {"requests_per_principal_max", limits.requests_per_principal_max},
                  {"tasks_max", limits.tasks_max},
                  {"tasks_per_principal_max", limits.tasks_per_principal_max},
                  {"subscriptions_max", limits.subscriptions_max},

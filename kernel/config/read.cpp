@@ -211,6 +211,7 @@ private:
         take(json, "connections_per_address_max", limits.connections_per_address_max);
         take(json, "requests_in_flight_max", limits.requests_in_flight_max);
         take(json, "requests_per_connection_max", limits.requests_per_connection_max);
+        take(json, "requests_per_principal_max", limits.requests_per_principal_max);
         take(json, "tasks_max", limits.tasks_max);
         take(json, "tasks_per_principal_max", limits.tasks_per_principal_max);
         take(json, "subscriptions_max", limits.subscriptions_max);

@@ -231,6 +231,16 @@ void Protocol::serve(Exchange& exchange) {
              .http_status = 503,
              .message = concat("the server is busy with ", options_.in_flight_max, " requests, try again later")});
     }
+    PrincipalCount::Entry of_principal;
+    if (served && exchange.authenticated() &&
+        !of_principals_.enter(of_principal, exchange.principal, options_.of_one_principal_max)) {
+        return exchange.refuse(
+            {.code = kInternalError,
+             .http_status = 429,
+             .message = concat("you have ", options_.of_one_principal_max,
+                               " requests in flight, as many as one principal may "
+                               "(limits.requests_per_principal_max); try again when one has ended")});
+    }
     // Legacy HTTP: a lost connection is not a cancel, so the request gets a cancellation the transport does not know.
     std::shared_ptr<Cancellation> cancellation;
     if (exchange.inbound.cancellation && (exchange.modern() || !exchange.http())) {

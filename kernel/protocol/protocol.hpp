@@ -26,6 +26,7 @@
 #include "kernel/protocol/era.hpp"
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/protocol/message.hpp"
+#include "kernel/protocol/principal_count.hpp"
 #include "kernel/protocol/recent_clients.hpp"
 #include "kernel/protocol/session.hpp"
 #include "kernel/protocol/subscriptions.hpp"
@@ -41,6 +42,7 @@ struct ProtocolOptions {
         "instructions.";
     MessageLimits message;
     std::size_t in_flight_max = 1024;                        // requests being served, all clients together
+    std::size_t of_one_principal_max = 128;                  // of them, where clients authenticate
     std::chrono::milliseconds request_timeout{60'000};       // of a request that names none
     std::chrono::milliseconds request_timeout_max{600'000};  // a client may ask for up to this much
     std::chrono::milliseconds answer_timeout{300'000};       // of a client before 2026-07-28 to a question
@@ -111,6 +113,7 @@ private:
     RecentClients recent_;
     std::atomic<std::uint64_t> questions_asked_{0};
     std::atomic<std::size_t> in_flight_{0};
+    PrincipalCount of_principals_;
     std::mutex connections_mutex_;
     // Of stdio and of WebSockets, by their link's address; a link that is gone may leave its address to another.
     std::unordered_map<const PeerLink*, std::shared_ptr<Connection>> connections_;

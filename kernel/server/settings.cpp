@@ -48,6 +48,7 @@ ProtocolOptions protocolOptions(const Config& config) {
     options.message.depth_max = config.limits.json_depth_max;
     options.message.batch_max = config.limits.batch_members_max;
     options.in_flight_max = config.limits.requests_in_flight_max;
+    options.of_one_principal_max = config.limits.requests_per_principal_max;
     options.subscriptions_max = config.limits.subscriptions_max;
     options.request_timeout = config.limits.request_timeout;
     options.answer_timeout = config.limits.answer_timeout;

@@ -83,7 +83,8 @@ void HttpResponseHead::appendTo(std::string& out) const {
         out += "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\nVary: Origin\r\n";
     }
     out += extra;
-    if (status == 503 && extra.find("Retry-After: ") == std::string_view::npos) out += "Retry-After: 1\r\n";
+    if ((status == 503 || status == 429) && extra.find("Retry-After: ") == std::string_view::npos)
+        out += "Retry-After: 1\r\n";
     if (!keep_alive) {
         out += "Connection: close\r\n";
     } else if (!http_1_1) {

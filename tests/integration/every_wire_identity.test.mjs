@@ -1,12 +1,13 @@
-// Who asks, and what that opens, over every transport of the network: rows M4, M12, M14, M24, M26 to M28 and M33 of
+// Who asks, and what that opens, over every transport of the network: rows M4, M12, M14, M20, M24, M26 to M28 and M33 of
 // docs/security.md. Two people of one authorization server, ada who reads and bob who writes.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { keyPair, signed, startKeyServer } from './authorization_server.mjs';
 import { kWires, Refused, startEveryWire } from './every_wire.mjs';
-import { program, textOf } from './support.mjs';
+import { inFolder, modern, program, psql, textOf, until } from './support.mjs';
 
 const kIssuer = 'https://login.example';
 const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
@@ -171,6 +172,47 @@ for (const wire of kWires) {
     });
   });
 }
+
+// M20: with a limit of two, so that it is reached. Over HTTP the status says it too.
+describe('in flight', () => {
+  let own;
+  const people = {};
+  before(async () => {
+    const place = inFolder();
+    const file = join(place.folder, 'tokens');
+    const tokens = { ada: 'a'.repeat(30), bob: 'b'.repeat(30) };
+    writeFileSync(file, Object.entries(tokens).map(([name, secret]) => `${secret} name=${name} scopes=howdah:read\n`).join(''), { mode: 0o600 });
+    own = await startEveryWire({ http: '', place, more: [{ auth: { token_file: file } }], extra: 'limits: { requests_per_principal_max: 2 }' });
+    for (const wire of kWires) for (const [name, secret] of Object.entries(tokens)) (people[wire.name] ??= {})[name] = await wire.open(own, secret);
+  });
+  after(async () => {
+    for (const { ada, bob } of Object.values(people)) await Promise.all([ada.close(), bob.close()]);
+    assert.deepEqual(await own.stop(), { code: 0, signal: null });
+  });
+
+  for (const wire of kWires) {
+    test(`${wire.name}: one principal has so many requests in flight over all its connections, another none fewer for it`, async () => {
+      const ask = () => Promise.all([people[wire.name].ada, people[wire.name].bob].map((client) => call(client, 'query', { sql: 'select 1' })));
+      const lock = `hold_${wire.name}`;
+      const sleeping = () => Number(psql(`select count(*) from pg_stat_activity where state = 'active' and query like '%${lock}%' and pid <> pg_backend_pid()`));
+      // One of the two comes over another wire: what counts is who asks.
+      const other = kWires[(kWires.indexOf(wire) + 1) % kWires.length];
+      const held = [wire, other].map(({ name }) => call(people[name].ada, 'query', { sql: `select pg_sleep(60), '${lock}'` }));
+      await until('both are in flight', () => sleeping() === 2);
+      const [refused, served] = await ask();
+      assert.equal(refused.error?.code, -32603, JSON.stringify(refused));
+      assert.match(refused.error.message, /requests_per_principal_max/);
+      assert.deepEqual(served.result.structuredContent.rows, [[1]]);
+      if (wire.name === 'HTTP') {
+        const { status, headers } = await modern(own.url, 'tools/call', { name: 'query', arguments: { sql: 'select 1' } }, undefined, { Authorization: `Bearer ${'a'.repeat(30)}` });
+        assert.deepEqual([status, headers.get('retry-after')], [429, '1']);
+      }
+      psql(`select pg_cancel_backend(pid) from pg_stat_activity where state = 'active' and query like '%${lock}%' and pid <> pg_backend_pid()`);
+      await Promise.all(held);
+      for (const answer of await ask()) assert.deepEqual(answer.result?.structuredContent.rows, [[1]], JSON.stringify(answer));
+    });
+  }
+});
 
 test('no token of all these stands in the log', () => {
   for (const credential of Object.values(tokens)) assert.ok(!server.log().includes(credential.slice(-40)));

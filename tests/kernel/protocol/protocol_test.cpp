@@ -143,6 +143,46 @@ TEST_CASE("limits: requests beyond the number in flight are refused as busy") {
     CHECK(peer.ask(modernCall("3", "echo"), modernHeaders("tools/call", "echo")).status == 200);
 }
 
+TEST_CASE("limits: one principal has so many requests in flight, another none fewer for it") {
+    Server server({.of_one_principal_max = 2});
+    FakePeer ann(server, true), bob(server, true), anybody(server, true);
+    ann.become("ann");
+    bob.become("bob");
+    const auto slow = modernHeaders("tools/call", "slow"), echo = modernHeaders("tools/call", "echo");
+    ann.send(modernCall("1", "slow"), slow);
+    CHECK(ann.ask(modernCall("2", "echo"), echo).status == 200);
+    ann.send(modernCall("3", "slow"), slow);
+    Received third = ann.ask(modernCall("4", "echo"), echo);
+    CHECK(third.status == 429);
+    CHECK(third.json.find("-32603") != std::string::npos);
+    CHECK(bob.ask(modernCall("5", "echo"), echo).status == 200);
+    for (const char* id : {"6", "7", "8"})  // nobody is told apart without authentication
+        anybody.send(modernCall(id, "slow"), slow);
+    CHECK(anybody.ask(modernCall("9", "echo"), echo).status == 200);
+    anybody.disconnect();
+    ann.disconnect();
+    ann.settle();
+    CHECK(ann.receive());
+    CHECK(ann.receive());
+    CHECK(ann.ask(modernCall("10", "echo"), echo).status == 200);
+}
+
+TEST_CASE("limits: subject and tenant together are one principal, and none is remembered that has nothing in flight") {
+    PrincipalCount count;
+    const auto of = [](std::string subject, std::string tenant) {
+        return Principal{.subject = std::move(subject), .tenant = std::move(tenant)};
+    };
+    {
+        PrincipalCount::Entry first, second, other_tenant, other_subject;
+        CHECK(count.enter(first, of("a", "bc"), 1));
+        CHECK_FALSE(count.enter(second, of("a", "bc"), 1));
+        CHECK(count.enter(other_tenant, of("a", "b"), 1));
+        CHECK(count.enter(other_subject, of("ab", "c"), 1));
+        CHECK(count.size() == 3);
+    }
+    CHECK(count.size() == 0);
+}
+
 TEST_CASE("limits: a batch may have fifty messages and not one more") {
     Server server;
     FakePeer peer(server, false);
