@@ -88,6 +88,7 @@ StdioServer::Config stdioConfig(const Config& config, std::function<void()> on_i
                                 std::function<void()> on_end) {
     StdioServer::Config out;
     out.line_bytes_max = config.limits.message_bytes_max;
+    out.line_limit = config.limits.body_timeout;
     out.requests_in_flight_max = config.limits.requests_per_connection_max;
     out.on_input_end = std::move(on_input_end);
     out.on_end = std::move(on_end);

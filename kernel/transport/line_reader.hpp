@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "kernel/transport/message_buffer.hpp"
 
@@ -28,9 +29,9 @@ public:
     std::size_t roomBytes() const { return buffer_.room(); }
 
     // After reading so many bytes there: calls take(kind, line) for each line that is now whole. CR LF ends a line as
-    // LF does; empty lines are passed over.
+    // LF does; empty lines are passed over. True if a line came to its end.
     template <typename Take>
-    void taken(std::size_t bytes, Take&& take) {
+    bool taken(std::size_t bytes, Take&& take) {
         buffer_.appended(bytes);
         std::size_t begin = 0;
         for (;;) {
@@ -44,11 +45,23 @@ public:
         }
         buffer_.dropFront(begin);
         if (buffer_.size() > line_bytes_max_ + 1) {  // one more for a CR
-            skipping_ = true;
+            if (skipping_ == Skipping::no) skipping_ = Skipping::too_long;
             buffer_.clear();
         }
         if (buffer_.size() == 0 && buffer_.capacity() > 16 * kReadBytes) buffer_.release();
         scanned_ = buffer_.size();
+        return begin > 0;
+    }
+
+    // A line has begun and has neither ended nor been given up.
+    bool hasPartial() const {
+        return skipping_ == Skipping::too_long || (skipping_ == Skipping::no && buffer_.size() > 0);
+    }
+    // Gives it up: the rest of it, to its end, is passed over. Whoever waits for an answer has been told.
+    void giveUp() {
+        skipping_ = Skipping::told;
+        buffer_.clear();
+        scanned_ = 0;
     }
 
     // The stream has ended: what is left counts as a line.
@@ -61,12 +74,15 @@ public:
 
 private:
     static constexpr std::size_t kReadBytes = 64 * 1024;
+    // Why the rest of a line is passed over: it is too long, which is told at its end, or it was given up.
+    enum class Skipping : std::uint8_t { no, too_long, told };
 
     template <typename Take>
     void give(std::string_view line, Take& take) {
         if (line.ends_with('\r')) line.remove_suffix(1);
-        if (skipping_ || line.size() > line_bytes_max_) {
-            skipping_ = false;
+        const Skipping skipped = std::exchange(skipping_, Skipping::no);
+        if (skipped == Skipping::told) return;
+        if (skipped == Skipping::too_long || line.size() > line_bytes_max_) {
             take(Line::too_long, std::string_view());
         } else if (!line.empty()) {
             if (std::memchr(line.data(), '\0', line.size())) {
@@ -80,7 +96,7 @@ private:
     const std::size_t line_bytes_max_;
     MessageBuffer buffer_;
     std::size_t scanned_ = 0;
-    bool skipping_ = false;  // the rest of a line that was too long
+    Skipping skipping_ = Skipping::no;
 };
 
 }  // namespace howdah::kernel

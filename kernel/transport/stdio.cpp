@@ -1,8 +1,11 @@
 #include "kernel/transport/stdio.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -23,6 +26,14 @@ namespace howdah::kernel {
 namespace {
 
 constexpr int kInvalidRequest = -32600;
+// For poll(): rounded up, so that the deadline has passed when it is over; -1 = never.
+int pollTimeout(Deadline deadline) {
+    if (deadline.isNever()) return -1;
+    constexpr std::int64_t kNsPerMs = 1'000'000;
+    const std::int64_t left_ms = (deadline.remainingNs() + kNsPerMs - 1) / kNsPerMs;
+    return static_cast<int>(std::min<std::int64_t>(left_ms, std::numeric_limits<int>::max()));
+}
+
 // At least this long for what is queued to be written, however late the deadline came.
 constexpr std::chrono::milliseconds kFlushLimit{500};
 
@@ -34,8 +45,10 @@ struct StdioServer::State {
         : channel(std::move(its_channel)), config(std::move(its_config)), wake_fd(its_wake) {}
     ~State() { ::close(wake_fd); }
 
+    enum class Input : std::uint8_t { readable, late, over };
+
     void read();
-    bool waitReadable() const;
+    Input waitReadable(Deadline deadline) const;
     void take(std::string_view line);
     void finishInput();
     void wakeReader() const;
@@ -53,6 +66,7 @@ struct StdioServer::State {
 
 void StdioServer::State::read() {
     LineReader lines(config.line_bytes_max);
+    Deadline line_end;  // of the line that has begun
     auto take_line = [this](LineReader::Line kind, std::string_view line) {
         switch (kind) {
             case LineReader::Line::message: return take(line);
@@ -63,24 +77,37 @@ void StdioServer::State::read() {
                 return messages->refuse(kInvalidRequest, "a message must not contain NUL bytes");
         }
     };
-    while (waitReadable()) {
+    for (;;) {
+        const Input input = waitReadable(line_end);
+        if (input == Input::over) break;
+        if (input == Input::late) {
+            line_end = Deadline();
+            lines.giveUp();
+            messages->refuse(kInvalidRequest,
+                             concat("a line must come to its end within ", config.line_limit.count(),
+                                    " ms (limits.body_timeout_ms); what follows up to a line break is left out"));
+            continue;
+        }
         char* const room = lines.room();  // first: it makes the room that roomBytes() tells
         const ssize_t bytes = ::read(channel.input(), room, lines.roomBytes());
         if (bytes < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) continue;
         if (bytes <= 0) break;  // the end, or a terminal that hung up
-        lines.taken(static_cast<std::size_t>(bytes), take_line);
+        if (lines.taken(static_cast<std::size_t>(bytes), take_line)) line_end = Deadline();
+        // Begins here, after the lines before it were taken: the time in which nothing was read is not the client's.
+        if (line_end.isNever() && lines.hasPartial()) line_end = Deadline::in(config.line_limit);
     }
     lines.end(take_line);
     finishInput();
 }
 
-// Poll first: a blocking read could not be told to stop.
-bool StdioServer::State::waitReadable() const {
+// Poll first: a blocking read could not be told to stop. Late is a line only when nothing more of it is there.
+StdioServer::State::Input StdioServer::State::waitReadable(Deadline deadline) const {
     pollfd watched[] = {{channel.input(), POLLIN, 0}, {wake_fd, POLLIN, 0}};
     for (;;) {
-        const int ready = ::poll(watched, 2, -1);
+        const int ready = ::poll(watched, 2, pollTimeout(deadline));
         if (ready < 0 && errno == EINTR) continue;
-        return ready > 0 && watched[1].revents == 0;
+        if (ready == 0) return Input::late;
+        return ready > 0 && watched[1].revents == 0 ? Input::readable : Input::over;
     }
 }
 

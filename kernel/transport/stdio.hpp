@@ -6,7 +6,8 @@
 // Threads: StdioChannel::claim() before any other thread, start() and stop() on the thread that owns the server;
 //          on_input_end and on_end are called on the reading thread, once.
 // Owns:    the two descriptors, both threads and the messages in flight. Must be stopped before the runtime is.
-// Errors:  claim(): internal when the system has no descriptors; a line that is not a message is answered with -32600.
+// Errors:  claim(): internal when the system has no descriptors; a line that is not a message, and one that does not
+//          come to its end in time, is answered with -32600.
 // Source:  MCP 2025-11-25 and 2026-07-28, "stdio".
 #pragma once
 
@@ -50,6 +51,7 @@ class StdioServer {
 public:
     struct Config {
         std::size_t line_bytes_max = 4 * 1024 * 1024;
+        std::chrono::milliseconds line_limit{30'000};    // from the first byte of a line to its end
         std::size_t requests_in_flight_max = 128;        // more wait until one has ended
         std::size_t queue_bytes_max = 1024 * 1024;       // of answers the client has not read
         std::size_t answer_bytes_collected = 64 * 1024;  // a longer answer is streamed

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/transport/line_reader.hpp"
 #include "stdio_fixture.hpp"
 
 namespace howdah::kernel::test {
@@ -66,6 +68,54 @@ TEST_CASE("stdio: a line of 4 MiB is a message, one byte more is refused and the
     fixture.send("\n{\"do\":\"echo\"}\n");
     CHECK(isRefusal(fixture.readLine()));
     CHECK(fixture.readLine() == R"({"do":"echo"})");
+}
+
+TEST_CASE("stdio: a line that does not come to its end in time is refused, and the rest of it left out") {
+    StdioServer::Config config;
+    config.line_limit = 20ms;
+    config.line_bytes_max = 100;
+    StdioFixture fixture(std::move(config));
+    fixture.send("{\"do\":\"none\"}\n{\"do\":\"ec");
+    const std::string refusal = fixture.readLine();
+    CHECK(isRefusal(refusal));
+    CHECK(refusal.find("20 ms") != std::string::npos);
+    fixture.send("ho\"}\n{\"do\":\"echo\",\"id\":1}\n");
+    CHECK(fixture.readLine() == R"({"do":"echo","id":1})");
+    CHECK(fixture.handler.handled.value() == 2);
+    fixture.send(std::string(200, ' '));  // too long as well: told once
+    CHECK(isRefusal(fixture.readLine()));
+    fixture.send(std::string(200, ' ') + "\n{\"do\":\"echo\",\"id\":2}\n");
+    CHECK(fixture.readLine() == R"({"do":"echo","id":2})");
+}
+
+TEST_CASE("stdio: only a line that has begun and has no end yet is waited for") {
+    LineReader lines(8);
+    std::vector<std::pair<LineReader::Line, std::string>> taken;
+    const auto read = [&](std::string_view bytes) {
+        std::memcpy(lines.room(), bytes.data(), bytes.size());
+        return lines.taken(bytes.size(),
+                           [&](LineReader::Line kind, std::string_view line) { taken.emplace_back(kind, line); });
+    };
+    CHECK_FALSE(lines.hasPartial());
+    CHECK(read("whole\n"));
+    CHECK_FALSE(lines.hasPartial());
+    CHECK(read("two\npar"));
+    CHECK(lines.hasPartial());
+    CHECK_FALSE(read("ti"));
+    CHECK(read("al\n"));
+    CHECK_FALSE(lines.hasPartial());
+    CHECK_FALSE(read("too long for this"));
+    CHECK(lines.hasPartial());  // whoever sent it has not been told yet
+    lines.giveUp();
+    CHECK_FALSE(lines.hasPartial());
+    CHECK_FALSE(read("and on and on"));
+    CHECK_FALSE(lines.hasPartial());
+    CHECK(read("\nlast\n"));
+    REQUIRE(taken.size() == 4);
+    CHECK(taken[2].second == "partial");
+    CHECK(taken[3].second == "last");
+    for (const auto& [kind, line] : taken)
+        CHECK(kind == LineReader::Line::message);
 }
 
 TEST_CASE("stdio: a line with a NUL byte is refused") {
