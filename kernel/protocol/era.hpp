@@ -34,6 +34,12 @@ constexpr bool isModern(Revision revision) {
 constexpr bool hasStructuredContent(Revision revision) {
     return revision >= Revision::v2025_06_18;
 }
+constexpr bool hasAudio(Revision revision) {
+    return revision >= Revision::v2025_03_26;
+}
+constexpr bool hasResourceLinks(Revision revision) {
+    return revision >= Revision::v2025_06_18;
+}
 constexpr bool allowsBatches(Revision revision) {
     return revision == Revision::v2025_03_26;
 }

@@ -4,6 +4,7 @@
 
 #include <howdah/json_text.hpp>
 
+#include "kernel/protocol/content_kinds.hpp"
 #include "kernel/protocol/errors.hpp"
 
 namespace howdah::kernel {
@@ -63,7 +64,9 @@ void HeldAnswer::endStream(std::string_view tail, const Error& error) {
 
 Result<void> HeldAnswer::content(std::string_view json) {
     beginElement();
-    appendJsonLine(elements_, json);
+    // Of a prompt; the contents of a resource are of no kind.
+    const auto older = uri_.empty() ? inOlderKinds(revision_, json) : std::nullopt;
+    appendJsonLine(elements_, older ? *older : json);
     return withinLimit();
 }
 

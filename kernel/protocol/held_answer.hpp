@@ -13,6 +13,7 @@
 
 #include "kernel/host/generation.hpp"
 #include "kernel/pipeline/answer.hpp"
+#include "kernel/protocol/era.hpp"
 #include "kernel/protocol/json_pieces.hpp"
 #include "kernel/protocol/notices.hpp"
 #include "kernel/protocol/questions.hpp"
@@ -23,7 +24,11 @@ class HeldAnswer final : public ListAnswer {
 public:
     // `questions` null: none can be asked.
     HeldAnswer(ReplySink& sink, Notices::Settings notices, Questions* questions, std::size_t bytes_max)
-        : sink_(sink), notices_(sink, std::move(notices)), questions_(questions), bytes_max_(bytes_max) {}
+        : sink_(sink),
+          revision_(notices.revision),
+          notices_(sink, std::move(notices)),
+          questions_(questions),
+          bytes_max_(bytes_max) {}
 
     // A text of a resource may be sent before it is whole; `head` is what stands before its elements.
     void mayStream(std::string head) { head_ = std::move(head); }
@@ -69,6 +74,7 @@ private:
     static constexpr std::size_t kSlice = 16u << 10;
 
     ReplySink& sink_;
+    const Revision revision_;
     Notices notices_;
     Questions* const questions_;
     const std::size_t bytes_max_;

@@ -2,6 +2,8 @@
 
 #include <howdah/json_text.hpp>
 
+#include "kernel/protocol/content_kinds.hpp"
+
 namespace howdah::kernel {
 
 Result<void> ToolAnswer::text(std::string_view bytes) {
@@ -38,7 +40,8 @@ Result<void> ToolAnswer::content(std::string_view json) {
     if (auto open = stillOpen(); !open) return open;
     if (!structured_.empty()) return Error::internal("content after structured content");
     beginBlock();
-    appendJsonLine(buffer_, json);
+    const auto older = inOlderKinds(settings_.revision, json);
+    appendJsonLine(buffer_, older ? *older : json);
     return flush();
 }
 

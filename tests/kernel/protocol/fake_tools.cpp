@@ -40,6 +40,17 @@ Result<void> pretty(Request&, simdjson::dom::element, Answer& answer) {
     return answer.structured("{\n  \"a\": 1\n}");
 }
 
+constexpr std::string_view kAudio = R"({"type":"audio","data":"UklGRg==","mimeType":"audio/wav"})";
+constexpr std::string_view kLink = R"({"type":"resource_link","uri":"note:///1","name":"the first"})";
+constexpr std::string_view kEmbedded =
+    R"({"type":"resource","resource":{"uri":"note:///1","mimeType":"text/plain","text":"x"}})";
+
+Result<void> kinds(Request&, simdjson::dom::element, Answer& answer) {
+    for (const std::string_view block : {kAudio, kLink, kEmbedded})
+        if (auto said = answer.content(block); !said) return said;
+    return {};
+}
+
 Result<void> sqlError(Request&, simdjson::dom::element, Answer&) {
     Error error = Error::database("42P01", "relation \"nope\" does not exist").at(15);
     error.hint = "list_tables shows what there is";
@@ -93,7 +104,7 @@ const std::map<std::string, ToolFunction, std::less<>> kHandlers = {
     {"pretty", pretty},    {"limited", echo},    {"sql_error", sqlError},
     {"denied", denied},    {"missing", missing}, {"bad_value", badValue},
     {"slow", slow},        {"steps", steps},     {"large", large},
-    {"half_way", halfWay}, {"zebra", echo},
+    {"half_way", halfWay}, {"kinds", kinds},     {"zebra", echo},
 };
 
 }  // namespace
@@ -113,13 +124,18 @@ Result<void> callTool(Request& request, const Tool& tool, simdjson::dom::element
     return kHandlers.find(tool.name)->second(request, arguments, answer);
 }
 
-// The prompt says its topic back, logs, and fails for the topic "fail".
+// The prompt says its topic back, logs, fails for the topic "fail" and has no words for "kinds".
 Result<void> getPrompt(Request&, std::string_view name, simdjson::dom::object arguments, ListAnswer& answer) {
     if (name != "about") return Error::notFound("unknown prompt \"", name, "\"");
     std::string_view topic;
     if (arguments.at_key("topic").get(topic) != simdjson::SUCCESS)
         return Error::invalidArgument("prompt \"about\" needs the argument \"topic\"");
     answer.describe("Asks about a topic");
+    if (topic == "kinds") {
+        for (const std::string_view block : {kAudio, kLink, kEmbedded})
+            if (auto told = answer.content(concat(R"({"role":"user","content":)", block, "}")); !told) return told;
+        return {};
+    }
     for (std::uint32_t level : {0U, 1U, 3U})
         if (auto told = answer.log(level, "about", R"({"step":"one"})"); !told) return told;
     if (auto told = answer.text("Tell me about "); !told) return told;
