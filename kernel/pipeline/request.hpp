@@ -35,9 +35,11 @@ const Principal& localUser();
 struct Client {
     std::string name;
     std::string version;
-    std::string protocol;       // MCP revision in force for this request, e.g. "2026-07-28"
-    bool structured = true;     // this revision knows structuredContent (2025-06-18 and later)
-    std::uint32_t askable = 0;  // HOWDAH_CALL_CAN_*: questions it has declared that it can answer
+    std::string protocol;               // MCP revision in force for this request, e.g. "2026-07-28"
+    bool structured = true;             // this revision knows structuredContent (2025-06-18 and later)
+    std::uint32_t askable = 0;          // HOWDAH_CALL_CAN_*: questions it has declared that it can answer
+    bool samples_with_tools = false;    // what a question to its model may hold besides
+    bool samples_with_context = false;  // "includeContext": the conversation, of this server or of all
 };
 
 // What every host call of a request says from the moment its answer is to be a question.

@@ -134,7 +134,7 @@ std::optional<Refusal> checkModern(const Message& message, const Inbound& inboun
     if (!revision || !isModern(*revision)) return unsupported(*version);
     auto capabilities = objectMember(*message.meta, kCapabilitiesKey);
     if (!capabilities) return badMeta(concat("_meta \"", kCapabilitiesKey, "\" is missing or not an object"));
-    client.askable = askableOf(*capabilities);
+    readAskable(*capabilities, *revision, client);
     client.protocol = name(*revision);
     client.structured = true;
     if (auto refusal = readClient(message, client)) return refusal;

@@ -40,6 +40,10 @@ constexpr bool hasAudio(Revision revision) {
 constexpr bool hasResourceLinks(Revision revision) {
     return revision >= Revision::v2025_06_18;
 }
+// Whether a client says what a question to its model may hold: tools, context.
+constexpr bool hasSamplingKinds(Revision revision) {
+    return revision >= Revision::v2025_11_25;
+}
 constexpr bool allowsBatches(Revision revision) {
     return revision == Revision::v2025_03_26;
 }

@@ -3,7 +3,6 @@
 #include <string>
 #include <string_view>
 
-#include <howdah/abi/call.h>
 #include <howdah/json_text.hpp>
 
 #include "kernel/protocol/handling.hpp"
@@ -41,8 +40,7 @@ void initialize(Exchange& exchange) {
     if (!revision || isModern(*revision)) revision = kLatestLegacy;
     client.protocol = name(*revision);
     client.structured = hasStructuredContent(*revision);
-    if (auto capabilities = objectMember(*params, "capabilities"))
-        client.askable = askableOf(*capabilities) & ~HOWDAH_CALL_CAN_TASK;
+    if (auto capabilities = objectMember(*params, "capabilities")) readAskable(*capabilities, *revision, client);
     exchange.revision = *revision;
     exchange.client = &client;
     if (!greet(exchange)) return;

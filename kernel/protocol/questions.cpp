@@ -1,7 +1,11 @@
 #include "kernel/protocol/questions.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include <howdah/abi/call.h>
 
+#include "kernel/base/ascii.hpp"
 #include "kernel/protocol/router.hpp"
 
 namespace howdah::kernel {
@@ -15,6 +19,24 @@ constexpr std::chrono::minutes kStateLife{30};  // a person may be asked
 std::string textOf(const Json& object, const char* key) {
     if (!object.is_object() || !object.contains(key) || !object[key].is_string()) return {};
     return object[key].get<std::string>();
+}
+
+// A field that a form must not have: "servers MUST NOT use form mode to request sensitive information".
+std::optional<std::string> secretIn(const Json& params) {
+    constexpr std::string_view kSecrets[] = {"password",     "passwd",     "passphrase",  "secret",
+                                             "clientsecret", "token",      "accesstoken", "apikey",
+                                             "privatekey",   "credential", "credentials"};
+    if (!params.is_object()) return std::nullopt;
+    const Json schema = params.value("requestedSchema", Json());
+    const Json fields = schema.is_object() ? schema.value("properties", Json()) : Json();
+    if (!fields.is_object()) return std::nullopt;
+    for (const auto& [name, field] : fields.items()) {
+        std::string plain;
+        for (const char c : name)
+            if (c != '_' && c != '-' && c != ' ') plain += toLower(c);
+        if (std::ranges::find(kSecrets, plain) != std::end(kSecrets)) return name;
+    }
+    return std::nullopt;
 }
 
 Refusal wrong(std::string message) {
@@ -55,19 +77,24 @@ bool PendingQuestions::deliver(std::string_view id, Json response) {
     return true;
 }
 
-std::uint32_t askableOf(simdjson::dom::object capabilities) {
-    std::uint32_t askable = 0;
+void readAskable(simdjson::dom::object capabilities, Revision revision, Client& client) {
+    std::uint32_t& askable = client.askable;
+    askable = 0;
     if (auto elicitation = objectMember(capabilities, "elicitation")) {
         const bool url = member(*elicitation, "url").has_value();
         // Before 2025-11-25 there were forms only, and an empty object says so.
         if (member(*elicitation, "form") || !url) askable |= HOWDAH_CALL_CAN_ELICIT;
         if (url) askable |= HOWDAH_CALL_CAN_ELICIT_URL;
     }
-    if (objectMember(capabilities, "sampling")) askable |= HOWDAH_CALL_CAN_SAMPLE;
+    if (auto sampling = objectMember(capabilities, "sampling")) {
+        askable |= HOWDAH_CALL_CAN_SAMPLE;
+        client.samples_with_tools = member(*sampling, "tools").has_value();
+        // Before 2025-11-25 whoever sampled was asked for context too.
+        client.samples_with_context = member(*sampling, "context") || !hasSamplingKinds(revision);
+    }
     if (objectMember(capabilities, "roots")) askable |= HOWDAH_CALL_CAN_LIST_ROOTS;
     auto extensions = objectMember(capabilities, "extensions");
-    if (extensions && objectMember(*extensions, kTasksExtension)) askable |= HOWDAH_CALL_CAN_TASK;
-    return askable;
+    if (isModern(revision) && extensions && objectMember(*extensions, kTasksExtension)) askable |= HOWDAH_CALL_CAN_TASK;
 }
 
 bool takesTasks(const Client& client) {
@@ -127,17 +154,31 @@ std::optional<Refusal> Questions::open() {
 
 std::optional<Unanswerable> unanswerable(const Json& question, const Client& client) {
     const std::string method = textOf(question, "method");
-    std::uint32_t needed = 0;
+    const Json params = question.is_object() ? question.value("params", Json()) : Json();
+    bool declared = false;
     Json capability;
+    const auto can = [&](std::uint32_t what) { return (client.askable & what) != 0; };
     if (method == "elicitation/create") {
-        const bool url = textOf(question.value("params", Json()), "mode") == "url";
-        needed = url ? HOWDAH_CALL_CAN_ELICIT_URL : HOWDAH_CALL_CAN_ELICIT;
+        const bool url = textOf(params, "mode") == "url";
+        if (auto secret = url ? std::nullopt : secretIn(params))
+            return Unanswerable{Error::internal("a form must not ask for \"", *secret,
+                                                "\", its answer passes through the client; send the user to a page "
+                                                "instead (elicitUrl)"),
+                                nullptr};
+        declared = can(url ? HOWDAH_CALL_CAN_ELICIT_URL : HOWDAH_CALL_CAN_ELICIT);
         capability = {{"elicitation", {{url ? "url" : "form", Json::object()}}}};
     } else if (method == "sampling/createMessage") {
-        needed = HOWDAH_CALL_CAN_SAMPLE;
-        capability = {{"sampling", Json::object()}};
+        const bool tools = params.contains("tools") || params.contains("toolChoice");
+        const std::string context = textOf(params, "includeContext");
+        const bool with_context = !context.empty() && context != "none";
+        declared = can(HOWDAH_CALL_CAN_SAMPLE) && (!tools || client.samples_with_tools) &&
+                   (!with_context || client.samples_with_context);
+        Json kinds = Json::object();
+        if (tools) kinds["tools"] = Json::object();
+        if (with_context) kinds["context"] = Json::object();
+        capability = {{"sampling", std::move(kinds)}};
     } else if (method == "roots/list") {
-        needed = HOWDAH_CALL_CAN_LIST_ROOTS;
+        declared = can(HOWDAH_CALL_CAN_LIST_ROOTS);
         capability = {{"roots", Json::object()}};
     } else {
         return Unanswerable{Error::internal("\"", method,
@@ -145,8 +186,9 @@ std::optional<Unanswerable> unanswerable(const Json& question, const Client& cli
                                             "roots/list are"),
                             nullptr};
     }
-    if ((client.askable & needed) != 0) return std::nullopt;
-    return Unanswerable{Error::refused("the client cannot answer ", method, "; it has not declared that capability"),
+    if (declared) return std::nullopt;
+    return Unanswerable{Error::refused("the client cannot answer ", method,
+                                       "; it has not declared that capability: ", dumpJson(capability)),
                         std::move(capability)};
 }
 

@@ -24,6 +24,7 @@
 
 #include "kernel/base/json.hpp"
 #include "kernel/pipeline/request.hpp"
+#include "kernel/protocol/era.hpp"
 #include "kernel/protocol/errors.hpp"
 #include "kernel/runtime/event.hpp"
 
@@ -49,8 +50,8 @@ private:
     std::unordered_map<std::string, std::shared_ptr<Question>> open_;
 };
 
-// The client capabilities that allow questions, and tasks, as HOWDAH_CALL_CAN_*.
-std::uint32_t askableOf(simdjson::dom::object capabilities);
+// The client capabilities that allow questions, and tasks, as a revision means them.
+void readAskable(simdjson::dom::object capabilities, Revision revision, Client& client);
 bool takesTasks(const Client& client);
 
 // {"key":{"method","params"}}, 1 to 32 of them; internal when a plugin asks something else.

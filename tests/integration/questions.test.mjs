@@ -63,6 +63,70 @@ for (const entry of clients) {
   });
 }
 
+// Whether the client is told that it lacks a capability, in either era, or what the tool said.
+const outcomeOf = (client, name, args = {}) => client.callTool({ name, arguments: args }).then(
+  (result) => `${result.isError ? 'refused: ' : ''}${textOf(result)}`, (error) => `refused: ${error.message}`);
+
+for (const entry of clients.filter(({ stdio }) => stdio)) {
+  test(`${entry.name}: a page is for clients that show pages, a form for those that show forms`, async () => {
+    const asked = [];
+    const ofClient = async (elicitation) => {
+      const own = await connectedToOwn(entry, options, { capabilities: { elicitation } });
+      answering(own.client, { 'elicitation/create': (params) => {
+        asked.push(params);
+        return params.mode === 'url' ? { action: 'accept' } : { action: 'accept', content: { name: 'Ada' } };
+      } });
+      const said = [await outcomeOf(own.client, 'test_elicitation_url'), await outcomeOf(own.client, 'test_input_required_result_elicitation')];
+      await own.close();
+      return said;
+    };
+    const [page, form] = await ofClient({ url: {} });
+    assert.equal(page, 'The user said accept, as a client that shows pages');
+    assert.match(form, /^refused: .*has not declared that capability: \{"elicitation":\{"form"/);
+    const { mode, url, message, requestedSchema } = asked.pop();
+    assert.deepEqual([mode, url, message, requestedSchema], ['url', 'https://login.example/start?id=1', 'Please sign in', undefined]);
+    const forms = await ofClient({ form: {} });
+    assert.match(forms[0], /^refused: .*has not declared that capability: \{"elicitation":\{"url"/);
+    assert.equal(forms[1], 'Hello, Ada!');
+    assert.equal(asked.length, 1);
+    assert.deepEqual(await ofClient({ form: {}, url: {} }), ['The user said accept, as a client that shows pages', 'Hello, Ada!']);
+  });
+}
+
+test('what a question to the model holds besides must have been declared: tools, and context since 2025-11-25', async () => {
+  const kOpen = { none: true, tools: false, toolChoice: false, thisServer: false, allServers: false };
+  for (const [revision, sampling, expected] of [
+    ['2025-06-18', {}, { ...kOpen, thisServer: true, allServers: true }],
+    ['2025-11-25', {}, kOpen],
+    ['2025-11-25', { tools: {} }, { ...kOpen, tools: true, toolChoice: true }],
+    ['2025-11-25', { context: {} }, { ...kOpen, thisServer: true, allServers: true }],
+    ['2026-07-28', {}, kOpen],
+    ['2026-07-28', { tools: {}, context: {} }, { none: true, tools: true, toolChoice: true, thisServer: true, allServers: true }],
+  ]) {
+    const pipe = startStdio(options);
+    const modern = revision === '2026-07-28';
+    const _meta = meta({ 'io.modelcontextprotocol/clientCapabilities': { sampling } });
+    if (!modern) await pipe.request(0, 'initialize', { ...initialize(revision), capabilities: { sampling } });
+    const asked = {};
+    for (const what of Object.keys(kOpen)) {
+      pipe.send({ id: what, method: 'tools/call', params: { name: 'test_sampling_with', arguments: { with: what }, ...(modern && { _meta }) } });
+      const said = await pipe.next(({ id, method }) => method === 'sampling/createMessage' || id === what);
+      asked[what] = said.method !== undefined || said.result?.resultType === 'input_required';
+      if (modern && !asked[what]) {
+        const [code, lacks] = [said.error.code, what === 'thisServer' || what === 'allServers' ? 'context' : 'tools'];
+        assert.deepEqual([code, said.error.data], [-32021, { requiredCapabilities: { sampling: { [lacks]: {} } } }]);
+      }
+      if (said.method) {
+        pipe.send({ id: said.id, result: { role: 'assistant', model: 'test', content: { type: 'text', text: 'Paris' } } });
+        await pipe.next(({ id }) => id === what);
+      }
+      pipe.messages.length = 0;
+    }
+    assert.deepEqual(asked, expected, `${revision} ${JSON.stringify(sampling)}`);
+    await pipe.stop();
+  }
+});
+
 describe('2026-07-28: the state in between', () => {
   let server;
   const tool = 'test_input_required_result_multi_round';
@@ -111,6 +175,11 @@ describe('2026-07-28: the state in between', () => {
     const { result } = await call({ arguments: { sql } }, 'test_goes_on_regardless');
     assert.equal(result.resultType, 'input_required');
     assert.equal(psql(`select to_regclass('went_on_${process.pid}') is null`), 't');
+  });
+  test('a form that asks for a password is not sent', async () => {
+    const { result } = await call({}, 'test_elicitation_password');
+    assert.ok(result.isError);
+    assert.match(textOf(result), /must not ask for "pass_word"/);
   });
   test('a question after a write is refused', async () => {
     const { result } = await call({ arguments: { sql: `create table asked_late_${process.pid} (i int)` } }, 'test_asks_too_late');
