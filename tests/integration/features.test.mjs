@@ -1,15 +1,18 @@
 // Prompts, resources, completions, contents of every kind, log messages: a plugin that uses only the SDK
 // (tests/conformance/fixture), asked by the official clients in both eras over both transports.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { LoggingMessageNotificationSchema, ResourceUpdatedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connectedToOwn, watchedFetch } from './sdk_clients.mjs';
-import { meta, post, program, startServer, textOf } from './support.mjs';
+import { meta, modern, post, program, startServer, textOf } from './support.mjs';
 
 const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
+// Whether our own plugins are checked too (offerings.cpp).
+const asserts = /CMAKE_BUILD_TYPE:\w+=Debug/.test(readFileSync(join(dirname(program), 'CMakeCache.txt'), 'utf8'));
 const kPng = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 const isPng = (base64) => Buffer.from(base64, 'base64').subarray(0, 4).equals(kPng);
 
@@ -36,6 +39,31 @@ for (const entry of clients) {
       const embedded = await client.getPrompt({ name: 'test_prompt_with_embedded_resource', arguments: { resourceUri: 'test://x' } });
       assert.equal(embedded.messages[0].content.resource.uri, 'test://x');
       assert.ok(isPng((await client.getPrompt({ name: 'test_prompt_with_image' })).messages[0].content.data));
+    });
+    test('gets titles, icons and annotations of tools, prompts, resources and templates', async () => {
+      const find = (list, key, wanted) => list.find((one) => one[key] === wanted);
+      const picked = ({ title, icons, annotations, size }) => ({ title, icons, annotations, size });
+      const { tools } = await client.listTools();
+      assert.deepEqual(picked(find(tools, 'name', 'greet')), {
+        title: 'Greeting', icons: [{ src: 'https://icons.example/hello.svg', mimeType: 'image/svg+xml', sizes: ['any'], theme: 'dark' }],
+        annotations: { title: 'Hello', readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false }, size: undefined,
+      });
+      const { prompts } = await client.listPrompts();
+      assert.deepEqual(picked(find(prompts, 'name', 'test_simple_prompt')),
+        { title: 'Simple', icons: [{ src: 'data:image/png;base64,iVBORw0KGgo=', sizes: ['48x48', '96x96'] }], annotations: undefined, size: undefined });
+      assert.deepEqual(picked(find((await client.listResources()).resources, 'uri', 'test://static-binary')), {
+        title: 'Pixel', icons: [{ src: 'https://icons.example/pixel.png' }], size: 69,
+        annotations: { audience: ['user', 'assistant'], priority: 0.5, lastModified: '2026-01-02T03:04:05Z' },
+      });
+      const { resourceTemplates } = await client.listResourceTemplates();
+      assert.deepEqual(picked(resourceTemplates[0]),
+        { title: 'Data', icons: [{ src: 'https://icons.example/data.png', theme: 'light' }], annotations: { audience: ['assistant'] }, size: undefined });
+    });
+    test('is never given structured content that does not fit what the tool promised', { skip: !asserts && 'only community plugins are held to it in this build' }, async () => {
+      const result = await client.callTool({ name: 'test_wrong_output', arguments: {} });
+      assert.equal(result.isError, true);
+      assert.match(textOf(result), /structured content of tool "test_wrong_output" does not fit its outputSchema: \/n: /);
+      assert.equal(result.structuredContent, undefined);
     });
     test('is told what is wrong with a request for a prompt', async () => {
       await assert.rejects(client.getPrompt({ name: 'test_simple_promt' }), /did you mean "?test_simple_prompt/);
@@ -119,6 +147,14 @@ for (const entry of clients) {
     });
   });
 }
+
+test('titles of the arguments of a prompt are sent, though the official clients leave them out', async () => {
+  const server = await startServer(options);
+  const { prompts } = (await modern(server.url, 'prompts/list')).json.result;
+  assert.deepEqual(prompts.find(({ name }) => name === 'test_prompt_with_arguments').arguments, [
+    { name: 'arg1', title: 'One', description: 'The first', required: true }, { name: 'arg2', description: 'The second', required: true }]);
+  await server.stop();
+});
 
 test('2026-07-28: log messages come on the stream of the request that asked, and on no other', async () => {
   const server = await startServer(options);

@@ -100,11 +100,23 @@ Result<void> halfWay(Request&, simdjson::dom::element, Answer& answer) {
 }
 
 const std::map<std::string, ToolFunction, std::less<>> kHandlers = {
-    {"echo", echo},        {"rows", rows},       {"only_structured", onlyStructured},
-    {"pretty", pretty},    {"limited", echo},    {"sql_error", sqlError},
-    {"denied", denied},    {"missing", missing}, {"bad_value", badValue},
-    {"slow", slow},        {"steps", steps},     {"large", large},
-    {"half_way", halfWay}, {"kinds", kinds},     {"zebra", echo},
+    {"echo", echo},
+    {"rows", rows},
+    {"only_structured", onlyStructured},
+    {"pretty", pretty},
+    {"limited", echo},
+    {"sql_error", sqlError},
+    {"denied", denied},
+    {"missing", missing},
+    {"bad_value", badValue},
+    {"slow", slow},
+    {"steps", steps},
+    {"large", large},
+    {"half_way", halfWay},
+    {"kinds", kinds},
+    {"zebra", echo},
+    {"promises", onlyStructured},
+    {"lies", onlyStructured},
 };
 
 }  // namespace
@@ -191,6 +203,11 @@ GenerationPin fakeGeneration(bool extra, bool extra_prompt) {
         if (name == "limited") {
             tool.arguments = *Schema::compile(Json::parse(
                 R"({"type":"object","properties":{"limit":{"type":"integer"}},"additionalProperties":false})"));
+        }
+        // Both give {"a":"b"}.
+        if (name == "promises" || name == "lies") {
+            tool.output = *Schema::compile(Json::parse(concat(R"({"type":"object","properties":{"a":{"type":")",
+                                                              name == "lies" ? "integer" : "string", R"("}}})")));
         }
         generation->tools.push_back(std::move(tool));
     }

@@ -394,6 +394,18 @@ TEST_CASE("tools/call: a large answer arrives whole, though pieces cut character
     CHECK(answer["result"]["isError"] == false);
 }
 
+TEST_CASE("tools/call: structured content that does not fit the outputSchema is an error result without it") {
+    Server server;
+    FakePeer peer(server, false);
+    Json kept = Json::parse(peer.ask(modernCall("1", "promises")).json);
+    CHECK(kept["result"]["structuredContent"] == Json{{"a", "b"}});
+    Json broken = Json::parse(peer.ask(modernCall("2", "lies")).json);
+    CHECK(broken["result"]["isError"] == true);
+    CHECK_FALSE(broken["result"].contains("structuredContent"));
+    CHECK(broken["result"]["content"][0]["text"].get<std::string>().find("does not fit its outputSchema: /a") !=
+          std::string::npos);
+}
+
 TEST_CASE("tools/call: structured content beyond its limit is an error result") {
     Server server({.structured_max = 8});
     FakePeer peer(server, false);
