@@ -1,11 +1,11 @@
 // What a configuration says is what is served: `config check` and `serve` refuse alike, and nobody is served unguarded
 // who has not asked for it.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { config, dsn, inFolder, run } from './support.mjs';
+import { callTool, config, dsn, inFolder, modern, program, run, startServer } from './support.mjs';
 
 const place = inFolder();
 const file = join(place.folder, 'howdah.yaml');
@@ -33,6 +33,33 @@ test('config check refuses what serve refuses, with the same words', () => {
     }
   }
   write(config({ folder: place.folder }));
+});
+
+test('tools.profile and include say what is listed, exclude also what is callable', async () => {
+  const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
+  const kExtra = 'test_wrong_output';  // of the profile extra
+  const all = JSON.parse(readFileSync(join(fixture.fixture.library, 'plugin.json'), 'utf8')).tools.map(({ name }) => name);
+  const core = all.filter((name) => name !== kExtra);
+  const ours = ['execute', 'query', 'query_more'];
+  for (const [tools, listed, gone] of [
+    [{}, [...ours, ...core], []],
+    [{ include: [kExtra] }, [...ours, ...all], []],
+    [{ profile: 'extra' }, [kExtra], []],
+    [{ profile: 'extra', include: ['query'] }, ['query', kExtra], []],
+    [{ profile: 'all' }, [...ours, ...all], []],
+    [{ profile: 'all', include: ['query'], exclude: ['query', kExtra] }, ['execute', 'query_more', ...core], ['query', kExtra]],
+  ]) {
+    const server = await startServer({ plugins: ['pool', 'guard', 'query', fixture], extra: `tools: ${JSON.stringify(tools)}` });
+    const said = JSON.stringify(tools);
+    const { json } = await modern(server.url, 'tools/list');
+    assert.deepEqual(json.result.tools.map(({ name }) => name), listed.toSorted(), said);
+    for (const [name, args] of [['query', { sql: 'select 1' }], [kExtra, {}]]) {
+      const call = callTool(server.url, name, args);
+      if (gone.includes(name)) await assert.rejects(call, { message: new RegExp(`^unknown tool "${name}"`) }, said);
+      else assert.ok((await call).content.length > 0, said);
+    }
+    await server.stop();
+  }
 });
 
 const unguarded = /queries to database "main" are refused: no plugin of stage guard with mode: enforce judges them/;
