@@ -124,11 +124,13 @@ for (const entry of clients) {
   describe(`confirmation: ${entry.name}`, () => {
     let own;
     const asked = [];
+    const forms = [];
     let answer;
     before(async () => {
       own = await connectedToOwn(entry, withQuery({ confirm: 5 }), { capabilities: { elicitation: { form: {} } } });
       own.client.setRequestHandler(own.client.listen ? 'elicitation/create' : ElicitRequestSchema, async ({ params }) => {
         asked.push(params.message);
+        forms.push(params.requestedSchema);
         return answer(params);
       });
     });
@@ -145,6 +147,8 @@ for (const entry of clients) {
       assert.ok(!result.isError, textOf(result));
       assert.equal(count(), '9');
       assert.equal(asked.length, 1);
+      const [{ properties: { run, ...more } }] = forms;  // nothing that a person could take for a question after a secret
+      assert.deepEqual([run.type, more], ['boolean', {}]);
       assert.match(asked[0], new RegExp(`changed 6 rows.*RowExclusiveLock[^]*delete from ${kTable} where n <= 11`));
     });
     test('declined, cancelled or not ticked: nothing is changed', async () => {
