@@ -83,6 +83,41 @@ test('the official clients speak over a Unix socket, which is its owner\'s and g
   await server.stop();
 });
 
+test('over a Unix socket the user at its other end is known without a token, with the scopes that peer gives, and nobody over TCP', async () => {
+  const plugins = (peer) => ['pool', 'guard', 'query', { auth: { peer } }];
+  const peer = { scopes: ['howdah:read'], tenant: 'acme', tier: 'gold' };
+  const server = await startServer({ http: '{ listen: ["unix:FOLDER/mcp.sock", "127.0.0.1:0"] }', plugins: plugins(peer) });
+  const over = fetchOver(join(server.folder, 'mcp.sock'));
+  const call = async (name, args, extra = {}) => {
+    const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': name };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args, _meta: meta(extra) } });
+    const answer = await over('http://localhost/mcp', { method: 'POST', headers, body });
+    return { status: answer.status, challenge: answer.headers.get('www-authenticate'), json: await answer.json() };
+  };
+  const write = { sql: 'update shop.suppliers set name = name where false', database: 'notes' };
+  const read = await call('query', { sql: 'select 6 * 7' });
+  assert.deepEqual([read.status, read.json.result?.structuredContent.rows], [200, [[42]]], JSON.stringify(read));
+  const boast = { 'io.modelcontextprotocol/clientInfo': { name: 'x', version: '1', scopes: ['howdah:admin'], uid: 0 } };
+  for (const extra of [{}, boast]) {
+    const { status, challenge, json } = await call('execute', write, extra);
+    assert.deepEqual([status, json.error?.data?.required_scopes], [403, ['howdah:write']], JSON.stringify(json));
+    assert.match(challenge, /error="insufficient_scope"/);
+  }
+  const tcp = server.log().match(/listening on (http:\S+),/)[1];
+  assert.equal((await modern(tcp, 'tools/call', { name: 'query', arguments: { sql: 'select 1' } })).status, 401);
+
+  const reload = (changed) => {
+    server.write({ plugins: plugins(changed) });
+    const done = run(['reload', '-c', server.file]);
+    assert.equal(done.code, 0, done.err);
+  };
+  reload({ ...peer, scopes: ['howdah:write'] });
+  assert.equal((await call('execute', write)).status, 200);
+  reload({ ...peer, uids: [process.getuid() + 1] });  // somebody else
+  assert.equal((await call('query', { sql: 'select 1' })).status, 401);
+  assert.equal((await server.stop()).code, 0);
+});
+
 test('an address other machines reach is served with TLS and a token', async () => {
   const own = inFolder();
   writeCertificate('far', own.folder);
