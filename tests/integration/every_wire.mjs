@@ -1,10 +1,10 @@
 // The transports of the network as one: a client that asks in revision 2026-07-28, whatever carries it. What
 // docs/security.md promises of all of them is asked over each.
-import { connect, startGrpc, status } from './grpc_client.mjs';
-import { initialize, meta, openSocket, post, upgrade } from './support.mjs';
+import { connect, pluginsWith, startGrpc, status } from './grpc_client.mjs';
+import { initialize, meta, openSocket, post, startStdio, upgrade } from './support.mjs';
 
-// A server all wires lead to; `url` for HTTP and WebSocket, `grpc` for gRPC.
-export const startEveryWire = (options) => startGrpc(options);
+// A server all wires lead to; `url` for HTTP and WebSocket, `grpc` for gRPC, `options` for a pipe of the same configuration.
+export const startEveryWire = async (options) => ({ ...await startGrpc(options), options });
 
 // What a request needs beside its params: names in _meta over all wires, mirrored in headers over HTTP.
 const named = (params) => params.name ?? params.uri ?? params.taskId;
@@ -69,6 +69,13 @@ const overGrpc = async (server, token) => {
   return client;
 };
 
+// A pipe leads to a server of its own, for which the client is whoever started it.
+const overPipe = async ({ options: { section, more = [], ...options } }) => {
+  const pipe = startStdio({ plugins: pluginsWith(section, ...more).filter((plugin) => !plugin.grpc), ...options });
+  return duplex(pipe, () => pipe.stop());
+};
+
+export const kPipe = { name: 'stdio', open: overPipe, duplex: true };
 export const kWires = [
   { name: 'HTTP', open: overHttp, refusedWith: [400, 401, 431] },
   { name: 'WebSocket', open: overSocket, refusedWith: [400, 401, 431], duplex: true },

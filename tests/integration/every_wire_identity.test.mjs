@@ -1,4 +1,4 @@
-// Who asks, and what that opens, over every transport of the network: rows M4, M12, M14, M20, M24, M26 to M28 and M33 of
+// Who asks, and what that opens, over every transport of the network: rows M4, M12, M14, M20, M22, M24, M26 to M28 and
 // docs/security.md. Two people of one authorization server, ada who reads and bob who writes.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -119,6 +119,15 @@ for (const wire of kWires) {
         assert.ok(ada.result[list].length > 0, method);
         assert.equal(ada.result.cacheScope, 'private', method);
         assert.ok(ada.result.ttlMs >= 0, method);
+      }
+    });
+
+    // M22
+    test('suggestions are made for whoever asks', async () => {
+      const ref = { type: 'ref/prompt', name: 'test_prompt_with_embedded_resource' };
+      for (const [name, client] of Object.entries(people)) {
+        const { result } = await client.ask('completion/complete', { ref, argument: { name: 'resourceUri', value: 'oauth:' } });
+        assert.deepEqual(result.completion.values, [`test://of/oauth:${name}`]);
       }
     });
 

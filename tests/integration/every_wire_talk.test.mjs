@@ -1,9 +1,10 @@
-// What is said and when it ends, over every transport of the network: rows M15 and M17 to M19 of docs/security.md.
+// What is said and when it ends, over every transport: rows M14, M15, M17 to M21 and M25 of docs/security.md. A pipe is asked
+// here too, where it has no test of its own.
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { kWires, startEveryWire } from './every_wire.mjs';
+import { kPipe, kWires, startEveryWire } from './every_wire.mjs';
 import { pluginsWith } from './grpc_client.mjs';
 import { meta, program, psql, run, textOf, until } from './support.mjs';
 
@@ -17,7 +18,7 @@ after(async () => assert.deepEqual(await server.stop(), { code: 0, signal: null 
 
 const call = (client, name, args = {}, extra = {}) => client.ask('tools/call', { name, arguments: args }, extra);
 
-for (const wire of kWires) {
+for (const wire of [...kWires, kPipe]) {
   describe(wire.name, () => {
     let client;
     before(async () => { client = await wire.open(server); });
@@ -31,6 +32,40 @@ for (const wire of kWires) {
       assert.equal(result.resultType, 'input_required');
       assert.deepEqual(Object.values(result.inputRequests).map(({ method }) => method), ['sampling/createMessage']);
       assert.equal((await call(client, 'test_missing_capability', {}, can({ elicitation: {}, roots: {} }))).error.code, -32021);
+    });
+
+    // M14
+    test('a requestState that was altered, cut or brought to another tool is refused', async () => {
+      const tool = 'test_input_required_result_multi_round';
+      const asks = (requestState, name = tool) => client.ask('tools/call', { name, arguments: {}, ...(requestState !== undefined && { requestState }) }, can({ elicitation: {} }));
+      const { requestState } = (await asks()).result;
+      assert.equal((await asks(requestState)).result.resultType, 'input_required');
+      const altered = `${requestState.slice(0, 40)}${requestState[40] === 'A' ? 'B' : 'A'}${requestState.slice(41)}`;
+      for (const state of [altered, requestState.slice(0, -1), '', 'x'.repeat(5000)]) assert.equal((await asks(state)).error?.code, -32602, state.slice(0, 50));
+      assert.equal((await asks(requestState, 'test_input_required_result_elicitation')).error?.code, -32602);
+    });
+
+    // M20, M25
+    test('an argument that does not fit is refused by name, one that breaks the schema of its tool too', async () => {
+      const { result } = await call(client, 'query', { sql: 7 });
+      assert.equal(result.isError, true);
+      assert.match(textOf(result), /sql/);
+      const tool = 'json_schema_2020_12_tool';
+      const broken = await call(client, tool, { contactMethod: 'phone', email: 'ada@example.com' });  // if and then: a phone is needed
+      assert.equal(broken.result.isError, true);
+      assert.match(textOf(broken.result), /phone/);
+      assert.equal(textOf((await call(client, tool, { contactMethod: 'phone', phone: '1' })).result), 'valid');
+    });
+
+    // M21
+    test('a URI that tries to get out leads to no file', async () => {
+      for (const uri of ['file:///etc/passwd', 'test://static-text/../../etc/passwd', 'test://template/../../../../etc/passwd/data', 'test://static-text%00', 'test://template/..%2f..%2fetc%2fpasswd/data']) {
+        const answer = await client.ask('resources/read', { uri });
+        // The last is a value of the template's one variable, which is text and nothing else.
+        if (answer.error) assert.equal(answer.error.code, -32602, uri);
+        else assert.match(uri, /%2f/);
+        assert.doesNotMatch(JSON.stringify(answer), /root:/, uri);
+      }
     });
 
     // M19
