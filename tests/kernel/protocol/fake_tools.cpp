@@ -204,6 +204,7 @@ GenerationPin fakeGeneration(bool extra, bool extra_prompt) {
             tool.arguments = *Schema::compile(Json::parse(
                 R"({"type":"object","properties":{"limit":{"type":"integer"}},"additionalProperties":false})"));
         }
+        if (name == "large") tool.task_support = TaskSupport::optional;
         // Both give {"a":"b"}.
         if (name == "promises" || name == "lies") {
             tool.output = *Schema::compile(Json::parse(concat(R"({"type":"object","properties":{"a":{"type":")",

@@ -301,6 +301,21 @@ TEST_CASE("http: whatever two parsers could frame differently is refused and the
                 std::size(bodies));
 }
 
+TEST_CASE("http: the extension of a chunk is taken up to 256 bytes, with its semicolon") {
+    HttpFixture fixture;
+    const auto status = [&](std::size_t bytes) {
+        return Client(fixture.port())
+            .exchange(concat("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                             "Transfer-Encoding: chunked\r\n\r\n2;",
+                             std::string(bytes - 1, 'e'), "\r\n{}\r\n0\r\n\r\n"))
+            .status;
+    };
+    CHECK(status(256) == 200);
+    CHECK(fixture.handler.handled.value() == 1);
+    CHECK(status(257) == 400);
+    CHECK(fixture.handler.handled.value() == 1);
+}
+
 TEST_CASE("http: head bytes, line bytes and the number of fields are limited, on both sides of the edge") {
     HttpFixture fixture;
     auto with = [](std::string_view lines) {
