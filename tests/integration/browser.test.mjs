@@ -7,10 +7,11 @@ import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { createInterface } from 'node:readline';
 
+import { lacking } from '../support/lacking.mjs';
 import { atExit, inFolder, meta, openSocket, startServer } from './support.mjs';
 
 const chromium = spawnSync('chromium', ['--version']).status === 0 && 'chromium';
-const skip = chromium ? false : 'chromium is not installed';
+const skip = chromium ? false : lacking('chromium is not installed');
 
 // An empty page on a port, and so an origin, of its own.
 async function page() {

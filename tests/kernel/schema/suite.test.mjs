@@ -8,6 +8,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { lacking } from '../../support/lacking.mjs';
+
 const require = createRequire(new URL('../../integration/package.json', import.meta.url));
 const { Ajv2020 } = require('ajv/dist/2020.js');
 
@@ -67,7 +69,7 @@ function judgeFolder(title, names) {
   return sum((count) => count.right);
 }
 
-const skip = existsSync(draft) ? false : `${draft} is missing: install libtest-json-schema-acceptance-perl, or set HOWDAH_SCHEMA_SUITE`;
+const skip = existsSync(draft) ? false : lacking(`${draft} is missing: install libtest-json-schema-acceptance-perl, or set HOWDAH_SCHEMA_SUITE`);
 const filesIn = (folder) => readdirSync(join(draft, folder)).filter((name) => name.endsWith('.json')).map((name) => join(folder, name)).sort();
 
 test('the required files of the upstream suite', { skip }, () => {
