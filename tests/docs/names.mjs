@@ -1,5 +1,5 @@
 // Every test that the tables of these pages name is there: a promise whose test was renamed or removed is found here. A name
-// ends with "..." where the rest was left out; a file before it, as in `auth`: "...", says which integration test has it.
+// ends with "..." where the rest was left out, and "x: ..." (N) says how many begin so; a file before it, as in `auth`: "...", says which integration test has it.
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
@@ -39,7 +39,7 @@ function check(page) {
   const miss = (what) => missing.push(`${page} names a test that is not there: ${what}`);
   for (const line of readFileSync(join(root, page), 'utf8').split('\n').filter((each) => each.startsWith('|'))) {
     let file = '';
-    for (const [, named, quoted] of line.matchAll(/`([^`]*)`|"([^"]*)"/g)) {
+    for (const [, named, quoted, told] of line.matchAll(/`([^`]*)`|"([^"]*)"(?: \((\d+)\))?/g)) {
       if (named !== undefined) {
         file = names.has(named) ? named : file;
         if (named.endsWith('.mcp')) {
@@ -51,7 +51,10 @@ function check(page) {
       }
       checked += 1;
       // In the file named last, or in one that needs no name.
-      if (![...(names.get(file) ?? []), ...names.get('')].some((name) => fits(quoted, name))) miss(`${file}: "${quoted}"`);
+      const found = [...(file && names.get(file) || []), ...names.get('')].filter((name) => fits(quoted, name)).length;
+      if (found === 0) miss(`${file}: "${quoted}"`);
+      // "tls: ..." (16) says how many tests have that beginning.
+      else if (told && /^[^:]+: \.\.\.$/.test(quoted) && found !== Number(told)) miss(`"${quoted}" (${told}), there are ${found}`);
     }
     for (const [, target] of line.matchAll(/fuzz `([a-z_]*)`/g)) {
       checked += 1;
