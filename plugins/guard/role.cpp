@@ -61,8 +61,8 @@ std::string needlessPowers(const Powers& powers) {
     return found;
 }
 
-// For psql, by a superuser or the owner of the schemas. What is taken from PUBLIC others may need: it is left to the
-// reader, as comments.
+// For psql, by a superuser or the owner of the schemas. What would be taken from PUBLIC others may need: it is left to
+// the reader, as comments.
 std::string properRole(const Powers& powers) {
     const std::string database = quotedName(powers.text("database"));
     const std::string_view schemas = powers.text("schemas").empty() ? "public" : powers.text("schemas");
@@ -82,12 +82,12 @@ std::string properRole(const Powers& powers) {
         "           alter default privileges in schema ",
         schemas,
         " grant select on tables to howdah_reader;\n"
-        "           -- rights of everybody, if nobody else needs them:\n"
-        "           revoke temporary on database ",
+        "           -- what everybody may do, so this role too; take it away if nobody else needs it:\n"
+        "           -- revoke temporary on database ",
         database,
         " from public;\n"
-        "           revoke create on schema public from public;\n"
-        "           revoke execute on all routines in schema ",
+        "           -- revoke create on schema public from public;\n"
+        "           -- revoke execute on all routines in schema ",
         schemas, " from public;");
 }
 

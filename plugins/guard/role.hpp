@@ -13,41 +13,56 @@
 
 namespace howdah::guard {
 
+// Two roles are asked about: the one that acts, and the one that logged in, which the session can be again (a dsn with
+// `-c role=`, ALTER ROLE ... SET role).
+
 // [role, superuser, bypassrls]
 inline constexpr Statement kRoleStatement{R"sql(
-select current_user::text, r.rolsuper, r.rolbypassrls from pg_catalog.pg_roles r where r.rolname = current_user)sql"};
+select case when session_user = current_user then current_user::text
+            else pg_catalog.concat(current_user, ' (logged in as ', session_user, ')') end,
+       pg_catalog.bool_or(r.rolsuper), pg_catalog.bool_or(r.rolbypassrls)
+from pg_catalog.pg_roles r where r.rolname in (current_user, session_user))sql"};
 
 // One row: see the columns' names.
 inline constexpr Statement kPowersStatement{R"sql(
-select r.rolname as role, pg_catalog.current_database() as database, r.rolsuper as superuser,
-       r.rolbypassrls as bypassrls, r.rolcreaterole as createrole, r.rolcreatedb as createdb,
-       r.rolreplication as replication,
+with who as (select r.* from pg_catalog.pg_roles r where r.rolname in (current_user, session_user))
+select case when session_user = current_user then current_user::text
+            else pg_catalog.concat(current_user, ' (logged in as ', session_user, ')') end as role,
+       pg_catalog.current_database() as database, pg_catalog.bool_or(r.rolsuper) as superuser,
+       pg_catalog.bool_or(r.rolbypassrls) as bypassrls, pg_catalog.bool_or(r.rolcreaterole) as createrole,
+       pg_catalog.bool_or(r.rolcreatedb) as createdb, pg_catalog.bool_or(r.rolreplication) as replication,
        (select pg_catalog.string_agg(m.rolname, ', ' order by m.rolname) from pg_catalog.pg_roles m
-        where m.rolname ~ '^pg_' and m.rolname <> 'pg_read_all_data' and pg_catalog.pg_has_role(r.oid, m.oid, 'member')
-       ) as member_of,
-       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP') as temporary,
-       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') as create_schema,
+        where (m.rolname ~ '^pg_' or m.rolsuper or m.rolbypassrls or m.rolcreaterole or m.rolreplication)
+          and m.rolname not in ('pg_read_all_data', current_user, session_user)
+          and exists (select from who w where pg_catalog.pg_has_role(w.oid, m.oid, 'member'))) as member_of,
+       pg_catalog.bool_or(pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'TEMP')) as temporary,
+       pg_catalog.bool_or(pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CREATE'))
+           as create_schema,
        (select pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' order by n.nspname)
         from pg_catalog.pg_namespace n where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-          and pg_catalog.has_schema_privilege(n.oid, 'CREATE')) as create_in,
+          and exists (select from who w where pg_catalog.has_schema_privilege(w.oid, n.oid, 'CREATE'))) as create_in,
        (select pg_catalog.concat_ws(', ', pg_catalog.min(c.oid::pg_catalog.regclass::text),
                                     nullif(pg_catalog.count(*) - 1, 0) || ' more')
         from pg_catalog.pg_class c where c.relkind in ('r', 'p', 'v', 'f') and c.oid >= 16384
-          and pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') having pg_catalog.count(*) > 0
-       ) as writes,
+          and exists (select from who w
+                      where pg_catalog.has_table_privilege(w.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))
+        having pg_catalog.count(*) > 0) as writes,
        (select pg_catalog.concat_ws(', ', pg_catalog.min(c.oid::pg_catalog.regclass::text),
                                     nullif(pg_catalog.count(*) - 1, 0) || ' more')
         from pg_catalog.pg_class c where c.oid >= 16384
-          and case when c.relkind = 'S' then pg_catalog.has_sequence_privilege(c.oid, 'USAGE, UPDATE') end
+          and case when c.relkind = 'S' then exists (
+                select from who w where pg_catalog.has_sequence_privilege(w.oid, c.oid, 'USAGE, UPDATE')) end
         having pg_catalog.count(*) > 0) as sequences,
        (select pg_catalog.concat_ws(', ', pg_catalog.min(p.oid::pg_catalog.regprocedure::text),
                                     nullif(pg_catalog.count(*) - 1, 0) || ' more')
         from pg_catalog.pg_proc p where p.oid >= 16384 and p.prosecdef
-          and pg_catalog.has_function_privilege(p.oid, 'EXECUTE') having pg_catalog.count(*) > 0) as security_definer,
+          and exists (select from who w where pg_catalog.has_function_privilege(w.oid, p.oid, 'EXECUTE'))
+        having pg_catalog.count(*) > 0) as security_definer,
        (select pg_catalog.concat_ws(', ', pg_catalog.min(p.oid::pg_catalog.regprocedure::text),
                                     nullif(pg_catalog.count(*) - 1, 0) || ' more')
         from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
-        where p.oid >= 16384 and p.prokind <> 'a' and not l.lanpltrusted and pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+        where p.oid >= 16384 and p.prokind <> 'a' and not l.lanpltrusted
+          and exists (select from who w where pg_catalog.has_function_privilege(w.oid, p.oid, 'EXECUTE'))
           and not exists (select from pg_catalog.pg_depend d
                           where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid
                             and d.deptype = 'e')
@@ -58,11 +73,11 @@ select r.rolname as role, pg_catalog.current_database() as database, r.rolsuper 
        (select pg_catalog.string_agg(pg_catalog.quote_ident(n.nspname), ', ' order by n.nspname)
         from pg_catalog.pg_namespace n where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
           and pg_catalog.has_schema_privilege(n.oid, 'USAGE')) as schemas
-from pg_catalog.pg_roles r where r.rolname = current_user)sql"};
+from who r)sql"};
 
 struct SessionRole {
     std::string name;
-    bool privileged = false;  // a superuser, or passes row security
+    bool privileged = false;  // a superuser, or passes row security; itself or whoever logged in
 
     static Result<SessionRole> ask(const Context& context, std::string_view database);
 };

@@ -60,13 +60,48 @@ describe('a role that no rule of the server holds', () => {
     const server = await startServer({ plugins, privileged: false, databases: `  main: { dsn: "${as('postgres')}" }` });
     const { out } = run(['doctor', '-c', server.file]);
     const sql = out.slice(out.indexOf('create role howdah_reader'), out.indexOf('from public;', out.indexOf('revoke execute')) + 'from public;'.length);
-    execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', cluster.dsn], { input: sql });
+    const takesIn = (input) => execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', cluster.dsn], { input });
+    takesIn(sql);
+    assert.equal(psql("select has_database_privilege('writer', current_database(), 'TEMP')", cluster.dsn), 't', 'it took a right from others');
     await server.stop();
     const reading = await startServer({ plugins, privileged: false, databases: `  main: { dsn: "${as('howdah_reader')}" }` });
     assert.equal(await refusal(reading, 'select id from shop.orders'), undefined);
-    assert.match(run(['doctor', '-c', reading.file]).out, /ok +main: role +role howdah_reader can only read/);
+    const doctor = () => run(['doctor', '-c', reading.file]).out;
+    assert.match(doctor(), /warn +main: role +role howdah_reader has rights a reader does not need: temporary tables/);
+    takesIn(sql.split('\n').filter((line) => line.includes('revoke')).join('\n').replaceAll('-- ', ''));
+    assert.match(doctor(), /ok +main: role +role howdah_reader can only read/);
     await reading.stop();
   });
+});
+
+describe('a role that can become another', () => {
+  const roleOf = async (dsn) => {
+    const server = await startServer({ plugins, privileged: false, databases: `  main: { dsn: "${dsn}" }` });
+    const refused = await refusal(server, 'select 1');
+    const { out } = run(['doctor', '-c', server.file]);
+    await server.stop();
+    return { refused, told: out.split('\n').find((line) => line.includes('main: role')) };
+  };
+
+  test('is told with those of its roles that no rule of the server holds, or that make roles', async () => {
+    psql(`create role chief superuser; create role clerk createrole; create role plain;
+      create role member login; grant chief, clerk, passer, plain to member`, cluster.dsn);
+    const { refused, told } = await roleOf(as('member'));
+    assert.equal(refused, undefined);
+    assert.match(told, /warn +main: role +role member could pass the transaction: member of chief, clerk, passer(;|$)/);
+  });
+
+  for (const [how, dsn, setup] of [
+    ['in its dsn', () => `${as('postgres')}&options=-c%20role%3Dreader`, ''],
+    ['by ALTER ROLE', () => as('disguised'), 'create role disguised login superuser; alter role disguised set role = reader'],
+  ]) {
+    test(`is judged by the superuser that logged in, also where that takes a smaller role ${how}`, async () => {
+      if (setup) psql(setup, cluster.dsn);
+      const { refused, told } = await roleOf(dsn());
+      assert.match(refused ?? '', /its role reader \(logged in as (postgres|disguised)\) is a superuser[^]*rule: role-privileged/);
+      assert.match(told, /fail +main: role +role reader \(logged in as (postgres|disguised)\) could pass the transaction: superuser/);
+    });
+  }
 });
 
 describe('a change of the catalog', () => {
