@@ -1,7 +1,5 @@
 #include "report.hpp"
 
-#include <algorithm>
-#include <array>
 #include <map>
 
 #include <howdah/rows.hpp>
@@ -23,9 +21,6 @@ constexpr std::string_view kRoleSql =
     "pg_catalog.pg_is_in_recovery() as standby, "
     "coalesce((select s.ssl from pg_catalog.pg_stat_ssl s where s.pid = pg_catalog.pg_backend_pid()), false) as tls "
     "from pg_catalog.pg_roles r where r.rolname = current_user";
-
-constexpr std::array<std::string_view, 5> kDangerous{"superuser", "bypassrls", "pg_read_server_files",
-                                                     "pg_write_server_files", "pg_execute_server_program"};
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
@@ -74,25 +69,11 @@ void describeSource(const Context& context, const Database& database, Json& entr
                            concat("left out, not for libpq or a pooler: ", names), "take them out of the dsn"));
 }
 
-void judgeRole(const Database& database, const Fields& fields, Json& entry, Json& checks) {
-    std::string powers;
+// What the role could do is the guard's to judge.
+void describeRole(const Fields& fields, Json& entry) {
     for (const auto& [name, value] : fields) {
-        bool is_text = name == "server_version" || name == "role";
+        const bool is_text = name == "server_version" || name == "role";
         entry[name] = is_text ? Json(value) : Json(value == "t");
-        bool dangerous = std::find(kDangerous.begin(), kDangerous.end(), name) != kDangerous.end();
-        if (dangerous && value == "t") powers += (powers.empty() ? "" : ", ") + name;
-    }
-    std::string name = concat(database.name(), ": role");
-    const std::string& role = fields.find("role")->second;
-    if (powers.empty()) {
-        checks.push_back(check(name, "ok", concat("role ", role, " has no right that passes a READ ONLY transaction")));
-    } else if (database.access() == "restricted") {
-        checks.push_back(check(name, "warn",
-                               concat("access is restricted, but role ", role, " is ", powers,
-                                      ": if a statement ever passed the guard, nothing behind it would stop it"),
-                               "use a role of its own with only SELECT on what it may read"));
-    } else {
-        checks.push_back(check(name, "warn", concat("role ", role, " is ", powers), "use a role with fewer rights"));
     }
 }
 
@@ -127,7 +108,7 @@ void reportDatabase(const Context& context, const std::shared_ptr<Database>& dat
     std::string name = concat(database->name(), ": connection");
     if (fields) {
         checks.push_back(check(name, "ok", concat("answers, PostgreSQL ", fields->find("server_version")->second)));
-        judgeRole(*database, *fields, entry, checks);
+        describeRole(*fields, entry);
     } else {
         checks.push_back(check(name, "fail", fields.error().message, fields.error().hint));
     }

@@ -63,7 +63,9 @@ for (const major of asked) {
       const { code, out } = run(['doctor', '-c', server.file]);
       assert.equal(code, 0, out);
       assert.match(out, new RegExp(`main: connection.*PostgreSQL ${major}\\.`));
-      assert.match(out, /role vessel_reader has no right that passes a READ ONLY transaction/);
+      // Once in each look: doctor's own, and the running server's. Everybody could create in public before 15.
+      const told = `warn main: role role vessel_reader has rights a reader does not need: temporary tables${major < 15 ? ', creates in public' : ''}`;
+      assert.deepEqual(out.match(/^.*main: role .*$/gm)?.map((line) => line.trim().replaceAll(/ +/g, ' ')), [told, told]);
     });
 
     test('values, parameters and arrays are bound and come back', async () => {
