@@ -74,6 +74,7 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
         timeout = std::min(timeout, std::max<std::uint64_t>(1, static_cast<std::uint64_t>(remaining.count())));
     }
     command.timeout = milliseconds{static_cast<milliseconds::rep>(timeout)};
+    command.lock_timeout = config.lock_timeout;
 
     std::vector<std::string> own;
     if (timeout != asked) own = {"statement_timeout", std::to_string(timeout)};
@@ -89,7 +90,8 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
 }
 
 Command::Settings Command::settingsWithoutSession() const {
-    std::vector<std::string> full = {"statement_timeout", std::to_string(timeout.count())};
+    std::vector<std::string> full = {"statement_timeout", std::to_string(timeout.count()), "lock_timeout",
+                                     std::to_string(lock_timeout.count())};
     for (const auto& [name, value] : kSessionSettings)
         full.insert(full.end(), {name, value});
     full.insert(full.end(), own_settings.begin(), own_settings.end());

@@ -27,7 +27,8 @@ struct Command {
     std::uint64_t rows_max = 0;
     std::uint64_t bytes_max = 0;
     std::uint64_t cell_bytes_max = 0;
-    milliseconds timeout{0};  // how long the server lets it run
+    milliseconds timeout{0};       // how long the server lets it run
+    milliseconds lock_timeout{0};  // and wait for one lock, 0 = no limit of its own
 
     // The caller's settings and, where it differs from the session's default, the timeout: one statement,
     // select set_config($1, $2, true), ...

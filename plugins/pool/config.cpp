@@ -68,6 +68,7 @@ Result<Config> Config::parse(const Json& section) {
     config.idle_timeout = numbers.readSpan("idle_timeout_ms", config.idle_timeout, 1000, 86'400'000);
     config.lifetime = numbers.readSpan("lifetime_ms", config.lifetime, 1000, 604'800'000);
     config.statement_timeout = numbers.readSpan("statement_timeout_ms", config.statement_timeout, 1, 86'400'000);
+    config.lock_timeout = numbers.readSpan("lock_timeout_ms", config.lock_timeout, 0, 86'400'000);
     config.leak_alarm = numbers.readSpan("leak_alarm_ms", config.leak_alarm, 100, 86'400'000);
     config.rows_max = numbers.read("rows_max", config.rows_max, 1, 1'000'000'000);
     config.bytes_max = numbers.read("bytes_max", config.bytes_max, 1024, 16ull << 30);

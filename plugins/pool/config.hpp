@@ -27,6 +27,7 @@ struct Config {
     milliseconds idle_timeout{600'000};         // 1000..86400000, then an unused connection is closed
     milliseconds lifetime{1'800'000};           // 1000..604800000, up to 10 % less at random
     milliseconds statement_timeout{30'000};     // 1..86400000 in the server
+    milliseconds lock_timeout{5'000};           // 0..86400000 for one lock, 0 = as long as the statement may run
     milliseconds leak_alarm{30'000};            // 100..86400000, then who holds a connection so long is named
     std::uint32_t statement_cache_max = 256;    // 0..10000 prepared statements on each connection
     std::uint64_t rows_max = 10'000;            // 1..1000000000 of one answer

@@ -74,7 +74,8 @@ const std::string& sessionSetup() {
     static const std::string text = [] {
         const std::string ours = "$2::int in (0, pg_catalog.pg_backend_pid())";
         std::string sql = concat("select ", ours, ", case when ", ours,
-                                 " then pg_catalog.set_config('statement_timeout', $1, false)");
+                                 " then pg_catalog.set_config('statement_timeout', $1, false) || "
+                                 "pg_catalog.set_config('lock_timeout', $3, false)");
         for (const auto& [name, value] : kSessionSettings)
             sql += concat(" || pg_catalog.set_config('", name, "', '", value, "', false)");
         // Text of no declared encoding is read as it is: PostgreSQL would refuse what is no UTF-8.
@@ -90,8 +91,9 @@ const std::string& sessionSetup() {
     return text;
 }
 
-Parameters sessionParameters(milliseconds statement_timeout, PGconn* pg) {
-    return Parameters::ofTexts({std::to_string(statement_timeout.count()), std::to_string(pg ? PQbackendPID(pg) : 0)});
+Parameters sessionParameters(milliseconds statement_timeout, milliseconds lock_timeout, PGconn* pg) {
+    return Parameters::ofTexts({std::to_string(statement_timeout.count()), std::to_string(pg ? PQbackendPID(pg) : 0),
+                                std::to_string(lock_timeout.count())});
 }
 
 Connected connectBlocking(ConnectOrder order, const std::function<bool()>& is_stopping) {
@@ -134,10 +136,12 @@ Connected connectBlocking(ConnectOrder order, const std::function<bool()>& is_st
     // A pooler lets in whoever it knows, with or without a server behind it: only an answer counts.
     const bool pooled = order.pooler == Pooler::transaction;
     const bool find_out = order.pooler == Pooler::automatic;
-    auto told = pooled ? runBlocking(pg.get(), "select 'f'", {}, deadline, is_stopping)
-                       : runBlocking(pg.get(), sessionSetup().c_str(),
-                                     sessionParameters(order.statement_timeout, find_out ? pg.get() : nullptr),
-                                     deadline, is_stopping);
+    auto told =
+        pooled
+            ? runBlocking(pg.get(), "select 'f'", {}, deadline, is_stopping)
+            : runBlocking(pg.get(), sessionSetup().c_str(),
+                          sessionParameters(order.statement_timeout, order.lock_timeout, find_out ? pg.get() : nullptr),
+                          deadline, is_stopping);
     if (!told) return Clock::now() >= deadline || is_stopping() ? late() : refused();
     made.owns_session = *told == "t";
     if (PQenterPipelineMode(pg.get()) != 1)

@@ -24,9 +24,10 @@ namespace howdah::pool {
 struct ConnectOrder {
     std::string database;
     Dsn dsn;
-    Pooler pooler = Pooler::none;                             // automatic: found out
-    milliseconds timeout{2000};                               // for each host
-    milliseconds statement_timeout{30000};                    // set as the session's default where sessions are ours
+    Pooler pooler = Pooler::none;           // automatic: found out
+    milliseconds timeout{2000};             // for each host
+    milliseconds statement_timeout{30000};  // these two are the session's defaults where it is ours
+    milliseconds lock_timeout{5000};
     std::vector<std::shared_ptr<WatchedDescriptor>> closing;  // connections the server must have let go before
 };
 
@@ -36,7 +37,7 @@ using Connected = std::variant<Made, ConnectFailure>;
 // server's process is not the one the connection was told of, and nothing is set then.
 const std::string& sessionSetup();
 // pg is null where it is known to be ours.
-Parameters sessionParameters(milliseconds statement_timeout, PGconn* pg);
+Parameters sessionParameters(milliseconds statement_timeout, milliseconds lock_timeout, PGconn* pg);
 
 // Blocks up to order.timeout for each host; is_stopping ends it early.
 Connected connectBlocking(ConnectOrder order, const std::function<bool()>& is_stopping);

@@ -41,7 +41,7 @@ Database::Obtained Database::connect(const Context& context, Holder* holder) {
     auto self = shared_from_this();
     auto job = std::make_shared<ConnectJob>(
         ConnectOrder{source_.name, std::move(*dsn), pooler, config_.connect_timeout, config_.statement_timeout,
-                     budget_->closing()},
+                     config_.lock_timeout, budget_->closing()},
         [&jobs = jobs_] { return jobs.isStopping(); },
         [self, ended](Connected made) {  // nobody waits any more: on a worker thread
             // At the very end the kernel may not have waited for this thread; the place goes with the database.

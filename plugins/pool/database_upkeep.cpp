@@ -51,7 +51,8 @@ private:
     bool resetSession(Context& context, std::uint64_t deadline_ns) {
         if (!connection_->needsReset()) return true;
         connection_->statements().clear();
-        const auto parameters = sessionParameters(database_->config_.statement_timeout, nullptr);
+        const Config& config = database_->config_;
+        const auto parameters = sessionParameters(config.statement_timeout, config.lock_timeout, nullptr);
         // DISCARD ALL runs outside of a transaction, so each has a sync of its own.
         if (!connection_->execute("discard all", {}) || !connection_->sync() ||
             !connection_->execute(sessionSetup(), parameters) || !connection_->sync())

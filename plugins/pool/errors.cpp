@@ -153,6 +153,10 @@ Error statementError(const PGresult* result, const StatementText& text) {
     error.position = text.callersPosition(position);
     if (error.hint.empty()) {
         if (state == "25006") error.hint = "reads run in a READ ONLY transaction; writing needs access: read_write";
+        if (state == "55P03")
+            error.hint =
+                "another transaction holds a lock this needs: pg_locks joined with pg_stat_activity by pid shows "
+                "whose; try again when it has ended, or raise pool.lock_timeout_ms";
         if (state == "08P01") error.hint = "give one value in params for each of $1, $2, ... in the statement";
         if (state == "25001") error.hint = "this statement cannot run inside a transaction, and every one here does";
     }

@@ -1,11 +1,12 @@
 // Writing with care: tried out and rolled back, held to a number of rows, confirmed by a person.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connectedToOwn } from './sdk_clients.mjs';
-import { callTool, dsn, modern, psql, startServer, textOf } from './support.mjs';
+import { callTool, dsn, modern, psql, startServer, textOf, until } from './support.mjs';
 
 const kTable = `careful_${process.pid}`;
 const databases = `  main: { dsn: "${dsn}", access: read_write }`;
@@ -214,4 +215,37 @@ test('the configuration takes never, always or a number', async () => {
   const server = await startServer(withQuery({ confirm: 'never' }));
   assert.ok(!(await callTool(server.url, 'execute', { sql: `delete from ${kTable}` })).isError);
   assert.equal((await server.stop()).code, 0);
+});
+
+describe('a lock somebody else holds', () => {
+  const kHeld = `held_${process.pid}`;  // not emptied before each test
+  let server;
+  let holder;
+  before(async () => {
+    psql(`create table ${kHeld} (n int)`);
+    server = await startServer({ plugins: [{ pool: { lock_timeout_ms: 1000 } }, 'guard', 'query'], databases });
+    holder = spawn('psql', ['-Xq', '-d', dsn], { stdio: ['pipe', 'ignore', 'inherit'] });
+    holder.stdin.write(`begin; lock table ${kHeld} in access share mode;\n`);
+    await until('the lock is held', () => psql(`select count(*) from pg_locks where granted and relation = '${kHeld}'::regclass`) === '1');
+  });
+  after(async () => {
+    holder.stdin.end();
+    await new Promise((resolve) => holder.on('exit', resolve));
+    psql(`drop table ${kHeld}`);
+    assert.equal((await server.stop()).code, 0);
+  });
+
+  for (const dry_run of [false, true]) {
+    test(`is not waited for beyond lock_timeout_ms${dry_run ? ' by a dry run either' : ''}, and the error says whose it is to find and what to do`, async () => {
+      const begun = Date.now();
+      const waits = callTool(server.url, 'execute', { sql: `alter table ${kHeld} add column late int`, dry_run });
+      await until('it waits', () => psql(`select count(*) from pg_locks where not granted and relation = '${kHeld}'::regclass`) === '1');
+      const read = callTool(server.url, 'query', { sql: `select count(*) from ${kHeld}` });  // in line behind it
+      const result = await waits;
+      assert.ok(result.isError);
+      assert.match(textOf(result), /another transaction holds a lock this needs: pg_locks joined with pg_stat_activity[^]*pool\.lock_timeout_ms[^]*SQLSTATE: 55P03/);
+      assert.ok(!(await read).isError, textOf(await read));
+      assert.ok(Date.now() - begun < 10000, `${Date.now() - begun} ms`);
+    });
+  }
 });

@@ -211,6 +211,18 @@ TEST_CASE("pool: behind a transaction pooler nothing is prepared or set on the s
     CHECK(pool.run({"select reset_val from pg_settings where name = 'statement_timeout'"}).value() == "0");
 }
 
+TEST_CASE("pool: no statement waits for one lock longer than lock_timeout_ms, whoever owns the session") {
+    for (const char* section : {R"({"connections_max":1,"lock_timeout_ms":1234})",
+                                R"({"connections_max":1,"lock_timeout_ms":1234,"pooler":"transaction"})"}) {
+        PoolFixture pool(section);
+        CHECK(pool.run({"show lock_timeout"}).value() == "1234ms");
+        CHECK(pool.run({.sql = "select 1", .access = HOWDAH_ACCESS_WRITE}).status == 0);  // resets the session
+        CHECK(pool.run({"show lock_timeout"}).value() == "1234ms");
+    }
+    CHECK(PoolFixture().run({"show lock_timeout"}).value() == "5s");
+    CHECK(PoolFixture(R"({"lock_timeout_ms":0})").run({"show lock_timeout"}).value() == "0");
+}
+
 TEST_CASE("pool: a backslash never ends a string, whatever the database says and whoever owns the session") {
     cluster().admin("alter database postgres set standard_conforming_strings = off");
     for (const char* section : {R"({"pooler":"transaction"})", "{}"}) {
