@@ -17,6 +17,12 @@ namespace {
 // So much beyond it is left to the database, whose own word on its timeout says more.
 constexpr std::chrono::milliseconds kDatabasesWord{50};
 constexpr std::uint64_t kLongestMs = 1'000'000'000;
+
+// Texts of plugins are known to be what they are.
+bool mayLeaveTraces(const howdah_query& query) {
+    return query.provenance == HOWDAH_PROVENANCE_CLIENT &&
+           (!query.facts || (query.facts->flags & HOWDAH_FACT_VOLATILE) != 0);
+}
 }  // namespace
 
 // --- executor
@@ -62,7 +68,7 @@ Result<void> QueryRun::execute() {
     execution.principal = principal;
     execution.plugin = plugin;
     execution.tool = tool;
-    execution.flags = flags;
+    execution.flags = flags | (mayLeaveTraces(*this) ? HOWDAH_RUN_RESET : 0u);
     execution.affected_max = affected_max_;
     execution.cursor = stable_cursor_;
 

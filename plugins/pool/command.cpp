@@ -50,6 +50,7 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
     Command command;
     command.writes = execution.access == HOWDAH_ACCESS_WRITE;
     const std::uint32_t flags = given(execution, &howdah_execution::flags, 0u);
+    command.resets = command.writes || (flags & HOWDAH_RUN_RESET) != 0;
     command.stable = !command.writes && (flags & HOWDAH_RUN_STABLE) != 0;
     command.dry_run = command.writes && (flags & HOWDAH_RUN_DRY) != 0;
     if (command.dry_run) command.explain = explainOf(sql, execution.facts);
@@ -73,8 +74,8 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
     if (static_cast<std::uint64_t>(remaining.count()) < asked / 2) {
         timeout = std::min(timeout, std::max<std::uint64_t>(1, static_cast<std::uint64_t>(remaining.count())));
     }
-    command.timeout = milliseconds{static_cast<milliseconds::rep>(timeout)};
     command.lock_timeout = config.lock_timeout;
+    command.timeout = milliseconds{static_cast<milliseconds::rep>(timeout)};
 
     std::vector<std::string> own;
     if (timeout != asked) own = {"statement_timeout", std::to_string(timeout)};

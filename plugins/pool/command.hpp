@@ -18,6 +18,7 @@ namespace howdah::pool {
 
 struct Command {
     bool writes = false;
+    bool resets = false;                        // the session, once it is over: always of a write
     bool dry_run = false;                       // a write that is rolled back
     std::string explain;                        // of a dry run: EXPLAIN of the statement; empty where there is none
     std::optional<std::uint64_t> affected_max;  // rows a write may change

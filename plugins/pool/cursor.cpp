@@ -41,6 +41,7 @@ bool Cursor::queueStage() {
 }
 
 bool Cursor::queueStatement() {
+    if (command_->resets && lease_->ownsSession()) lease_->setNeedsReset(true);
     if (command_->writes) return queueWrite();
     if (stable_) return queueStable();
     return queue(kBeginRead, kNone, StepKind::quiet) && queueSettings() &&
@@ -61,8 +62,8 @@ const Command::Settings& Cursor::settings() {
 
 // Under its prepared name if it has one, prepared on the way if it may have one.
 bool Cursor::queue(const std::string& text, const Parameters& parameters, StepKind kind) {
-    // After a write the session is reset: a name would be forgotten before it is of use.
-    if (!lease_->namesStatements() || command_->writes) {
+    // Where the session is reset, a name would be forgotten before it is of use.
+    if (!lease_->namesStatements() || command_->resets) {
         steps_.push_back({kind, {}, {}});
         return lease_->execute(text, parameters);
     }

@@ -68,7 +68,6 @@ nlohmann::json locksOf(const PGresult* result) {
 }  // namespace
 
 bool Cursor::queueWrite() {
-    if (lease_->ownsSession()) lease_->setNeedsReset(true);
     return queue(kBegin, kNone, StepKind::quiet) && queueSettings() && queueCount() &&
            queue(command_->text.text(), parameters(), StepKind::statement) && queueCount() &&
            (command_->dry_run ? queueReport() : queueTransactionName()) && queueSync();

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
-import { dsn, inFolder, meta, modern, run, startServer, until } from './support.mjs';
+import { callTool, dsn, inFolder, meta, modern, psql, run, startServer, textOf, until } from './support.mjs';
 
 const place = inFolder();
 const tokens = Object.fromEntries(['flood', 'quiet', 'late'].map((name) => [name, `${name}-token-of-the-test`.padEnd(32, '-')]));
@@ -79,5 +79,26 @@ test('clients that do not read their answers leave a connection to others, and a
     assert.match(out, /the server that runs:[^]*main: pool +\d of 4 open, \d idle, \d waiting, breaker closed/);
   } finally {
     for (const reader of readers) reader.destroy();
+  }
+});
+
+describe('an advisory lock of the session outlives the ROLLBACK, and is not there for the next one on that connection', () => {
+  const pool = { pool: { connections_max: 1, connections_min: 1 } };
+  for (const [how, plugins, more] of [
+    ['without a guard', [pool, 'query'], ', allow_unguarded: true'],
+    ['with a guard that only watches', [pool, { guard: { mode: 'audit' } }, 'query'], ', allow_unguarded: true'],
+    ['where the operator has allowed the function', [pool, { guard: { functions_allowed: ['pg_advisory_lock'] } }, 'query'], ''],
+  ]) {
+    test(how, async () => {
+      const lone = await startServer({ plugins, databases: `  main: { dsn: "${dsn}&application_name=lone"${more} }` });
+      const answer = async (sql) => {
+        const result = await callTool(lone.url, 'query', { sql });
+        assert.ok(!result.isError, textOf(result));
+      };
+      await answer('select pg_advisory_lock(4713)');
+      await answer('select 1');
+      assert.equal(psql("select count(*) from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and application_name = 'lone'"), '0');
+      assert.deepEqual(await lone.stop(), { code: 0, signal: null });
+    });
   }
 });

@@ -246,6 +246,21 @@ TEST_CASE("pool: what a write does to its session is undone before somebody else
     CHECK(pool.run({"select count(distinct pid) from pg_stat_activity where pid = pg_backend_pid()"}).value() == "1");
 }
 
+TEST_CASE("pool: what a read that may leave something did to its session is undone, and only then") {
+    PoolFixture pool(R"({"connections_max":1})");
+    const auto held = [&] {
+        return pool.run({"select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"})
+            .value();
+    };
+    CHECK(pool.run({.sql = "select pg_advisory_lock(4713)", .flags = HOWDAH_RUN_RESET}).status == 0);
+    CHECK(held() == "0");
+    CHECK(pool.run({.sql = "select pg_advisory_lock(4713), 1 / 0", .flags = HOWDAH_RUN_RESET}).error.sqlstate ==
+          "22012");
+    CHECK(held() == "0");
+    CHECK(pool.run({"select pg_advisory_lock(4713)"}).status == 0);
+    CHECK(held() == "1");
+}
+
 TEST_CASE("pool: an unknown database is answered with the known ones; a broken dsn names the database, not the dsn") {
     PoolFixture pool;
     howdah_execution execution{};

@@ -40,6 +40,7 @@ struct Ask {
     std::uint64_t rows_skip = 0;
     std::string_view principal = "local";
     std::string_view tool = "query";
+    std::uint32_t flags = 0;  // HOWDAH_RUN_*
 };
 
 // Not at all, as a subquery, by a limit behind it.
@@ -124,6 +125,7 @@ public:
         execution.settings = settings.data();
         execution.setting_count = settings.size();
         execution.facts = ask.facts ? &facts : nullptr;
+        execution.flags = ask.flags;
         execution.rows_max = ask.rows_max;
         execution.bytes_max = ask.bytes_max;
         execution.timeout_ms = ask.timeout_ms;

@@ -17,6 +17,11 @@ extern "C" {
 #define HOWDAH_RUN_STABLE 2u  /* a read that can be gone on with in the same snapshot, on the connection it has */
 #define HOWDAH_RUN_CEILING 4u /* a write that changes more than affected_max rows is rolled back and ends REFUSED */
 
+/* The connection is reset before anybody else has it, as it is after a write. Set by the kernel for a read of client
+ * text that no guard has judged, or whose facts say VOLATILE: its transaction ends, but not all it may have done
+ * (advisory locks of the session). */
+#define HOWDAH_RUN_RESET 8u
+
 /* Where the text comes from. Client text (any byte of it from a client, a model or data) passes every stage; plugin
  * text was registered at start() and passes scope, not rewrite and guard. */
 #define HOWDAH_PROVENANCE_CLIENT 1u
