@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 
+import { Proxy } from '../faults/proxy.mjs';
 import { startCluster } from './cluster.mjs';
 import { callTool, config, inFolder, modern, psql, run, startServer, textOf, until } from './support.mjs';
 
@@ -145,5 +146,24 @@ test('connections ended by an administrator under load: every call is answered, 
     assert.deepEqual((await Promise.all(load)).flat(), [], 'reads are tried again on another connection');
   } finally {
     assert.equal((await server.stop()).code, 0);
+  }
+});
+
+test('a server that takes connections and says nothing: a call ends in the time it asked for, not in that of a connect', async () => {
+  const proxy = await Proxy.start({ path: `${cluster.environment.PGHOST}/.s.PGSQL.${cluster.environment.PGPORT}` });
+  const through = `postgresql://postgres@127.0.0.1:${proxy.port}/${cluster.environment.PGDATABASE}?sslmode=disable`;
+  const server = await startServer({ plugins: [{ pool: { connect_timeout_ms: 2000, connections_min: 0 } }, 'guard', 'query'], databases: `  main: { dsn: "${through}" }` });
+  try {
+    assert.ok(!(await one(server)).isError);
+    proxy.silent = true;
+    proxy.cut();  // so the next call has to connect
+    const started = Date.now();
+    const result = await callTool(server.url, 'query', { sql: 'select 1', timeout_ms: 300 });
+    const took = Date.now() - started;
+    assert.ok(result.isError, textOf(result));
+    assert.ok(took >= 300 && took < 1500, `${took} ms: ${textOf(result)}`);
+  } finally {
+    assert.equal((await server.stop()).code, 0);
+    await proxy.stop();
   }
 });

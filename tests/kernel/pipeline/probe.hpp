@@ -87,11 +87,12 @@ public:
     Instance& tool() { return *tool_; }
 
     // One query of a tool; what it read of the answer, or the error.
-    Result<std::string> run(Request& served, std::string_view sql = "select 1") {
+    Result<std::string> run(Request& served, std::string_view sql = "select 1") { return run(served, request(sql)); }
+    Result<std::string> run(Request& served, const howdah_query_request& asked) {
         served.generation = pin();
         howdah_ctx ctx(tool_.get(), served);
         QueryRun query(ctx, served.generation);
-        if (auto done = query.run(request(sql)); !done) return std::move(done).error();
+        if (auto done = query.run(asked); !done) return std::move(done).error();
         howdah_batch batch{};
         Result<bool> more = query.next(batch);
         while (more && *more)

@@ -111,12 +111,21 @@ struct FakeExecutor {
     std::string database;  // likewise
     std::string settings;
     const howdah_facts* facts = nullptr;
+    std::uint32_t flags = 0;
+    bool never_answers = false;  // waits until the request or its time is over, from execute() or the second batch on
+    std::int64_t time_ns = 0;    // it was given for that
     unsigned open = 0;
     unsigned step = 0;
     std::uint64_t batch_bytes = QueryRun::kCompleteBytes + 1;
 
     static FakeExecutor& of(void* self) { return *static_cast<FakeExecutor*>(self); }
     static howdah_status fail(howdah_ctx* ctx, Error error) { return ctx->fail(std::move(error)); }
+    static howdah_status waitForever(void* self, howdah_ctx* ctx) {
+        of(self).time_ns = ctx->waitDeadline().remainingNs();
+        const WaitStatus ended = sleepUntil(ctx->request->cancellation, ctx->waitDeadline());
+        return fail(ctx, waitError(ended == WaitStatus::ready ? WaitStatus::timeout : ended, ctx->request->cancellation,
+                                   "the database is silent"));
+    }
 
     static howdah_status execute(void* self, howdah_ctx* ctx, const howdah_execution* execution,
                                  std::uint64_t* cursor) noexcept {
@@ -129,6 +138,8 @@ struct FakeExecutor {
             it.settings +=
                 concat(fromAbi(execution->settings[i].name), "=", fromAbi(execution->settings[i].value), ";");
         it.facts = execution->facts;
+        it.flags = execution->flags;
+        if (it.never_answers && it.ends == Ends::result) return waitForever(self, ctx);
         if (it.ends == Ends::error) return fail(ctx, Error::database("42601", "db"));
         ++it.open;
         it.step = 0;
@@ -146,6 +157,7 @@ struct FakeExecutor {
         static const std::vector<std::uint8_t> kBytes(QueryRun::kCompleteBytes + 1);
         FakeExecutor& it = of(self);
         const unsigned step = it.step++;
+        if (it.never_answers && step == 1) return waitForever(self, ctx);
         if (it.ends == Ends::result) {
             if (step == 1) return 0;
             *batch = {kBytes.data(), 8, 1};
