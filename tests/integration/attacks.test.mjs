@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { casesOf, openSuite, profilesOf, readSuite } from './suite.mjs';
+import { casesOf, countsOf, openSuite, outcomeOf, profilesOf, readSuite, tierOf } from './suite.mjs';
 import { shared } from './support.mjs';
 
 const outside = shared('attacks-public.json');
@@ -22,9 +22,11 @@ for (const { name, file, skip } of suites) {
     const held = { blocked: 0, bounded: 0, allowed: 0 };
     for (const profile of profilesOf(suite)) {
       for (const entry of casesOf(suite, profile)) {
-        test(`${profile}: ${entry.id} (${entry.why}) is ${entry.expected}`, async () => {
+        const todo = tierOf(entry, profile) === 'stretch';
+        test(`${profile}: ${entry.id} (${entry.why}) is ${entry.expected}`, { todo }, async (t) => {
           const result = await opened.try_(profile, entry);
           assert.ok(result.held, `${result.why}\n${entry.sql}`);
+          if (result.not_applicable) t.diagnostic(`not applicable: ${result.not_applicable}`);
           held[entry.expected] += 1;
         });
       }
@@ -35,3 +37,32 @@ for (const { name, file, skip } of suites) {
     });
   });
 }
+
+describe('the counts of a suite', () => {
+  const refused = { refused: true, text: 'refused', took_ms: 5 };
+  const let_through = { refused: false, text: 'rows', took_ms: 9 };
+  const missing = { refused: true, missing: true, text: 'no tool for shell', took_ms: 0 };
+
+  test('an attack in steps is held where any step is refused, a read where none is', () => {
+    assert.deepEqual(outcomeOf('blocked', [let_through, refused, let_through]), { ...refused, took_ms: 9 });
+    assert.equal(outcomeOf('blocked', [let_through, let_through]).refused, false);
+    assert.equal(outcomeOf('allowed', [refused, let_through]).refused, true);
+    assert.equal(outcomeOf('bounded', [refused, let_through]).refused, false);
+    assert.equal(outcomeOf('blocked', [missing, refused]).text, 'refused');
+  });
+
+  test('stretch counts apart, and what cannot be tried counts as blocked and is listed', () => {
+    const entry = (expected, more = {}) => ({ id: expected, expected, ...more });
+    const { app, least } = countsOf(['app', 'least'], [
+      { profile: 'app', entry: entry('blocked', { tier: 'must' }), result: { held: true } },
+      { profile: 'app', entry: entry('bounded'), result: { held: false, why: 'ended whole' } },
+      { profile: 'app', entry: entry('blocked', { tier: 'stretch' }), result: { held: false, why: 'was let through' } },
+      { profile: 'app', entry: entry('allowed'), result: { held: true } },
+      { profile: 'least', entry: entry('blocked', { tier: 'must', tier_least: 'stretch' }), result: { held: true } },
+      { profile: 'least', entry: entry('blocked'), result: { held: true, not_applicable: 'no tool for shell' } },
+      { profile: 'least', entry: entry('allowed'), result: { held: true, not_applicable: 'no extension' } },
+    ]);
+    assert.deepEqual([app.blocked, app.allowed, app.stretch.blocked, app.misses.map(({ why }) => why)], [[1, 2], [1, 1], [0, 1], ['ended whole']]);
+    assert.deepEqual([least.blocked, least.allowed, least.stretch.blocked, least.not_applicable.length], [[1, 1], [0, 0], [1, 1], 2]);
+  });
+});

@@ -17,9 +17,9 @@ const kTools = { query: 'query', execute: 'execute', list_tables: 'list_tables',
 
 export const readSuite = (file) => JSON.parse(readFileSync(file, 'utf8'));
 
-// The cases of one profile; `stretch` ones are told apart by their tier.
-export const casesOf = (suite, profile) =>
-  suite.cases.filter((entry) => (entry[`tier_${profile}`] ?? entry.tier) !== 'none');
+// must, stretch (reported apart) or none, in a profile.
+export const tierOf = (entry, profile) => entry[`tier_${profile}`] ?? entry.tier ?? 'must';
+export const casesOf = (suite, profile) => suite.cases.filter((entry) => tierOf(entry, profile) !== 'none');
 
 export const profilesOf = (suite) => Object.keys(suite.harness?.profiles ?? { app: '', least: '' });
 const roleOf = (suite, profile) => (suite.harness?.profiles?.[profile] ?? '').match(/\bfx_\w+/)?.[0] ?? `fx_${profile}`;
@@ -81,8 +81,9 @@ async function sent(server, entry) {
     ({ json } = await modern(server.url, 'tools/call', { name, arguments: args }));
   }
   const took_ms = performance.now() - started;
-  if (json.error) return { refused: true, text: json.error.message, took_ms };
-  return { refused: Boolean(json.result.isError), text: textOf(json.result), result: json.result, took_ms };
+  if (json.error) return { refused: true, text: json.error.message, error: json.error.data ?? {}, took_ms };
+  const { result } = json;
+  return { refused: Boolean(result.isError), text: textOf(result), error: result._meta?.['howdah/error'] ?? {}, result, took_ms };
 }
 
 // psql's text of a value, from ours.
@@ -114,14 +115,43 @@ const peakBytes = (pid) => {
   }
 };
 
+// What a case in steps comes to: an attack is refused where any of its steps is, the probe behind them may be harmless; a
+// read succeeds where all of them do.
+export function outcomeOf(expected, outcomes) {
+  const refused = outcomes.findLast((one) => one.refused && !one.missing) ?? outcomes.findLast((one) => one.refused);
+  const told = (expected === 'bounded' ? undefined : refused) ?? outcomes.at(-1);
+  return { ...told, took_ms: Math.max(...outcomes.map((one) => one.took_ms)) };
+}
+
+// Of results { profile, entry, result } the counts by profile: [held, all] of attacks and hogs and of reads, those of tier
+// stretch apart. What cannot be tried here counts as blocked, and is listed; a read is not counted then.
+export function countsOf(profiles, results) {
+  const none = () => ({ blocked: [0, 0], allowed: [0, 0] });
+  const counts = Object.fromEntries(profiles.map((profile) => [profile, { ...none(), stretch: none(), misses: [], not_applicable: [] }]));
+  for (const { profile, entry, result } of results) {
+    const of = counts[profile];
+    const stretch = tierOf(entry, profile) === 'stretch';
+    if (result.not_applicable) of.not_applicable.push({ entry, why: result.not_applicable });
+    if (result.not_applicable && entry.expected === 'allowed') continue;
+    const count = (stretch ? of.stretch : of)[entry.expected === 'allowed' ? 'allowed' : 'blocked'];
+    count[1] += 1;
+    if (result.held) count[0] += 1;
+    else if (!stretch) of.misses.push({ entry, why: result.why });
+  }
+  return counts;
+}
+
 // Starts the cluster, loads the fixtures and starts a server for each profile. try_(profile, entry) gives
 // { held, verdict, took_ms, why }: what was expected and whether it held. close() ends all of it.
 export async function openSuite(suite, { guard = suite.guard } = {}) {
   const cluster = startCluster('--database', 'fx');
   const load = (sql) => execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', cluster.dsn], { input: sql, stdio: ['pipe', 'ignore', 'inherit'] });
   load(suite.fixtures.map((sql) => `${sql}\n;`).join('\n'));
-  for (const extension of new Set(suite.cases.flatMap((entry) => entry.needs ?? [])))
+  const missing = new Set();
+  for (const extension of new Set(suite.cases.flatMap((entry) => entry.needs ?? []))) {
     if (psql(`select 1 from pg_available_extensions where name = '${extension}'`, cluster.dsn)) psql(`create extension if not exists "${extension}"`, cluster.dsn);
+    else missing.add(extension);
+  }
   const admin = superuser(cluster.dsn);
   const dsnOf = (profile) => cluster.dsn.replace('//postgres@', `//${roleOf(suite, profile)}:fx@`);
   const servers = {};
@@ -136,10 +166,7 @@ export async function openSuite(suite, { guard = suite.guard } = {}) {
 
   async function judged(profile, entry, outcome, before) {
     const server = servers[profile];
-    if (entry.expected === 'blocked') {
-      if (!outcome.refused) return `was let through: ${outcome.text.slice(0, 200)}`;
-      return undefined;
-    }
+    if (entry.expected === 'blocked') return outcome.refused ? undefined : `was let through: ${outcome.text.slice(0, 200)}`;
     if (entry.expected === 'bounded') {
       if (!outcome.refused && !outcome.result.structuredContent?.truncated) return `ended whole: ${outcome.text.slice(0, 200)}`;
       const grown = residentBytes(server) - before.resident;
@@ -166,10 +193,13 @@ export async function openSuite(suite, { guard = suite.guard } = {}) {
       before.pids = await backends(profile);
       for (const pid of before.pids) before.peaks[pid] = peakBytes(pid);
     }
-    let outcome;
-    for (const step of entry.steps ?? [entry]) outcome = await sent(server, step);
-    if (entry.probe) outcome = await sent(server, entry.probe);
-    const result = (why) => ({ held: why === undefined, why, outcome, took_ms: outcome.took_ms });
+    const absent_needs = (entry.needs ?? []).filter((extension) => missing.has(extension));
+    if (absent_needs.length > 0) return { held: true, not_applicable: `${absent_needs.join(', ')} cannot be installed here` };
+    const outcomes = [];
+    for (const step of [...(entry.steps ?? [entry]), ...(entry.probe ? [entry.probe] : [])]) outcomes.push(await sent(server, step));
+    const outcome = outcomeOf(entry.expected, outcomes);
+    const not_applicable = outcomes.every((one) => one.missing) ? outcome.text : undefined;
+    const result = (why) => ({ held: why === undefined, why, outcome, not_applicable, took_ms: outcome.took_ms });
     const max_ms = entry.max_ms ?? 2000;
     if (outcome.took_ms > max_ms) return result(`took ${outcome.took_ms.toFixed(0)} ms of ${max_ms}`);
     let why;
@@ -205,25 +235,21 @@ export async function openSuite(suite, { guard = suite.guard } = {}) {
 // Runs everything and counts; `tell(profile, entry, result)` hears of each case.
 export async function runSuite(suite, tell = () => {}) {
   const opened = await openSuite(suite);
-  const profiles = {};
+  const results = [];
   const refusal_ms = [];
   try {
     for (const profile of profilesOf(suite)) {
-      const counts = { blocked: [0, 0], allowed: [0, 0], misses: [] };
-      profiles[profile] = counts;
       for (const entry of casesOf(suite, profile)) {
         const result = await opened.try_(profile, entry);
         tell(profile, entry, result);
-        const count = counts[entry.expected === 'allowed' ? 'allowed' : 'blocked'];
-        count[1] += 1;
-        if (result.held) count[0] += 1;
-        else counts.misses.push({ entry, why: result.why });
-        if (entry.expected === 'blocked' && result.outcome.refused) refusal_ms.push(result.took_ms);
+        results.push({ profile, entry, result });
+        if (entry.expected === 'blocked' && result.outcome?.refused) refusal_ms.push(result.took_ms);
       }
     }
   } finally {
     await opened.close();
   }
+  const profiles = countsOf(profilesOf(suite), results);
   refusal_ms.sort((a, b) => a - b);
   const at = (share) => refusal_ms[Math.min(refusal_ms.length - 1, Math.floor(refusal_ms.length * share))] ?? 0;
   return { profiles, refusals: { count: refusal_ms.length, median_ms: at(0.5), p99_ms: at(0.99) } };
