@@ -93,7 +93,8 @@ std::size_t firstInvalidByte(const std::string& sql) {
 
 Result<void> checkBytes(const std::string& sql, const Limits& limits) {
     if (sql.size() > limits.text_bytes_max)
-        return refusal(Rule::text_too_long, concat(sql.size(), " bytes of at most ", limits.text_bytes_max), 0);
+        return refusal(Rule::text_too_long, concat(sql.size(), " bytes of at most ", limits.text_bytes_max),
+                       characterAt(sql, limits.text_bytes_max));
     if (const auto nul = sql.find('\0'); nul != std::string::npos)
         return refusal(Rule::nul_byte, "", characterAt(sql, nul));
     if (!simdjson::validate_utf8(sql.data(), sql.size()))
@@ -170,7 +171,7 @@ Result<TextScan> scanText(const std::string& sql, const Limits& limits) {
     PgQueryScanResult scanned = pg_query_scan(sql.c_str());
     const auto freed = std::unique_ptr<PgQueryScanResult, void (*)(PgQueryScanResult*)>(
         &scanned, [](PgQueryScanResult* result) { pg_query_free_scan_result(*result); });
-    if (scanned.error) return refusal(Rule::syntax, scanned.error->message, std::max(scanned.error->cursorpos, 0));
+    if (scanned.error) return refusal(Rule::syntax, scanned.error->message, std::max(scanned.error->cursorpos, 1));
 
     TextScan scan;
     std::uint32_t depth = 0, prefix_run = 0;
@@ -200,7 +201,7 @@ Result<TextScan> scanText(const std::string& sql, const Limits& limits) {
             return refusal(Rule::too_deep, concat("more than ", limits.nesting_max, " levels"),
                            characterAt(sql, token.begin));
     }
-    if (!in_body) return refusal(Rule::empty_statement, "", 0);
+    if (!in_body) return refusal(Rule::empty_statement, "", 1);
     return scan;
 }
 

@@ -37,6 +37,8 @@ TEST_CASE("guard scan: bytes that PostgreSQL would not take are refused with the
 TEST_CASE("guard scan: size and token count hold at their edges") {
     CHECK(ruleOf("select '" + std::string(65536 - 9, 'a') + "'") == "allowed");
     CHECK(ruleOf("select '" + std::string(65536 - 8, 'a') + "'") == "text-too-long");
+    CHECK(scanText("select '" + std::string(65536 - 8, 'a') + "'", {}).error().position == 65537);
+    CHECK(scanText("select 'é'", {.text_bytes_max = 10}).error().position == 10);  // the first character beyond
     CHECK(ruleOf("1 1 1", {.tokens_max = 3}) == "allowed");
     CHECK(ruleOf("1 1 1 1", {.tokens_max = 3}) == "text-too-many-tokens");
     CHECK(ruleOf("select 1" + repeat(",1", 9'999)) == "allowed");
@@ -74,6 +76,7 @@ TEST_CASE("guard scan: a second statement is seen, text in quotes and comments i
     CHECK(ruleOf("select 1;select 2") == "several-statements");
     CHECK(scanText("select 'é';select 2", {}).error().position == 12);
     CHECK(ruleOf("/* ; */") == "empty-statement");
+    CHECK(scanText("/* ; */", {}).error().position == 1);
 }
 
 TEST_CASE("guard scan: a short text has the bounds that the scanner finds in it") {
