@@ -211,8 +211,9 @@ void Cursor::takeRow(ResultPtr row) {
         return;
     }
     Batch::RowSize size = Batch::measure(row.get());
-    if (bytes_ + size.bytes > command_->bytes_max || size.largest_cell > command_->cell_bytes_max) {
-        truncated_ |= HOWDAH_TRUNCATED_BYTES;
+    const bool cell_too_large = size.largest_cell > command_->cell_bytes_max;
+    if (cell_too_large || bytes_ + size.bytes > command_->bytes_max) {
+        truncated_ |= cell_too_large ? HOWDAH_TRUNCATED_CELL : HOWDAH_TRUNCATED_BYTES;
         endEarly();
         return;
     }

@@ -75,8 +75,10 @@ describe('caps: the answer is whole on one side of each, and says how to go on o
   test('one value', async () => {
     assert.equal((await query("select repeat('x', 10000)")).structuredContent.truncated, false);
     const cut = (await query("select repeat('x', 10001)")).structuredContent;
-    assert.deepEqual([cut.row_count, cut.truncated, cut.next], [0, { reason: 'bytes' }, undefined]);
-    assert.match(cut.note, /select fewer or shorter columns/);
+    assert.deepEqual([cut.row_count, cut.truncated, cut.next], [0, { reason: 'cell' }, undefined]);
+    assert.match(cut.note, /^cut off after 0 rows: the next one has a value larger than cell_bytes_max of the pool: shorten it/);
+    const later = (await query("select repeat('x', case when i = 3 then 10001 else 1 end) from generate_series(1, 3) i")).structuredContent;
+    assert.deepEqual([later.row_count, later.truncated], [2, { reason: 'cell' }]);
   });
   test('time', async () => {
     const slow = 'select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b';

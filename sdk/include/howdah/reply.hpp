@@ -7,7 +7,7 @@
 // A result in memory (at most 256 KiB) stands in the text and, as JSON, in structuredContent. A larger one is streamed:
 // its rows stand once, in the text; structuredContent then holds columns, row_count, truncated and note.
 // JSON: {"columns":[...],"rows":[[...],...],"row_count":n,"truncated":false}; truncated may be
-// {"reason":"rows"|"bytes"}, then `next` may hold a handle to go on with, and a note says how.
+// {"reason":"rows"|"bytes"|"cell"}, then `next` may hold a handle to go on with, and a note says how.
 //
 // Threads: the request's.
 // Owns:    one buffer for the whole answer, or of 64 KiB when streaming; nothing is allocated per row.
@@ -78,6 +78,12 @@ inline std::string truncationNote(const ReplyEnd& end, const ReplyOptions& optio
     if (!options.cut_note.empty()) return std::string(options.cut_note);
     const std::string more = end.next.empty() ? std::string{", or page with order by, limit and offset"}
                                               : concat(", or pass next to ", options.next_tool, ", ", options.next_how);
+    if (end.truncated == HOWDAH_TRUNCATED_CELL) {
+        return concat("cut off after ", end.row_count,
+                      " rows: the next one has a value larger than cell_bytes_max of the pool: shorten it, as with "
+                      "left(), or select other columns",
+                      more);
+    }
     if (end.truncated == HOWDAH_TRUNCATED_BYTES) {
         return concat("cut off after ", end.row_count, " rows at the byte limit: select fewer or shorter columns",
                       more);
@@ -240,6 +246,7 @@ private:
         out += concat(",\"row_count\":", end.row_count, ",\"truncated\":");
         switch (end.truncated) {
             case 0: out += "false"; break;
+            case HOWDAH_TRUNCATED_CELL: out += "{\"reason\":\"cell\"}"; break;
             case HOWDAH_TRUNCATED_BYTES: out += "{\"reason\":\"bytes\"}"; break;
             default: out += "{\"reason\":\"rows\"}";
         }

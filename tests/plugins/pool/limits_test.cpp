@@ -92,7 +92,7 @@ TEST_CASE("pool: one value too large ends the answer; a huge one is not collecte
     PoolFixture pool(R"({"connections_max":1,"cell_bytes_max":1024})");
     CHECK(pool.run({"select repeat('x', 1024)"}).truncated == 0);
     Answer cut = pool.run({"select repeat('x', 1025)"});
-    CHECK(cut.truncated == HOWDAH_TRUNCATED_BYTES);
+    CHECK(cut.truncated == HOWDAH_TRUNCATED_CELL);
     CHECK(cut.rows.empty());
     CHECK(cut.columns.size() == 1);
 

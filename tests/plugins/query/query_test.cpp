@@ -201,6 +201,10 @@ TEST_CASE("query: what the byte limit cut off is said") {
     CHECK(answer["note"] ==
           "cut off after 2 rows at the byte limit: select fewer or shorter columns, or pass next to query_more, which "
           "runs the statement again (use order by)");
+    result.trailer.truncated = HOWDAH_TRUNCATED_CELL;
+    const Json cell = Json::parse(Fixture(result).host.call("query", {{"sql", "x"}}).text);
+    CHECK(cell["truncated"]["reason"] == "cell");
+    CHECK(cell["note"].get<std::string>().find("larger than cell_bytes_max of the pool") != std::string::npos);
 }
 
 TEST_CASE("query: params become typed parameters, and an integer beyond int8 keeps its digits") {

@@ -25,6 +25,7 @@ typedef struct howdah_batch {
 
 #define HOWDAH_TRUNCATED_ROWS 1u  /* there are more rows than the row limit */
 #define HOWDAH_TRUNCATED_BYTES 2u /* the byte limit was reached; the rows given are whole */
+#define HOWDAH_TRUNCATED_CELL 4u  /* the next row has a value that is larger than one may be */
 typedef struct howdah_trailer {
     uint32_t struct_size;
     uint32_t truncated;     /* HOWDAH_TRUNCATED_* */
