@@ -2,6 +2,7 @@
 // ends with "..." where the rest was left out, and "x: ..." (N) says how many begin so; a file before it, as in `auth`: "...", says which integration test has it.
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const root = process.argv[2];
 const files = (under, ends) => readdirSync(join(root, under), { recursive: true })
@@ -67,6 +68,16 @@ for (const [page, least] of pages) {
   check(page);
   if (checked - before < least) missing.push(`${page} has ${checked - before} names of tests, ${least} are expected at least`);
 }
+
+// The table of faults: a line for each row, with what is broken, what must hold and its file as they stand there.
+const { rows } = await import(pathToFileURL(join(root, 'tests/faults/rows.mjs')));
+const lines = readFileSync(join(root, 'docs/reliability.md'), 'utf8').split('\n');
+for (const { id, title, must, module } of rows) {
+  const wanted = `| ${[id, title, must, `\`${basename(module, '.mjs')}\``].join(' | ')} |`;
+  checked += 1;
+  if (!lines.some((line) => line.startsWith(wanted))) missing.push(`docs/reliability.md has no line that begins with ${wanted}`);
+}
+
 for (const name of missing) console.error(name);
 console.log(`${checked} names checked`);
 process.exitCode = missing.length > 0 ? 1 : 0;

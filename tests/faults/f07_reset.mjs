@@ -1,7 +1,9 @@
 // F7: the connection is reset in the middle of a result, at many places of it.
 import { Bench } from './bench.mjs';
 import { call, saidBy } from './calls.mjs';
+import { Load } from './load.mjs';
 
+const kTime_ms = 5000;  // that each call asks for
 const kSizes = { small: 300, streamed: 8000 };  // rows; beyond 256 KiB an answer is streamed
 
 export const run = (report, { full }) => Bench.open(async (bench) => {
@@ -12,7 +14,8 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
 
 async function resets(report, bench, size, rows, points) {
   const sql = `select i, md5(i::text) as hash from generate_series(1, ${rows}) i`;
-  const ask = () => call(bench.server.url, 'query', { sql, max_rows: rows });
+  const load = Load.byHand({ timeout_ms: kTime_ms });
+  const ask = async () => load.note('read', await call(bench.server.url, 'query', { sql, max_rows: rows, timeout_ms: kTime_ms }));
   const whole = await ask();
   const text = saidBy(whole);
   for (let warm = 0; warm < 2; warm++) {  // the statement is prepared by then: each answer has the same length
@@ -35,5 +38,7 @@ async function resets(report, bench, size, rows, points) {
   report.figure(`${size}, ${rows} rows: reset at ${reset} of ${points} points of ${length} bytes: ${tally.whole} whole after another try, ${tally.error} told as an error, ${tally.broken} broken off, `
     + `${tally.partial} partial and taken as complete`);
   report.holds(`reset.${size}`, reset >= points * 0.9, `only ${reset} of ${points} answers were reset, so little was tested`);
+  await load.stop();
+  report.judgeDeadlines(load);
   report.holds(`partial.${size}`, tally.partial === 0 && tally.broken === 0, JSON.stringify(tally));
 }

@@ -38,4 +38,5 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   report.judgeWrites(await settle(load.calls, primary.session, bench.table));
   report.judgeAnswers(load);
   report.judgeDeadlines(load);
+  await report.judgeTries(bench, load);
 });

@@ -10,7 +10,7 @@ import { inFolder } from '../integration/support.mjs';
 import { Bench } from './bench.mjs';
 import { url } from './cluster.mjs';
 import { poolReport } from './control.mjs';
-import { ms } from './load.mjs';
+import { ms, together } from './load.mjs';
 
 const kNew = 'rotated-51aee3';
 const kTries = 1;  // a second and database
@@ -18,7 +18,7 @@ const kTries = 1;  // a second and database
 const killAll = (bench) => bench.session.ask(`select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '${bench.name}'`);
 
 // The database is unusable until mend(); what it says then must match `told`.
-async function unusable(report, bench, { what, told, secrets, seconds, mend }) {
+async function unusable(report, bench, warm, { what, told, secrets, seconds, mend }) {
   const load = bench.load({ callers: 8, timeout_ms: 2000, every_ms: 50, writes: 0 });
   await load.seen(1, ({ at_once }) => at_once);
   const [tried, since] = [bench.proxy.accepted, performance.now()];
@@ -39,6 +39,8 @@ async function unusable(report, bench, { what, told, secrets, seconds, mend }) {
   report.holds(`${what}.secrets`, leaked.length === 0, `${leaked.length} secrets were told`);
   report.holdsInTime(`${what}.recovery`, back <= 3000, `the first success came ${ms(back)} after it was mended`);
   report.judgeAnswers(load);
+  report.judgeDeadlines(load);
+  await report.judgeTries(bench, together([warm, load]));
 }
 
 export const run = (report, set) => Bench.open(async (bench) => {
@@ -59,7 +61,7 @@ async function password(report, bench, { full }) {
   await warm.stop();
   await bench.session.ask(`alter role postgres password '${kNew}'`);
   await killAll(bench);
-  await unusable(report, bench, {
+  await unusable(report, bench, warm, {
     what: 'password', told: /refuses this user or password \(28P01\)/, secrets: [bench.cluster.password, kNew], seconds: full ? 20 : 3,
     mend: async () => {
       give(kNew);
@@ -86,7 +88,7 @@ async function certificate(report, bench, { full }) {
   await warm.stop();
   await serve(-1);
   await killAll(bench);
-  await unusable(report, bench, {
+  await unusable(report, bench, warm, {
     what: 'certificate', told: /cannot be reached over TLS as its dsn asks/, secrets: [bench.cluster.password], seconds: full ? 20 : 3, mend: () => serve(2),
   });
 }

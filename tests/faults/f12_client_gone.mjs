@@ -4,9 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { meta, openSession, openSocket, post, startStdio } from '../integration/support.mjs';
 import { Bench } from './bench.mjs';
 import { call, outcomeOf } from './calls.mjs';
-import { ms, percentile } from './load.mjs';
+import { Load, ms, percentile } from './load.mjs';
 
 const kIdle_ms = 1000;
+const kNext_ms = 3000;  // that the call after it asks for
 const kLegacy = '2025-11-25';
 const kPlugins = [{ pool: { connections_max: 1 } }, 'guard', 'query'];
 
@@ -39,6 +40,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   await bench.withDatabase({ shared: true });
   await bench.withServer({ plugins: kPlugins });
   const rounds = full ? 20 : 3;
+  const nexts = Load.byHand({ timeout_ms: kNext_ms });
   for (const [name, begin] of Object.entries(kClients)) {
     const took = [];
     for (let round = 0; round < rounds; round++) {
@@ -50,11 +52,13 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
       took.push(await idleAfter(bench, mark, left));
       await client.ended;
       // The only connection: where it is not free again, this waits in vain.
-      const next = await call(bench.server.url, 'query', { sql: 'select 1' });
+      const next = nexts.note('read', await call(bench.server.url, 'query', { sql: 'select 1', timeout_ms: kNext_ms }));
       report.holds(`${name}.free`, outcomeOf(next) === 'done', 'the connection did not come free');
     }
     judge(report, name, took);
   }
+  await nexts.stop();
+  report.judgeDeadlines(nexts);
   judge(report, 'stdio', await overStdio(report, bench, rounds));
 });
 

@@ -42,6 +42,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   report.judgeWrites(await bench.ledgerOf(load));
   report.judgeAnswers(load);
   report.judgeDeadlines(load);
+  await report.judgeTries(bench);
 });
 
 function slowReader(url) {

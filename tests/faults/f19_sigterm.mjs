@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { meta, startStdio, until } from '../integration/support.mjs';
 import { Bench } from './bench.mjs';
 import { call, saidBy } from './calls.mjs';
-import { ms, percentile } from './load.mjs';
+import { ms, percentile, together } from './load.mjs';
 
 const kDrain_ms = 10000;
 const kSoon_ms = 1000;
@@ -40,6 +40,7 @@ async function underLoad(report, bench, full) {
   const ledger = await bench.ledgerOf(...loads);
   report.figure(`${took.length} SIGTERMs under load: ended after ${ms(percentile(took, 0.5))} (median), ${ms(Math.max(...took))} (longest), exit codes ${[...new Set(codes)]}; ${ledger.broken} writes met a closed door`);
   report.judgeWrites(ledger);
+  report.judgeDeadlines(together(loads));
   report.holds('exit', codes.every((code) => code === 0), `exit codes ${codes}`);
   report.holds('answered', ledger.broken_and_there === 0, `${ledger.broken_and_there} writes were applied and not answered`);
   report.holds('streams', streams.every(Boolean), `${streams.filter((well) => !well).length} listen streams broke off`);

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { inFolder } from '../integration/support.mjs';
 import { Bench } from './bench.mjs';
 import { call, outcomeOf, saidBy } from './calls.mjs';
-import { ms, percentile } from './load.mjs';
+import { ms, percentile, together } from './load.mjs';
 
 const kStart_ms = 500;
 
@@ -32,6 +32,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   const ledger = await bench.ledgerOf(...loads);
   report.figure(`${starts.length} kills under load: from start to the first answer ${ms(percentile(starts, 0.5))} (median), ${ms(Math.max(...starts))} (longest); its backends gone after ${ms(Math.max(...left))} at the latest`);
   report.judgeWrites(ledger);
+  report.judgeDeadlines(together(loads));
   report.holdsInTime('start.time', Math.max(...starts) <= kStart_ms, `a start took ${ms(Math.max(...starts))} to the first answer`);
   report.holdsInTime('backends', Math.max(...left) <= 1000, `backends were there ${ms(Math.max(...left))} after the kill`);
   report.notRun('audit log readable up to the last acknowledged call', 'audit lines are best effort: a SIGKILL loses what stands in the queue of the log');

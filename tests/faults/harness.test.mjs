@@ -5,7 +5,7 @@ import { createConnection, createServer } from 'node:net';
 import { test } from 'node:test';
 
 import { Frontend } from './frontend.mjs';
-import { settle } from './load.mjs';
+import { Load, settle, together } from './load.mjs';
 import { Proxy } from './proxy.mjs';
 import { Report } from './report.mjs';
 
@@ -36,6 +36,27 @@ test('a known gap is forgiven by the quick set and not by the full one, and time
   quick.holds('new', false, 'broken');
   assert.equal(quick.outcome, 'failed');
   assert.equal(new Report('F', true).outcome, 'not run');
+});
+
+test('tries are told by the pool where no proxy reads what passes, and more than 1.1 a call fail', () => {
+  const judged = (retries, calls) => {
+    const report = new Report('none', false);
+    report.judgePoolTries(retries, calls);
+    return report;
+  };
+  assert.deepEqual(judged([4, 6], 100).failed, []);
+  assert.match(judged([4, 7], 100).failed[0], /^tries: 1\.110 tries a call/);
+  assert.equal(judged([0], 0).outcome, 'failed');
+});
+
+test('calls of several loads are judged together, and those made by hand are noted', async () => {
+  const loads = [Load.byHand({ timeout_ms: 50 }), Load.byHand({ timeout_ms: 50 })];
+  loads[0].note('read', { ms: 20, result: { content: [], structuredContent: {} } });
+  loads[1].note('read', { ms: 151, result: { isError: true, content: [{ text: 'timeout' }] } });
+  await Promise.all(loads.map((load) => load.stop()));
+  const report = new Report('none', true);
+  report.judgeDeadlines(together(loads));
+  assert.match(report.failed[0], /^deadline: 1 of 2 calls ended later .* was told "timeout"/);
 });
 
 test('calls and COMMITs are found in what a client says to PostgreSQL, however it is cut', () => {

@@ -33,6 +33,19 @@ export class Load {
     Object.assign(this, { url, table, callers, timeout_ms, every_ms, writes, first });
   }
 
+  // Of calls that the test makes itself, one after the other, and notes.
+  static byHand({ timeout_ms }) {
+    const load = new Load({ callers: 1, timeout_ms });
+    load.#lag.enable();
+    load.began = performance.now();
+    return load;
+  }
+  note(kind, answer) {
+    const outcome = outcomeOf(answer);
+    this.calls.push({ kind, key: kind, at: this.now() - answer.ms, ms: answer.ms, outcome, text: outcome === 'done' ? '' : saidBy(answer).slice(0, 400) });
+    return answer;
+  }
+
   start() {
     this.#lag.enable();
     this.began = performance.now();
@@ -104,6 +117,14 @@ export class Load {
     return { ...answer, outcome };
   }
 }
+
+// Several loads that asked for the same time, as one.
+export const together = (loads) => ({
+  calls: loads.flatMap(({ calls }) => calls),
+  callers: largest(loads.map(({ callers }) => callers)),
+  timeout_ms: largest(loads.map(({ timeout_ms }) => timeout_ms)),
+  ownLag_ms: largest(loads.map(({ ownLag_ms }) => ownLag_ms)),
+});
 
 export const createTable = (session, table) => session.ask(`drop table if exists ${table}; create table ${table} (key text not null)`);
 
