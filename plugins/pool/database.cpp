@@ -5,7 +5,6 @@
 namespace howdah::pool {
 namespace {
 
-constexpr std::uint64_t kPingAfterIdleNs = 30 * kSecondNs;
 constexpr std::uint64_t kPingNs = kSecondNs;
 // Attempts to connect at once: a host that swallows packets must not have all of the process's worker threads.
 constexpr std::uint32_t kConnectsMax = 4;
@@ -204,10 +203,11 @@ std::unique_ptr<Connection> Database::takeIdle(std::uint32_t shard) {
 }
 
 bool Database::isUsable(const Context& context, Connection& connection, Care care) const {
-    std::uint64_t now_ns = host_.nowNs();
-    if (care == Care::repeatable && now_ns - connection.lastUsedNs() < kSecondNs) return true;
+    const std::uint64_t now_ns = host_.nowNs();
+    const Validation wanted = validationOf(care, now_ns - connection.lastUsedNs());
+    if (wanted == Validation::none) return true;
     if (!connection.looksAlive()) return false;
-    if (care != Care::tried && now_ns - connection.lastUsedNs() < kPingAfterIdleNs) return true;
+    if (wanted == Validation::look) return true;
     return connection.ping(context, std::min(context.deadlineNs(), now_ns + kPingNs)) == Wait::ready;
 }
 

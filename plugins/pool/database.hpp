@@ -24,6 +24,7 @@
 #include "breaker.hpp"
 #include "budget.hpp"
 #include "connector.hpp"
+#include "freshness.hpp"
 #include "retry.hpp"
 #include "wait_line.hpp"
 
@@ -82,11 +83,6 @@ private:
     std::unique_ptr<Connection> connection_;
     Holder* holder_ = nullptr;
 };
-
-// How sure a caller must be that a connection lives: what is repeatable is tried again when it does not, so one used
-// within the last second is taken without a look. What was tried already asks the server, whatever it costs: a backend
-// that was told to end (pg_terminate_backend) looks alive until it gets to run.
-enum class Care : std::uint8_t { repeatable, once, tried };
 
 // A write has met a server that takes none: nothing was done, so it is tried where it can be.
 void onStandby(Lease& lease, Failure& failure);

@@ -83,8 +83,7 @@ Database::Obtained Database::connect(const Context& context, Holder* holder) {
 
 std::unique_ptr<Connection> Database::accept(Made made) {
     const std::uint64_t now_ns = host_.nowNs();
-    const double share = 1.0 - 0.1 * jitter();  // so that connections made together do not all end together
-    const auto life = static_cast<std::uint64_t>(static_cast<double>(nanoseconds(config_.lifetime)) * share);
+    const std::uint64_t expires_ns = expiryNs(now_ns, config_.lifetime, jitter());
     bool answers_again = false, closed = false, found_pooler = false;
     {
         std::lock_guard lock(mutex_);
@@ -102,7 +101,7 @@ std::unique_ptr<Connection> Database::accept(Made made) {
         host_.log(LogLevel::info, "database ", source_.name,
                   " is behind a pooler: nothing is prepared or set on its sessions; pool.pooler says otherwise");
     }
-    return std::make_unique<Connection>(std::move(made), config_.statement_cache_max, now_ns, now_ns + life);
+    return std::make_unique<Connection>(std::move(made), config_.statement_cache_max, now_ns, expires_ns);
 }
 
 void Database::noteFailed(const ConnectFailure& failure) {

@@ -124,6 +124,15 @@ TEST_CASE("dsn: passwords written as they should be are taken, and the label hol
     CHECK(hosts->host_count == 2);
 }
 
+TEST_CASE("dsn: a host stays a name, which libpq looks up with each connection") {
+    for (const char* text : {"postgresql://db.example:5433/shop", "host=db.example port=5433"}) {
+        auto dsn = Dsn::parse(text);
+        REQUIRE(dsn);
+        CHECK(dsn->value("host") == "db.example");
+        CHECK(dsn->value("hostaddr").empty());
+    }
+}
+
 TEST_CASE("dsn: the pooler is what the configuration says, else what the dsn shows") {
     auto direct = Dsn::parse("postgresql://db/shop");
     auto pooled = Dsn::parse("postgresql://db:6543/shop");

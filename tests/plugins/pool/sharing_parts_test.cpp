@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "plugins/pool/breaker.hpp"
+#include "plugins/pool/freshness.hpp"
+#include "plugins/pool/retry.hpp"
 #include "plugins/pool/wait_line.hpp"
 
 namespace howdah::pool {
@@ -187,6 +189,31 @@ TEST_CASE("breaker: probes every 250 ms, every 2 s after a minute") {
     CHECK(breaker.nextProbeNs() == 60 * kSecondNs - 1 + 250'000'000);
     breaker.failed(60 * kSecondNs, kRefused, 0.5);
     CHECK(breaker.nextProbeNs() == 62 * kSecondNs);
+}
+
+TEST_CASE("freshness: a connection is taken unseen for a second, looked at for half a minute, then asked") {
+    CHECK(validationOf(Care::repeatable, kSecondNs - 1) == Validation::none);
+    CHECK(validationOf(Care::repeatable, kSecondNs) == Validation::look);
+    CHECK(validationOf(Care::repeatable, 30 * kSecondNs - 1) == Validation::look);
+    CHECK(validationOf(Care::repeatable, 30 * kSecondNs) == Validation::ping);
+    CHECK(validationOf(Care::once, 0) == Validation::look);
+    CHECK(validationOf(Care::once, 30 * kSecondNs) == Validation::ping);
+    CHECK(validationOf(Care::tried, 0) == Validation::ping);
+}
+
+TEST_CASE("freshness: a connection is replaced at the end of its life, up to a tenth of it earlier at random") {
+    CHECK(expiryNs(kSecondNs, milliseconds{10'000}, 0.0) == 11 * kSecondNs);
+    CHECK(expiryNs(kSecondNs, milliseconds{10'000}, 0.5) == 10 * kSecondNs + kSecondNs / 2);
+    CHECK(expiryNs(kSecondNs, milliseconds{10'000}, 1.0) == 10 * kSecondNs);
+}
+
+TEST_CASE("retry: the pause is anything from none to its bound, by chance") {
+    RetryBudget budget(10);
+    const Failure failure{Error{}, Outcome::sent_read};
+    CHECK(pauseBeforeRetry(failure, 1, 0, UINT64_MAX, 0.0, budget) == 0u);
+    CHECK(pauseBeforeRetry(failure, 1, 0, UINT64_MAX, 0.5, budget) == 50'000'000u);
+    CHECK(pauseBeforeRetry(failure, 2, 0, UINT64_MAX, 0.25, budget) == 50'000'000u);
+    CHECK(pauseBeforeRetry(failure, 2, 0, UINT64_MAX, 1.0, budget) == 200'000'000u);
 }
 
 }  // namespace howdah::pool
