@@ -1,6 +1,7 @@
 // Both attack suites through the wire, in their role profiles: an attack is refused and leaves the canaries as they were, a
 // resource hog is bounded, a legitimate read gives the rows psql gives. The public suite lies outside of the tree.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
@@ -44,6 +45,10 @@ for (const { name, file, skip } of suites) {
     }
     test('has attacks, hogs and reads', () => {
       for (const expected of ['blocked', 'bounded', 'allowed']) assert.ok(suite.cases.some((entry) => entry.expected === expected), expected);
+      // As docs/security.md has it.
+      const [attacks, reads, profiles] = [held.blocked + held.bounded, held.allowed, profilesOf(suite).length];
+      const line = `| ${name}${name === 'public' ? ' (`HOWDAH_SHARED`)' : ''} | ${attacks} of ${attacks} (${attacks / profiles} in each profile) | ${reads} of ${reads} |`;
+      assert.ok(readFileSync(join(import.meta.dirname, '../../docs/security.md'), 'utf8').includes(`\n${line}`), `docs/security.md does not say ${line}`);
       console.log(`figure: attacks (${name}): ${held.blocked} blocked, ${held.bounded} bounded, ${held.allowed} reads as psql gives them`);
     });
   });
