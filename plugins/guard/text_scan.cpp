@@ -1,9 +1,11 @@
 #include "plugins/guard/text_scan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <pg_query.h>
 #include <simdjson.h>
@@ -103,17 +105,35 @@ Result<void> checkBytes(const std::string& sql, const Limits& limits) {
     return {};
 }
 
-bool isBlank(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-bool isDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-bool isWord(char c) {
-    return isDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$' || (c & 0x80) != 0;
-}
-bool isOperatorPart(char c) {
-    return std::string_view("+-*/<>=~!@#%^&|`?").find(c) != std::string_view::npos;
+// What a byte is, as far as a look without the scanner needs to know; more than one bit may be set.
+enum ByteClass : std::uint8_t {
+    kBlank = 1,
+    kDigit = 2,
+    kLetter = 4,  // what else a word is made of
+    kOperatorPart = 8,
+    kOpening = 16,
+    kMayNest = 32,  // the first letter of CASE and NOT
+};
+
+constexpr auto kByteClass = [] {
+    std::array<std::uint8_t, 256> classes{};
+    const auto mark = [&](std::string_view bytes, std::uint8_t as) {
+        for (char c : bytes)
+            classes[static_cast<unsigned char>(c)] |= as;
+    };
+    mark(" \t\n\r\f", kBlank);
+    mark("0123456789", kDigit);
+    mark("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$", kLetter);
+    for (std::size_t byte = 0x80; byte < 0x100; ++byte)
+        classes[byte] = kLetter;
+    mark("+-*/<>=~!@#%^&|`?", kOperatorPart);
+    mark("([", kOpening);
+    mark("cCnN", kMayNest);
+    return classes;
+}();
+
+std::uint8_t classOf(char c) {
+    return kByteClass[static_cast<unsigned char>(c)];
 }
 bool hasWordAt(const std::string& sql, std::size_t at, std::string_view word) {
     for (std::size_t i = 0; i < word.size(); ++i)
@@ -127,30 +147,33 @@ bool hasWordAt(const std::string& sql, std::size_t at, std::string_view word) {
 // operator.
 std::optional<TextScan> boundsOfPlainText(const std::string& sql, const Limits& limits) {
     std::size_t begin = 0, end = sql.size();
-    while (begin < end && isBlank(sql[begin]))
+    while (begin < end && classOf(sql[begin]) == kBlank)
         ++begin;
-    while (end > begin && (isBlank(sql[end - 1]) || sql[end - 1] == ';'))
+    while (end > begin && (classOf(sql[end - 1]) == kBlank || sql[end - 1] == ';'))
         --end;
     if (begin == end) return std::nullopt;
 
     std::uint32_t tokens = 0, opened = 0, prefixes = 0;
-    char last = ' ';
-    for (std::size_t i = begin; i < end; last = sql[i++]) {
+    std::uint8_t last = kBlank;
+    for (std::size_t i = begin; i < end; ++i) {
         const char c = sql[i];
-        if (isWord(c)) {
+        const std::uint8_t is = classOf(c), before = std::exchange(last, is);
+        if (is & (kDigit | kLetter)) {
             // A number ends where a letter begins.
-            const bool goes_on = isWord(last) && !(isDigit(last) && !isDigit(c));
+            const bool goes_on = (before & kLetter) || (before & is & kDigit);
             tokens += !goes_on;
-            if ((c | 0x20) == 'c' && hasWordAt(sql, i, "case")) ++opened;
-            if ((c | 0x20) == 'n' && hasWordAt(sql, i, "not")) ++prefixes;
+            if (is & kMayNest) {
+                if (hasWordAt(sql, i, "case")) ++opened;
+                if (hasWordAt(sql, i, "not")) ++prefixes;
+            }
             continue;
         }
-        if (isBlank(c)) continue;
+        if (is & kBlank) continue;
         const char next = sql[i + 1];  // at the end the NUL
         if (c == ';' || c == '\v' || (c == '-' && next == '-') || (c == '/' && next == '*')) return std::nullopt;
         ++tokens;
-        opened += c == '(' || c == '[';
-        prefixes += isOperatorPart(c);
+        opened += (is & kOpening) != 0;
+        prefixes += (is & kOperatorPart) != 0;
     }
     const std::uint32_t nesting = std::max(opened, prefixes);
     if (tokens > limits.tokens_max || nesting > limits.nesting_max) return std::nullopt;
