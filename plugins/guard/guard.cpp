@@ -20,6 +20,7 @@
 #include "plugins/guard/classify.hpp"
 #include "plugins/guard/config.hpp"
 #include "plugins/guard/long_texts.hpp"
+#include "plugins/guard/raw_parse.hpp"
 #include "plugins/guard/role.hpp"
 
 namespace howdah::guard {
@@ -49,7 +50,8 @@ public:
     }
 
     Result<void> start(Offer& offer) override {
-        if (auto checked = checkScanner(); !checked) return checked;
+        for (auto checked : {checkScanner(), checkParser()})
+            if (!checked) return checked;
         for (const Statement& statement : kCatalogStatements)
             if (auto done = offer.statement(statement); !done) return done;
         for (const Statement& statement : {kRoleStatement, kPowersStatement})

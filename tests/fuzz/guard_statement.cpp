@@ -1,11 +1,13 @@
 // Whatever the text: the guard comes to a verdict; a refusal names its rule and what to do; what passes as a read is
 // one statement that passes again when it is cut out, by the text alone and by a catalog, and the write path takes it
-// too.
+// too. And the tree that it was judged by is the one that libpg_query's JSON describes.
 #include <string>
 
 #include "fuzz/input.hpp"
 #include "plugins/guard/classify.hpp"
 #include "plugins/guard/snapshot_builder.hpp"
+#include "plugins/guard/text_scan.hpp"
+#include "tests/plugins/guard/tree_difference.hpp"
 
 using namespace howdah::guard;
 using howdah::fuzz::must;
@@ -51,5 +53,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         must(classify(body, policy).has_value(), "what passed passes alone");
         must(classifyWrite(sql, policy).has_value(), "a read may be sent where writes may");
     }
+    if (scanText(sql, {})) must(test::TreeDifference().of(sql).empty(), "the tree is that of the JSON");
     return 0;
 }

@@ -2,7 +2,6 @@
 // environment variable HOWDAH_SHARED names its folder, without it these tests say that they were skipped.
 #include <cstdlib>
 #include <fstream>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "plugins/guard/classify.hpp"
+#include "tests/plugins/guard/mutation.hpp"
 #include "tests/plugins/guard/stack_thread.hpp"
 
 namespace howdah::guard {
@@ -109,22 +109,10 @@ TEST_CASE("guard: mutated statements neither crash nor pass as a write") {
     std::vector<std::string> seeds = kSeeds;
     for (const AttackCase& attack : suite())
         if (attack.sql.size() < 2000) seeds.push_back(attack.sql);
-    std::mt19937 random(20261124);
-    auto pick = [&](std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random); };
+    test::Mutator mutator(std::move(seeds), 20261124);
     int passed = 0;
     for (int round = 0; round < kMutations; ++round) {
-        std::string sql = seeds[pick(seeds.size())];
-        for (std::size_t edits = 1 + pick(4); edits > 0 && !sql.empty(); --edits) {
-            const std::string& other = seeds[pick(seeds.size())];
-            const std::size_t at = pick(sql.size()), from = pick(other.size() + 1);
-            switch (pick(5)) {
-                case 0: sql[at] = static_cast<char>(pick(256)); break;
-                case 1: sql.erase(at, 1 + pick(10)); break;
-                case 2: sql.insert(at, other.substr(from, 1 + pick(30))); break;
-                case 3: sql.insert(at, sql.substr(pick(sql.size()), 20)); break;
-                case 4: sql = sql.substr(0, at) + other.substr(from); break;
-            }
-        }
+        const std::string sql = mutator.next();
         const auto judged = classify(sql, Policy{});
         const auto written = classifyWrite(sql, Policy{});
         if (!judged) continue;
