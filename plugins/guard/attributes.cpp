@@ -2,70 +2,48 @@
 
 #include <algorithm>
 
+#include "plugins/guard/tree_names.hpp"
+
 namespace howdah::guard {
-namespace {
 
-using simdjson::dom::array;
-using simdjson::dom::element;
-using simdjson::dom::object;
-
-std::string_view textAt(const simdjson::simdjson_result<element>& place) {
-    std::string_view text;
-    return place.get(text) == simdjson::SUCCESS ? text : std::string_view{};
-}
-
-array listAt(const simdjson::simdjson_result<element>& place) {
-    array list;
-    return place.get(list) == simdjson::SUCCESS ? list : array{};
-}
-
-std::size_t sizeOf(const simdjson::simdjson_result<element>& place) {
-    array list;
-    return place.get(list) == simdjson::SUCCESS ? list.size() : 0;
-}
-
-}  // namespace
-
-void AttributeUses::noteColumn(const object& column_ref, std::uint32_t position) {
+void AttributeUses::noteColumn(const NodeView& column_ref, std::uint32_t position) {
     // A third part before them is a schema, and a function in FROM has none.
-    const auto fields = column_ref.at_key("fields");
-    const std::size_t count = sizeOf(fields);
+    const NodeList fields = column_ref.list(Field::fields);
+    const std::size_t count = fields.size();
     if (count < 2) return;
-    const std::string_view name = textAt(fields.at(count - 1)["String"]["sval"]);  // "" is v.*
-    const std::string_view qualifier = textAt(fields.at(count - 2)["String"]["sval"]);
+    const std::string_view name = stringOf(fields[count - 1]);  // "" is v.*
+    const std::string_view qualifier = stringOf(fields[count - 2]);
     if (!name.empty()) columns_.push_back({qualifier, name, position, count == 2});
 }
 
-void AttributeUses::noteRelation(const object& range_var) {
-    const auto alias = range_var.at_key("alias");
-    const std::string_view name = textAt(range_var.at_key("relname")), renamed = textAt(alias["aliasname"]);
-    relations_.push_back({renamed.empty() ? name : renamed, textAt(range_var.at_key("schemaname")), name,
-                          sizeOf(alias["colnames"]) > 0});
+void AttributeUses::noteRelation(const NodeView& range_var) {
+    const NodeView alias = range_var.child(Field::alias);
+    const std::string_view name = range_var.text(Field::relname), renamed = alias.text(Field::aliasname);
+    relations_.push_back({renamed.empty() ? name : renamed, range_var.text(Field::schemaname), name,
+                          !alias.list(Field::colnames).empty()});
 }
 
-void AttributeUses::noteOther(const object& range_item) {
-    for (const auto* field : {"alias", "join_using_alias"})
-        if (const std::string_view alias = textAt(range_item.at_key(field)["aliasname"]); !alias.empty())
+void AttributeUses::noteOther(const NodeView& range_item) {
+    for (const Field field : {Field::alias, Field::join_using_alias})
+        if (const std::string_view alias = range_item.child(field).text(Field::aliasname); !alias.empty())
             others_.push_back(alias);
 }
 
-void AttributeUses::noteRowFunction(const object& range_function) {
+void AttributeUses::noteRowFunction(const NodeView& range_function) {
     RowFunction& noted = row_functions_.emplace_back();
-    if (const auto defined = range_function.at_key("coldeflist"); sizeOf(defined) > 0)
-        for (element column : listAt(defined))
-            noted.columns.push_back(textAt(column["ColumnDef"]["colname"]));
+    for (const NodeView column : range_function.list(Field::coldeflist))
+        noted.columns.push_back(column.text(Field::colname));
 
-    const auto alias = range_function.at_key("alias");
-    noted.alias = textAt(alias["aliasname"]);
-    if (const auto named = alias["colnames"]; sizeOf(named) > 0)
-        for (element column : listAt(named))
-            noted.columns.push_back(textAt(column["String"]["sval"]));
+    const NodeView alias = range_function.child(Field::alias);
+    noted.alias = alias.text(Field::aliasname);
+    for (const NodeView column : alias.list(Field::colnames))
+        noted.columns.push_back(stringOf(column));
     if (!noted.alias.empty()) return;
 
     // Without an alias the function's own name is it.
-    const auto functions = range_function.at_key("functions");
-    const auto name = functions.at(0)["List"]["items"].at(0)["FuncCall"]["funcname"];
-    if (sizeOf(functions) == 1 && sizeOf(name) > 0) noted.alias = textAt(name.at(sizeOf(name) - 1)["String"]["sval"]);
+    const NodeList functions = range_function.list(Field::functions);
+    const NodeList name = functions[0].list(Field::items)[0].list(Field::funcname);
+    if (functions.size() == 1 && !name.empty()) noted.alias = stringOf(name.back());
 }
 
 // Where the statement does not name its columns, a scalar's one column is called like the alias.
@@ -84,15 +62,15 @@ std::vector<AttributeUses::Use> AttributeUses::uses() const {
     return uses;
 }
 
-std::vector<ObjectName> AttributeUses::relationsOf(std::string_view qualifier) const {
-    std::vector<ObjectName> relations;
+std::vector<NameView> AttributeUses::relationsOf(std::string_view qualifier) const {
+    std::vector<NameView> relations;
     if (std::ranges::find(others_, qualifier) != others_.end()) return relations;
     for (const RowFunction& function : row_functions_)
         if (function.alias.empty() || function.alias == qualifier) return relations;
     for (const Relation& relation : relations_) {
         if (relation.alias != qualifier) continue;
         if (relation.renamed) return {};
-        relations.push_back({std::string(relation.schema), std::string(relation.name)});
+        relations.emplace_back(relation.schema, relation.name);
     }
     return relations;
 }

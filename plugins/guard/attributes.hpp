@@ -14,19 +14,18 @@
 #include <string_view>
 #include <vector>
 
-#include <simdjson.h>
-
 #include "plugins/guard/facts.hpp"
+#include "plugins/guard/tree_view.hpp"
 
 namespace howdah::guard {
 
 class AttributeUses {
 public:
-    void noteColumn(const simdjson::dom::object& column_ref, std::uint32_t position);
-    void noteRowFunction(const simdjson::dom::object& range_function);
-    void noteRelation(const simdjson::dom::object& range_var);
+    void noteColumn(const NodeView& column_ref, std::uint32_t position);
+    void noteRowFunction(const NodeView& range_function);
+    void noteRelation(const NodeView& range_var);
     // A subquery, a join or an expression in FROM: its columns are not known here.
-    void noteOther(const simdjson::dom::object& range_item);
+    void noteOther(const NodeView& range_item);
 
     struct Use {
         std::string_view qualifier;
@@ -38,7 +37,7 @@ public:
     std::vector<Use> uses() const;
 
     // The relations a qualifier stands for; empty where it may stand for something else as well.
-    std::vector<ObjectName> relationsOf(std::string_view qualifier) const;
+    std::vector<NameView> relationsOf(std::string_view qualifier) const;
 
     // Whether it stands for nothing but subqueries and joins, and relations that `is_query` knows as WITH queries.
     template <typename IsQuery>

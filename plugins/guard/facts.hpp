@@ -36,6 +36,19 @@ struct ObjectName {
     friend bool operator==(const ObjectName&, const ObjectName&) = default;
 };
 
+// The same where another keeps the text: the parse tree, or a literal.
+struct NameView {
+    std::string_view schema;
+    std::string_view name;
+
+    NameView() = default;
+    NameView(std::string_view in_schema, std::string_view text) : schema(in_schema), name(text) {}
+    NameView(const ObjectName& kept) : schema(kept.schema), name(kept.name) {}  // NOLINT: implicit by design
+
+    ObjectName kept() const { return {std::string(schema), std::string(name)}; }
+    friend bool operator==(const NameView&, const NameView&) = default;
+};
+
 struct TableUse {
     ObjectName table;
     bool maybe_cte = false;  // a WITH query of this name exists somewhere in the statement

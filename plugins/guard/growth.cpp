@@ -12,10 +12,6 @@
 namespace howdah::guard {
 namespace {
 
-using simdjson::dom::array;
-using simdjson::dom::element;
-using simdjson::dom::object;
-
 constexpr double kAnything = 2147483648.0;
 constexpr int kDepthMax = 250;  // of the walk: deeper expressions are taken for anything
 constexpr int kRoundsMax = 16;  // until the columns' bounds stand still
@@ -53,7 +49,7 @@ double widthIn(std::string_view format) {
 
 class Estimate {
 public:
-    std::optional<Growth> of(const element& root) {
+    std::optional<Growth> of(const NodeView& root) {
         for (int round = 0; round < kRoundsMax; ++round) {
             visitAfresh(root);
             if (!changed_) return found_;
@@ -67,7 +63,7 @@ public:
     }
 
 private:
-    void visitAfresh(const element& root) {
+    void visitAfresh(const NodeView& root) {
         changed_ = false;
         total_ = 0;
         counted_.clear();
@@ -76,75 +72,60 @@ private:
     }
 
     // Every node once, for what it defines; expressions are bounded where they stand.
-    void visit(const element& root) {
-        pending_.assign(1, root);
+    void visit(const NodeView& root) {
+        pending_.assign(1, {root, true});
         while (!pending_.empty()) {
-            const element value = pending_.back();
+            const auto [node, says_its_type] = pending_.back();
             pending_.pop_back();
-            array list;
-            object node;
-            if (value.get(list) == simdjson::SUCCESS) {
-                for (element item : list)
-                    pending_.push_back(item);
-            } else if (value.get(node) == simdjson::SUCCESS) {
-                for (auto [key, inner] : node) {
-                    object body;
-                    if (inner.get(body) == simdjson::SUCCESS) define(key, body);
-                    if (inner.is_array() || inner.is_object()) pending_.push_back(inner);
-                }
+            if (says_its_type) define(node);
+            for (const FieldInfo& field : node.parts()) {
+                for (const NodeView item : node.list(field))
+                    if (item) pending_.push_back({item, true});
+                if (const NodeView part = node.child(field)) pending_.push_back({part, field.kind == FieldKind::node});
             }
         }
     }
 
-    void define(std::string_view type, const object& node) {
-        if (type == "ResTarget") {
-            const Bound bound = boundOf(node.at_key("val"), 0);
-            largest_.widen(bound);
-            std::string_view name = textOf(node, "name");
-            object call;
-            if (name.empty() && node.at_key("val")["FuncCall"].get(call) == simdjson::SUCCESS)
-                return learn(nameOf(call, "funcname").name, bound);
-            if (!name.empty()) learn(std::string(name), bound);
-        } else if (type == "FuncCall") {
-            const Bound bound = callBound(node, 0);
-            largest_.widen(bound);
-        } else if (type == "SelectStmt") {
-            array lists;
-            if (node.at_key("valuesLists").get(lists) == simdjson::SUCCESS)
-                for (element list : lists) {
-                    array items;
-                    if (list["List"]["items"].get(items) != simdjson::SUCCESS) continue;
-                    int column = 0;
-                    for (element item : items) {
-                        const Bound bound = boundOf(item, 0);
-                        largest_.widen(bound);
-                        learn(concat("column", ++column), bound);
-                    }
-                }
-        } else if (type == "RangeFunction") {
-            const std::string_view alias = aliasOf(node);
-            if (!alias.empty()) learn(std::string(alias), boundOf(node.at_key("functions"), 0));
-            learnNames(node.at_key("alias")["colnames"]);
-        } else if (type == "RangeSubselect" || type == "RangeVar") {
-            learnNames(node.at_key("alias")["colnames"]);
-        } else if (type == "CommonTableExpr") {
-            learnNames(node.at_key("aliascolnames"));
+    void define(const NodeView& node) {
+        switch (node.tag()) {
+            case Tag::ResTarget: return defineTarget(node);
+            case Tag::FuncCall: largest_.widen(callBound(node, 0)); return;
+            case Tag::SelectStmt: return defineRows(node.list(Field::valuesLists));
+            case Tag::RangeFunction:
+                if (const std::string_view alias = node.child(Field::alias).text(Field::aliasname); !alias.empty())
+                    learn(std::string(alias), sumOf(node.list(Field::functions), 0));
+                return learnNames(node.child(Field::alias).list(Field::colnames));
+            case Tag::RangeSubselect:
+            case Tag::RangeVar: return learnNames(node.child(Field::alias).list(Field::colnames));
+            case Tag::CommonTableExpr: return learnNames(node.list(Field::aliascolnames));
+            default: return;
         }
     }
 
-    static std::string_view aliasOf(const object& node) {
-        std::string_view name;
-        return node.at_key("alias")["aliasname"].get(name) == simdjson::SUCCESS ? name : std::string_view{};
+    void defineTarget(const NodeView& target) {
+        const NodeView value = target.child(Field::val);
+        const Bound bound = boundOf(value, 0);
+        largest_.widen(bound);
+        const std::string_view name = target.text(Field::name);
+        if (!name.empty()) return learn(std::string(name), bound);
+        if (value.tag() == Tag::FuncCall) learn(std::string(nameOf(value.list(Field::funcname)).name), bound);
+    }
+
+    void defineRows(const NodeList& rows) {
+        for (const NodeView row : rows) {
+            int column = 0;
+            for (const NodeView item : row.list(Field::items)) {
+                const Bound bound = boundOf(item, 0);
+                largest_.widen(bound);
+                learn(concat("column", ++column), bound);
+            }
+        }
     }
 
     // Names that a list gives by position: whatever the statement makes may be one of them.
-    void learnNames(const simdjson::simdjson_result<element>& names) {
-        array list;
-        if (names.get(list) != simdjson::SUCCESS) return;
-        for (element item : list) {
-            std::string_view name;
-            if (item["String"]["sval"].get(name) == simdjson::SUCCESS) learn(std::string(name), largest_);
-        }
+    void learnNames(const NodeList& names) {
+        for (const NodeView item : names)
+            if (item.tag() == Tag::String) learn(std::string(stringOf(item)), largest_);
     }
 
     void learn(std::string name, const Bound& bound) {
@@ -158,27 +139,16 @@ private:
         }
     }
 
-    Bound boundOf(const simdjson::simdjson_result<element>& place, int depth) {
-        element value;
-        return place.get(value) == simdjson::SUCCESS ? boundOf(value, depth) : Bound{0, 0};
-    }
-
-    Bound boundOf(const element& value, int depth) {
+    Bound boundOf(const NodeView& node, int depth) {
         if (depth > kDepthMax) return kUnknown;
-        array list;
-        if (value.get(list) == simdjson::SUCCESS) return sumOf(list, depth);
-        object node;
-        if (value.get(node) != simdjson::SUCCESS || node.begin() == node.end()) return {0, 0};
-        const auto [type, body] = *node.begin();
-        object inner;
-        if (body.get(inner) != simdjson::SUCCESS) return {0, 0};
-        return nodeBound(type, inner, depth + 1);
+        return node ? nodeBound(node, depth + 1) : Bound{0, 0};
     }
 
     // Bytes add up, of numbers the largest counts.
-    Bound sumOf(const array& list, int depth) {
-        Bound sum{8, 0};
-        for (element item : list) {
+    Bound sumOf(const NodeList& list, int depth) {
+        if (depth > kDepthMax) return kUnknown;
+        Bound sum{list.empty() ? 0.0 : 8.0, 0};
+        for (const NodeView item : list) {
             const Bound bound = boundOf(item, depth + 1);
             sum.bytes += bound.bytes;
             sum.number = std::max(sum.number, bound.number);
@@ -186,122 +156,117 @@ private:
         return sum;
     }
 
-    Bound nodeBound(std::string_view type, const object& node, int depth) {
-        if (type == "A_Const") return constBound(node);
-        if (type == "ParamRef") return {1'000'000, kAnything};
-        if (type == "ColumnRef") return columnBound(node);
-        if (type == "FuncCall") return callBound(node, depth);
-        if (type == "A_Expr") return operatorBound(node, depth);
-        if (type == "TypeCast") return castBound(node, depth);
-        if (type == "SubLink") return selectBound(node.at_key("subselect")["SelectStmt"], depth);
-        if (type == "List") return boundOf(node.at_key("items"), depth);
-        if (type == "MinMaxExpr") return extremeBound(node, depth);
-        if (type == "SQLValueFunction") return {};
-        // Others give one of their parts, or put all of them together.
+    Bound nodeBound(const NodeView& node, int depth) {
+        switch (node.tag()) {
+            case Tag::A_Const: return constBound(node);
+            case Tag::ParamRef: return {1'000'000, kAnything};
+            case Tag::ColumnRef: return columnBound(node);
+            case Tag::FuncCall: return callBound(node, depth);
+            case Tag::A_Expr: return operatorBound(node, depth);
+            case Tag::TypeCast: return castBound(node, depth);
+            case Tag::SubLink: return selectBound(node.child(Field::subselect), depth);
+            case Tag::List: return sumOf(node.list(Field::items), depth);
+            case Tag::MinMaxExpr: return extremeBound(node, depth);
+            case Tag::SQLValueFunction: return {};
+            default: return partsBound(node, depth);
+        }
+    }
+
+    // Others give one of their parts, or put all of them together.
+    Bound partsBound(const NodeView& node, int depth) {
         Bound sum{64, 0};
-        for (auto [key, inner] : node) {
-            if (!inner.is_array() && !inner.is_object()) continue;
-            const Bound bound = boundOf(inner, depth);
+        for (const FieldInfo& field : node.parts()) {
+            Bound bound{0, 0};
+            if (field.kind == FieldKind::list) bound = sumOf(node.list(field), depth);
+            if (field.kind == FieldKind::node) bound = boundOf(node.child(field), depth);
             sum.bytes += bound.bytes;
             sum.number = std::max(sum.number, bound.number);
         }
         return sum;
     }
 
-    static Bound constBound(const object& node) {
-        std::string_view text;
-        std::int64_t number = 0;
-        if (node.at_key("sval")["sval"].get(text) == simdjson::SUCCESS)
-            return {static_cast<double>(text.size()), numberIn(text)};
-        if (node.at_key("ival")["ival"].get(number) == simdjson::SUCCESS)
-            return {16, std::abs(static_cast<double>(number))};
-        if (node.at_key("fval")["fval"].get(text) == simdjson::SUCCESS)
-            return {static_cast<double>(text.size()), numberIn(text)};
-        if (node.at_key("bsval")["bsval"].get(text) == simdjson::SUCCESS)
-            return {static_cast<double>(text.size()), kAnything};
-        return {8, 0};
+    static Bound constBound(const NodeView& constant) {
+        const NodeView value = constant.child(Field::val);
+        switch (value.tag()) {
+            case Tag::String: return textBound(value.text(Field::sval));
+            case Tag::Float: return textBound(value.text(Field::fval));
+            case Tag::BitString: return {static_cast<double>(value.text(Field::bsval).size()), kAnything};
+            case Tag::Integer: {
+                const auto number = static_cast<double>(value.number(Field::ival));
+                return number > 0 ? Bound{16, number} : Bound{8, 0};
+            }
+            default: return {8, 0};
+        }
     }
 
-    Bound columnBound(const object& node) const {
-        array fields;
-        if (node.at_key("fields").get(fields) != simdjson::SUCCESS || fields.size() == 0) return kData;
-        std::string_view name;
-        if (fields.at(fields.size() - 1)["String"]["sval"].get(name) != simdjson::SUCCESS) return kData;
-        const auto known = columns_.find(std::string(name));
+    static Bound textBound(std::string_view text) { return {static_cast<double>(text.size()), numberIn(text)}; }
+
+    Bound columnBound(const NodeView& column) const {
+        const NodeList fields = column.list(Field::fields);
+        if (fields.empty() || fields.back().tag() != Tag::String) return kData;
+        const auto known = columns_.find(std::string(stringOf(fields.back())));
         return known == columns_.end() ? kData : known->second;
     }
 
-    Bound selectBound(const simdjson::simdjson_result<element>& select, int depth) {
-        array targets;
+    Bound selectBound(const NodeView& select, int depth) {
         Bound widest{0, 0};
-        if (select["targetList"].get(targets) == simdjson::SUCCESS)
-            for (element target : targets)
-                widest.widen(boundOf(target["ResTarget"]["val"], depth));
-        for (const char* half : {"larg", "rarg"})
-            if (element arm; select[half].get(arm) == simdjson::SUCCESS)
-                widest.widen(selectBound(std::move(arm), depth + 1));
+        for (const NodeView target : select.list(Field::targetList))
+            widest.widen(boundOf(target.child(Field::val), depth));
+        for (const Field half : {Field::larg, Field::rarg})
+            if (const NodeView arm = select.child(half)) widest.widen(selectBound(arm, depth + 1));
         return widest;
     }
 
     // least() is at most any of its arguments.
-    Bound extremeBound(const object& node, int depth) {
-        array args;
-        if (node.at_key("args").get(args) != simdjson::SUCCESS) return {};
+    Bound extremeBound(const NodeView& node, int depth) {
+        const NodeList args = node.list(Field::args);
         Bound all = sumOf(args, depth);
-        if (textOf(node, "op") != "IS_LEAST") return all;
-        for (element arg : args)
+        if (node.text(Field::op) != "IS_LEAST") return all;
+        for (const NodeView arg : args)
             all.number = std::min(all.number, boundOf(arg, depth).number);
         return all;
     }
 
     // char(n) and bit(n) pad.
-    Bound castBound(const object& node, int depth) {
-        Bound bound = boundOf(node.at_key("arg"), depth);
-        object type;
-        if (node.at_key("typeName").get(type) != simdjson::SUCCESS) return bound;
-        if (isOneOf(nameOf(type, "names").name, {"bpchar", "bit", "char"}))
-            bound.bytes = std::max(bound.bytes, boundOf(type.at_key("typmods"), depth).number);
+    Bound castBound(const NodeView& cast, int depth) {
+        Bound bound = boundOf(cast.child(Field::arg), depth);
+        const NodeView type = cast.child(Field::typeName);
+        if (isOneOf(nameOf(type.list(Field::names)).name, {"bpchar", "bit", "char"}))
+            bound.bytes = std::max(bound.bytes, sumOf(type.list(Field::typmods), depth).number);
         return bound;
     }
 
-    Bound operatorBound(const object& node, int depth) {
-        const Bound left = boundOf(node.at_key("lexpr"), depth), right = boundOf(node.at_key("rexpr"), depth);
+    Bound operatorBound(const NodeView& node, int depth) {
+        const Bound left = boundOf(node.child(Field::lexpr), depth), right = boundOf(node.child(Field::rexpr), depth);
         Bound bound{left.bytes + right.bytes + 16, std::max(left.number, right.number)};
-        const std::string op = nameOf(node, "name").name;
+        const std::string_view op = nameOf(node.list(Field::name)).name;
         if (op == "+" || op == "-") bound.number = left.number + right.number;
         if (op == "*") bound.number = left.number * right.number;
         if (op == "%") bound.number = right.number;
-        if (op == "/") bound.number = dividesBySmall(node) ? kAnything : left.number;
+        if (op == "/") bound.number = isSmall(node.child(Field::rexpr)) ? kAnything : left.number;
         if (op == "^") bound.number = std::pow(std::max(left.number, 1.0), std::max(right.number, 1.0));
         if (op == "<<" || op == "~" || op == "#") bound.number = kAnything;
         return bound;
     }
 
-    // By something that may lie between 0 and 1 because the statement made it so.
-    bool dividesBySmall(const object& node) const {
-        object divisor;
-        if (node.at_key("rexpr")["ColumnRef"].get(divisor) == simdjson::SUCCESS) {
-            array fields;
-            std::string_view name;
-            if (divisor.at_key("fields").get(fields) != simdjson::SUCCESS || fields.size() == 0) return true;
-            if (fields.at(fields.size() - 1)["String"]["sval"].get(name) != simdjson::SUCCESS) return true;
-            return columns_.contains(std::string(name)) && columns_.at(std::string(name)).number < 1;
-        }
-        if (node.at_key("rexpr")["A_Const"].get(divisor) != simdjson::SUCCESS) return false;
-        return constBound(divisor).number < 1;
+    // A divisor that may lie between 0 and 1 because the statement made it so.
+    bool isSmall(const NodeView& divisor) const {
+        if (divisor.tag() == Tag::A_Const) return constBound(divisor).number < 1;
+        if (divisor.tag() != Tag::ColumnRef) return false;
+        const NodeList fields = divisor.list(Field::fields);
+        if (fields.empty() || fields.back().tag() != Tag::String) return true;
+        const auto known = columns_.find(std::string(stringOf(fields.back())));
+        return known != columns_.end() && known->second.number < 1;
     }
 
-    Bound callBound(const object& node, int depth) {
-        const std::string name = nameOf(node, "funcname").name;
+    Bound callBound(const NodeView& node, int depth) {
+        const std::string_view name = nameOf(node.list(Field::funcname)).name;
+        const NodeList list = node.list(Field::args);
         std::vector<Bound> args;
-        array list;
-        std::string_view first_text;
-        if (node.at_key("args").get(list) == simdjson::SUCCESS) {
-            for (element arg : list)
-                args.push_back(boundOf(arg, depth + 1));
-            if (list.size() > 0 && list.at(0)["A_Const"]["sval"]["sval"].get(first_text) != simdjson::SUCCESS)
-                first_text = {};
-        }
+        args.reserve(list.size());
+        for (const NodeView arg : list)
+            args.push_back(boundOf(arg, depth + 1));
+        const NodeView first = list[0].child(Field::val);  // of a constant
         Bound sum{64, 0};
         for (const Bound& arg : args) {
             sum.bytes += arg.bytes;
@@ -317,8 +282,9 @@ private:
         } else if (name == "array_fill") {
             bound = {elementsOf(list) * std::max(at(0).bytes, 8.0), at(0).number};
         } else if (name == "format") {
-            const bool computed = first_text.data() == nullptr || first_text.find('*') != std::string_view::npos;
-            bound = {sum.bytes + (computed ? sum.number : widthIn(first_text)), kAnything};
+            const bool computed = list[0].tag() != Tag::A_Const || first.tag() != Tag::String ||
+                                  stringOf(first).find('*') != std::string_view::npos;
+            bound = {sum.bytes + (computed ? sum.number : widthIn(stringOf(first))), kAnything};
         } else if (name == "replace" || name == "regexp_replace") {
             bound = {(at(0).bytes + 1) * (at(2).bytes + 1), kAnything};
         } else if (isOneOf(name, {"string_agg", "array_agg", "json_agg", "jsonb_agg", "xmlagg"})) {
@@ -334,38 +300,41 @@ private:
             bound = {16, 1'000'000};
         } else if (name == "sum") {
             bound = {sum.bytes, sum.number * 1'000};
-        } else if (name.find("json") != std::string::npos || name.starts_with("quote_") || name == "encode") {
+        } else if (name.find("json") != std::string_view::npos || name.starts_with("quote_") || name == "encode") {
             bound.bytes = sum.bytes * 6;
         }
         if (makesGrow(name)) judge(node, name, bound);
         return bound;
     }
 
-    double elementsOf(const array& args) {
+    double elementsOf(const NodeList& args) {
         if (args.size() < 2) return 1;
-        array dimensions;
-        if (args.at(1)["A_ArrayExpr"]["elements"].get(dimensions) != simdjson::SUCCESS) return kAnything;
+        const NodeView dimensions = args[1];
+        if (dimensions.tag() != Tag::A_ArrayExpr || !dimensions.has(Field::elements)) return kAnything;
         double product = 1;
-        for (element dimension : dimensions)
+        for (const NodeView dimension : dimensions.list(Field::elements))
             product *= std::max(boundOf(dimension, 0).number, 1.0);
         return product;
     }
 
-    void judge(const object& node, const std::string& name, const Bound& bound) {
-        std::int64_t position = 0;
-        if (node.at_key("location").get(position) != simdjson::SUCCESS) position = 0;
+    void judge(const NodeView& call, std::string_view name, const Bound& bound) {
+        const std::int32_t position = std::max(call.location(), 0);
         if (double& counted = counted_[position]; bound.bytes > counted) {  // a call is met more than once
             total_ += bound.bytes - counted;
             counted = bound.bytes;
         }
         if (found_ || (bound.bytes <= kValueBytesMax && total_ <= kValuesBytesMax)) return;
-        found_ = Growth{name, static_cast<std::uint32_t>(std::max<std::int64_t>(position, 0))};
+        found_ = Growth{std::string(name), static_cast<std::uint32_t>(position)};
     }
 
-    std::vector<element> pending_;
+    struct Pending {
+        NodeView node;
+        bool says_its_type;  // does not stand in a field of a fixed type
+    };
+    std::vector<Pending> pending_;
     std::unordered_map<std::string, Bound> columns_;
     std::unordered_set<std::string> growing_;
-    std::unordered_map<std::int64_t, double> counted_;  // bytes by position
+    std::unordered_map<std::int32_t, double> counted_;  // bytes by position
     Bound largest_{0, 0};
     double total_ = 0;
     bool changed_ = false;
@@ -378,7 +347,7 @@ bool makesGrow(std::string_view function) {
     return isOneOf(function, {"repeat", "lpad", "rpad", "array_fill", "format", "replace", "regexp_replace"});
 }
 
-std::optional<Growth> tooLargeValue(const element& root) {
+std::optional<Growth> tooLargeValue(const NodeView& root) {
     return Estimate().of(root);
 }
 

@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include <simdjson.h>
+#include "plugins/guard/tree_view.hpp"
 
 namespace howdah::guard {
 
@@ -31,6 +31,6 @@ struct Growth {
 };
 
 // The first call that may make too large a value; nullopt if there is none.
-std::optional<Growth> tooLargeValue(const simdjson::dom::element& root);
+std::optional<Growth> tooLargeValue(const NodeView& statement);
 
 }  // namespace howdah::guard

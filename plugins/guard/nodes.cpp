@@ -8,225 +8,230 @@ namespace howdah::guard {
 namespace {
 
 template <typename Value>
-using Entry = std::pair<std::string_view, Value>;
+using Entry = std::pair<Tag, Value>;
 
 constexpr auto kReadNodes = std::to_array<Entry<Node>>({
-    {"A_ArrayExpr", Node::plain},
-    {"A_Const", Node::plain},
-    {"A_Expr", Node::expression},
-    {"A_Indices", Node::plain},
-    {"A_Indirection", Node::indirection},
-    {"A_Star", Node::plain},
-    {"Alias", Node::plain},
-    {"BitString", Node::plain},
-    {"BoolExpr", Node::plain},
-    {"Boolean", Node::plain},
-    {"BooleanTest", Node::plain},
-    {"CTECycleClause", Node::plain},
-    {"CTESearchClause", Node::plain},
-    {"CaseExpr", Node::cases},
-    {"CaseWhen", Node::plain},
-    {"CoalesceExpr", Node::plain},
-    {"CollateClause", Node::plain},
-    {"ColumnDef", Node::plain},
-    {"ColumnRef", Node::column},
-    {"CommonTableExpr", Node::with_query},
-    {"DefElem", Node::option},
-    {"ExplainStmt", Node::explain},
-    {"Float", Node::plain},
-    {"FuncCall", Node::function},
-    {"GroupingFunc", Node::plain},
-    {"GroupingSet", Node::plain},
-    {"Integer", Node::plain},
-    {"JoinExpr", Node::join},
-    {"List", Node::plain},
-    {"MinMaxExpr", Node::plain},
-    {"NamedArgExpr", Node::plain},
-    {"NullTest", Node::plain},
-    {"ParamRef", Node::parameter},
-    {"RangeFunction", Node::row_function},
-    {"RangeSubselect", Node::row_source},
-    {"RangeTableFunc", Node::row_source},
-    {"RangeTableFuncCol", Node::plain},
-    {"RangeTableSample", Node::sample},
-    {"RangeVar", Node::relation},
-    {"ResTarget", Node::plain},
-    {"RowExpr", Node::plain},
-    {"SQLValueFunction", Node::plain},
-    {"SelectStmt", Node::select},
-    {"SortBy", Node::sort},
-    {"String", Node::plain},
-    {"SubLink", Node::sub_link},
-    {"TypeCast", Node::plain},
-    {"TypeName", Node::type},
-    {"VariableShowStmt", Node::show},
-    {"WindowDef", Node::plain},
-    {"WithClause", Node::plain},
-    {"XmlExpr", Node::plain},
-    {"XmlSerialize", Node::plain},
+    {Tag::A_ArrayExpr, Node::plain},
+    {Tag::A_Const, Node::plain},
+    {Tag::A_Expr, Node::expression},
+    {Tag::A_Indices, Node::plain},
+    {Tag::A_Indirection, Node::indirection},
+    {Tag::A_Star, Node::plain},
+    {Tag::Alias, Node::plain},
+    {Tag::BitString, Node::plain},
+    {Tag::BoolExpr, Node::plain},
+    {Tag::Boolean, Node::plain},
+    {Tag::BooleanTest, Node::plain},
+    {Tag::CTECycleClause, Node::plain},
+    {Tag::CTESearchClause, Node::plain},
+    {Tag::CaseExpr, Node::cases},
+    {Tag::CaseWhen, Node::plain},
+    {Tag::CoalesceExpr, Node::plain},
+    {Tag::CollateClause, Node::plain},
+    {Tag::ColumnDef, Node::plain},
+    {Tag::ColumnRef, Node::column},
+    {Tag::CommonTableExpr, Node::with_query},
+    {Tag::DefElem, Node::option},
+    {Tag::ExplainStmt, Node::explain},
+    {Tag::Float, Node::plain},
+    {Tag::FuncCall, Node::function},
+    {Tag::GroupingFunc, Node::plain},
+    {Tag::GroupingSet, Node::plain},
+    {Tag::Integer, Node::plain},
+    {Tag::JoinExpr, Node::join},
+    {Tag::List, Node::plain},
+    {Tag::MinMaxExpr, Node::plain},
+    {Tag::NamedArgExpr, Node::plain},
+    {Tag::NullTest, Node::plain},
+    {Tag::ParamRef, Node::parameter},
+    {Tag::RangeFunction, Node::row_function},
+    {Tag::RangeSubselect, Node::row_source},
+    {Tag::RangeTableFunc, Node::row_source},
+    {Tag::RangeTableFuncCol, Node::plain},
+    {Tag::RangeTableSample, Node::sample},
+    {Tag::RangeVar, Node::relation},
+    {Tag::ResTarget, Node::plain},
+    {Tag::RowExpr, Node::plain},
+    {Tag::SQLValueFunction, Node::plain},
+    {Tag::SelectStmt, Node::select},
+    {Tag::SortBy, Node::sort},
+    {Tag::String, Node::plain},
+    {Tag::SubLink, Node::sub_link},
+    {Tag::TypeCast, Node::plain},
+    {Tag::TypeName, Node::type},
+    {Tag::VariableShowStmt, Node::show},
+    {Tag::WindowDef, Node::plain},
+    {Tag::WithClause, Node::plain},
+    {Tag::XmlExpr, Node::plain},
+    {Tag::XmlSerialize, Node::plain},
 });
 
 constexpr auto kRefused = std::to_array<Entry<Rule>>({
-    {"AlterDatabaseRefreshCollStmt", Rule::server_administration},
-    {"AlterDatabaseSetStmt", Rule::server_administration},
-    {"AlterDatabaseStmt", Rule::server_administration},
-    {"AlterEventTrigStmt", Rule::server_administration},
-    {"AlterFdwStmt", Rule::server_administration},
-    {"AlterForeignServerStmt", Rule::server_administration},
-    {"AlterPublicationStmt", Rule::server_administration},
-    {"AlterRoleSetStmt", Rule::server_administration},
-    {"AlterRoleStmt", Rule::server_administration},
-    {"AlterSubscriptionStmt", Rule::server_administration},
-    {"AlterSystemStmt", Rule::server_administration},
-    {"AlterTableSpaceOptionsStmt", Rule::server_administration},
-    {"AlterUserMappingStmt", Rule::server_administration},
-    {"CallStmt", Rule::procedure_call},
-    {"CheckPointStmt", Rule::server_administration},
-    {"ClosePortalStmt", Rule::session_state},
-    {"ClusterStmt", Rule::server_administration},
-    {"ConstraintsSetStmt", Rule::session_state},
-    {"CopyStmt", Rule::copy},
-    {"CreateAmStmt", Rule::server_administration},
-    {"CreateEventTrigStmt", Rule::server_administration},
-    {"CreateFdwStmt", Rule::server_administration},
-    {"CreateForeignServerStmt", Rule::server_administration},
-    {"CreateForeignTableStmt", Rule::server_administration},
-    {"CreatePLangStmt", Rule::server_administration},
-    {"CreatePublicationStmt", Rule::server_administration},
-    {"CreateRoleStmt", Rule::server_administration},
-    {"CreateSubscriptionStmt", Rule::server_administration},
-    {"CreateTableSpaceStmt", Rule::server_administration},
-    {"CreateUserMappingStmt", Rule::server_administration},
-    {"CreatedbStmt", Rule::server_administration},
-    {"DeallocateStmt", Rule::session_state},
-    {"DeclareCursorStmt", Rule::session_state},
-    {"DeleteStmt", Rule::data_modification},
-    {"DiscardStmt", Rule::session_state},
-    {"DoStmt", Rule::anonymous_code},
-    {"DropOwnedStmt", Rule::server_administration},
-    {"DropRoleStmt", Rule::server_administration},
-    {"DropSubscriptionStmt", Rule::server_administration},
-    {"DropTableSpaceStmt", Rule::server_administration},
-    {"DropUserMappingStmt", Rule::server_administration},
-    {"DropdbStmt", Rule::server_administration},
-    {"ExecuteStmt", Rule::session_state},
-    {"FetchStmt", Rule::session_state},
-    {"GrantRoleStmt", Rule::server_administration},
-    {"ImportForeignSchemaStmt", Rule::server_administration},
-    {"InsertStmt", Rule::data_modification},
-    {"IntoClause", Rule::select_into},
-    {"ListenStmt", Rule::session_state},
-    {"LoadStmt", Rule::server_administration},
-    {"LockStmt", Rule::table_lock},
-    {"LockingClause", Rule::row_lock},
-    {"MergeStmt", Rule::data_modification},
-    {"NotifyStmt", Rule::session_state},
-    {"PrepareStmt", Rule::session_state},
-    {"ReassignOwnedStmt", Rule::server_administration},
-    {"ReindexStmt", Rule::server_administration},
-    {"SecLabelStmt", Rule::server_administration},
-    {"TransactionStmt", Rule::transaction_control},
-    {"TruncateStmt", Rule::data_modification},
-    {"UnlistenStmt", Rule::session_state},
-    {"UpdateStmt", Rule::data_modification},
-    {"VacuumStmt", Rule::server_administration},
-    {"VariableSetStmt", Rule::session_state},
+    {Tag::AlterDatabaseRefreshCollStmt, Rule::server_administration},
+    {Tag::AlterDatabaseSetStmt, Rule::server_administration},
+    {Tag::AlterDatabaseStmt, Rule::server_administration},
+    {Tag::AlterEventTrigStmt, Rule::server_administration},
+    {Tag::AlterFdwStmt, Rule::server_administration},
+    {Tag::AlterForeignServerStmt, Rule::server_administration},
+    {Tag::AlterPublicationStmt, Rule::server_administration},
+    {Tag::AlterRoleSetStmt, Rule::server_administration},
+    {Tag::AlterRoleStmt, Rule::server_administration},
+    {Tag::AlterSubscriptionStmt, Rule::server_administration},
+    {Tag::AlterSystemStmt, Rule::server_administration},
+    {Tag::AlterTableSpaceOptionsStmt, Rule::server_administration},
+    {Tag::AlterUserMappingStmt, Rule::server_administration},
+    {Tag::CallStmt, Rule::procedure_call},
+    {Tag::CheckPointStmt, Rule::server_administration},
+    {Tag::ClosePortalStmt, Rule::session_state},
+    {Tag::ClusterStmt, Rule::server_administration},
+    {Tag::ConstraintsSetStmt, Rule::session_state},
+    {Tag::CopyStmt, Rule::copy},
+    {Tag::CreateAmStmt, Rule::server_administration},
+    {Tag::CreateEventTrigStmt, Rule::server_administration},
+    {Tag::CreateFdwStmt, Rule::server_administration},
+    {Tag::CreateForeignServerStmt, Rule::server_administration},
+    {Tag::CreateForeignTableStmt, Rule::server_administration},
+    {Tag::CreatePLangStmt, Rule::server_administration},
+    {Tag::CreatePublicationStmt, Rule::server_administration},
+    {Tag::CreateRoleStmt, Rule::server_administration},
+    {Tag::CreateSubscriptionStmt, Rule::server_administration},
+    {Tag::CreateTableSpaceStmt, Rule::server_administration},
+    {Tag::CreateUserMappingStmt, Rule::server_administration},
+    {Tag::CreatedbStmt, Rule::server_administration},
+    {Tag::DeallocateStmt, Rule::session_state},
+    {Tag::DeclareCursorStmt, Rule::session_state},
+    {Tag::DeleteStmt, Rule::data_modification},
+    {Tag::DiscardStmt, Rule::session_state},
+    {Tag::DoStmt, Rule::anonymous_code},
+    {Tag::DropOwnedStmt, Rule::server_administration},
+    {Tag::DropRoleStmt, Rule::server_administration},
+    {Tag::DropSubscriptionStmt, Rule::server_administration},
+    {Tag::DropTableSpaceStmt, Rule::server_administration},
+    {Tag::DropUserMappingStmt, Rule::server_administration},
+    {Tag::DropdbStmt, Rule::server_administration},
+    {Tag::ExecuteStmt, Rule::session_state},
+    {Tag::FetchStmt, Rule::session_state},
+    {Tag::GrantRoleStmt, Rule::server_administration},
+    {Tag::ImportForeignSchemaStmt, Rule::server_administration},
+    {Tag::InsertStmt, Rule::data_modification},
+    {Tag::IntoClause, Rule::select_into},
+    {Tag::ListenStmt, Rule::session_state},
+    {Tag::LoadStmt, Rule::server_administration},
+    {Tag::LockStmt, Rule::table_lock},
+    {Tag::LockingClause, Rule::row_lock},
+    {Tag::MergeStmt, Rule::data_modification},
+    {Tag::NotifyStmt, Rule::session_state},
+    {Tag::PrepareStmt, Rule::session_state},
+    {Tag::ReassignOwnedStmt, Rule::server_administration},
+    {Tag::ReindexStmt, Rule::server_administration},
+    {Tag::SecLabelStmt, Rule::server_administration},
+    {Tag::TransactionStmt, Rule::transaction_control},
+    {Tag::TruncateStmt, Rule::data_modification},
+    {Tag::UnlistenStmt, Rule::session_state},
+    {Tag::UpdateStmt, Rule::data_modification},
+    {Tag::VacuumStmt, Rule::server_administration},
+    {Tag::VariableSetStmt, Rule::session_state},
 });
 
-constexpr auto kFields = std::to_array<Entry<std::string_view>>({
-    {"alias", "Alias"},
-    {"collClause", "CollateClause"},
-    {"cycle_clause", "CTECycleClause"},
-    {"intoClause", "IntoClause"},
-    {"join_using_alias", "Alias"},
-    {"larg", "SelectStmt"},
-    {"over", "WindowDef"},
-    {"rarg", "SelectStmt"},
-    {"relation", "RangeVar"},
-    {"search_clause", "CTESearchClause"},
-    {"typeName", "TypeName"},
-    {"withClause", "WithClause"},
-});
+constexpr Field kKnownFields[] = {
+    Field::alias,    Field::collClause,       Field::cycle_clause, Field::intoClause,
+    Field::larg,     Field::join_using_alias, Field::over,         Field::rarg,
+    Field::relation, Field::search_clause,    Field::typeName,     Field::withClause,
+};
 
 constexpr auto kWriteKinds = std::to_array<Entry<Kind>>({
-    {"AlterCollationStmt", Kind::ddl},
-    {"AlterDefaultPrivilegesStmt", Kind::ddl},
-    {"AlterDomainStmt", Kind::ddl},
-    {"AlterEnumStmt", Kind::ddl},
-    {"AlterExtensionStmt", Kind::ddl},
-    {"AlterFunctionStmt", Kind::ddl},
-    {"AlterObjectDependsStmt", Kind::ddl},
-    {"AlterObjectSchemaStmt", Kind::ddl},
-    {"AlterOwnerStmt", Kind::ddl},
-    {"AlterPolicyStmt", Kind::ddl},
-    {"AlterSeqStmt", Kind::ddl},
-    {"AlterStatsStmt", Kind::ddl},
-    {"AlterTableMoveAllStmt", Kind::ddl},
-    {"AlterTableStmt", Kind::ddl},
-    {"AlterTypeStmt", Kind::ddl},
-    {"CommentStmt", Kind::ddl},
-    {"CompositeTypeStmt", Kind::ddl},
-    {"CreateCastStmt", Kind::ddl},
-    {"CreateDomainStmt", Kind::ddl},
-    {"CreateEnumStmt", Kind::ddl},
-    {"CreateExtensionStmt", Kind::ddl},
-    {"CreateFunctionStmt", Kind::ddl},
-    {"CreatePolicyStmt", Kind::ddl},
-    {"CreateRangeStmt", Kind::ddl},
-    {"CreateSchemaStmt", Kind::ddl},
-    {"CreateSeqStmt", Kind::ddl},
-    {"CreateStatsStmt", Kind::ddl},
-    {"CreateStmt", Kind::ddl},
-    {"CreateTableAsStmt", Kind::ddl},
-    {"CreateTrigStmt", Kind::ddl},
-    {"DefineStmt", Kind::ddl},
-    {"DeleteStmt", Kind::remove},
-    {"DropStmt", Kind::ddl},
-    {"ExplainStmt", Kind::explain},
-    {"GrantStmt", Kind::ddl},
-    {"IndexStmt", Kind::ddl},
-    {"InsertStmt", Kind::insert},
-    {"MergeStmt", Kind::merge},
-    {"RefreshMatViewStmt", Kind::ddl},
-    {"RenameStmt", Kind::ddl},
-    {"RuleStmt", Kind::ddl},
-    {"SelectStmt", Kind::select},
-    {"TruncateStmt", Kind::truncate},
-    {"UpdateStmt", Kind::update},
-    {"VariableShowStmt", Kind::show},
-    {"ViewStmt", Kind::ddl},
+    {Tag::AlterCollationStmt, Kind::ddl},
+    {Tag::AlterDefaultPrivilegesStmt, Kind::ddl},
+    {Tag::AlterDomainStmt, Kind::ddl},
+    {Tag::AlterEnumStmt, Kind::ddl},
+    {Tag::AlterExtensionStmt, Kind::ddl},
+    {Tag::AlterFunctionStmt, Kind::ddl},
+    {Tag::AlterObjectDependsStmt, Kind::ddl},
+    {Tag::AlterObjectSchemaStmt, Kind::ddl},
+    {Tag::AlterOwnerStmt, Kind::ddl},
+    {Tag::AlterPolicyStmt, Kind::ddl},
+    {Tag::AlterSeqStmt, Kind::ddl},
+    {Tag::AlterStatsStmt, Kind::ddl},
+    {Tag::AlterTableMoveAllStmt, Kind::ddl},
+    {Tag::AlterTableStmt, Kind::ddl},
+    {Tag::AlterTypeStmt, Kind::ddl},
+    {Tag::CommentStmt, Kind::ddl},
+    {Tag::CompositeTypeStmt, Kind::ddl},
+    {Tag::CreateCastStmt, Kind::ddl},
+    {Tag::CreateDomainStmt, Kind::ddl},
+    {Tag::CreateEnumStmt, Kind::ddl},
+    {Tag::CreateExtensionStmt, Kind::ddl},
+    {Tag::CreateFunctionStmt, Kind::ddl},
+    {Tag::CreatePolicyStmt, Kind::ddl},
+    {Tag::CreateRangeStmt, Kind::ddl},
+    {Tag::CreateSchemaStmt, Kind::ddl},
+    {Tag::CreateSeqStmt, Kind::ddl},
+    {Tag::CreateStatsStmt, Kind::ddl},
+    {Tag::CreateStmt, Kind::ddl},
+    {Tag::CreateTableAsStmt, Kind::ddl},
+    {Tag::CreateTrigStmt, Kind::ddl},
+    {Tag::DefineStmt, Kind::ddl},
+    {Tag::DeleteStmt, Kind::remove},
+    {Tag::DropStmt, Kind::ddl},
+    {Tag::ExplainStmt, Kind::explain},
+    {Tag::GrantStmt, Kind::ddl},
+    {Tag::IndexStmt, Kind::ddl},
+    {Tag::InsertStmt, Kind::insert},
+    {Tag::MergeStmt, Kind::merge},
+    {Tag::RefreshMatViewStmt, Kind::ddl},
+    {Tag::RenameStmt, Kind::ddl},
+    {Tag::RuleStmt, Kind::ddl},
+    {Tag::SelectStmt, Kind::select},
+    {Tag::TruncateStmt, Kind::truncate},
+    {Tag::UpdateStmt, Kind::update},
+    {Tag::VariableShowStmt, Kind::show},
+    {Tag::ViewStmt, Kind::ddl},
 });
 
-static_assert(std::ranges::is_sorted(kReadNodes, {}, &Entry<Node>::first));
-static_assert(std::ranges::is_sorted(kRefused, {}, &Entry<Rule>::first));
-static_assert(std::ranges::is_sorted(kFields, {}, &Entry<std::string_view>::first));
-static_assert(std::ranges::is_sorted(kWriteKinds, {}, &Entry<Kind>::first));
-
-template <typename Table>
-auto find(const Table& table, std::string_view name) -> std::optional<typename Table::value_type::second_type> {
-    const auto found = std::ranges::lower_bound(table, name, {}, &Table::value_type::first);
-    if (found == table.end() || found->first != name) return std::nullopt;
-    return found->second;
+// What a node of each tag has in one of the tables above.
+template <typename Value, std::size_t kCount>
+constexpr auto byTag(const std::array<Entry<Value>, kCount>& entries) {
+    std::array<std::optional<Value>, kTagsEnd> values{};
+    for (const auto& [tag, value] : entries)
+        values[static_cast<std::size_t>(tag)] = value;
+    return values;
 }
+
+constexpr auto kReadNodeOf = byTag(kReadNodes);
+constexpr auto kRefusedRuleOf = byTag(kRefused);
+constexpr auto kWriteKindOf = byTag(kWriteKinds);
+
+constexpr auto kIsKnown = [] {
+    std::array<bool, static_cast<std::size_t>(Field::count)> known{};
+    for (const Field field : kKnownFields)
+        known[static_cast<std::size_t>(field)] = true;
+    return known;
+}();
 
 }  // namespace
 
-std::optional<Node> readNode(std::string_view name) {
-    return find(kReadNodes, name);
+std::optional<Node> readNode(Tag tag) {
+    return kReadNodeOf[static_cast<std::size_t>(tag)];
 }
 
-Rule refusedRule(std::string_view name) {
-    if (auto rule = find(kRefused, name)) return *rule;
-    const bool changes_schema = writeKind(name) == Kind::ddl || name.starts_with("Create") || name.starts_with("Alter");
+Rule refusedRule(Tag tag) {
+    if (const auto rule = kRefusedRuleOf[static_cast<std::size_t>(tag)]) return *rule;
+    const std::string_view type = name(tag);
+    const bool changes_schema = writeKind(tag) == Kind::ddl || type.starts_with("Create") || type.starts_with("Alter");
     return changes_schema ? Rule::schema_change : Rule::node_not_allowed;
 }
 
-std::string_view fieldType(std::string_view field) {
-    return find(kFields, field).value_or(std::string_view{});
+bool isNeverAllowed(Rule rule) {
+    return rule != Rule::data_modification && rule != Rule::select_into && rule != Rule::row_lock &&
+           rule != Rule::schema_change && rule != Rule::node_not_allowed;
 }
 
-std::optional<Kind> writeKind(std::string_view statement) {
-    return find(kWriteKinds, statement);
+bool isKnownField(Field field) {
+    return kIsKnown[static_cast<std::size_t>(field)];
+}
+
+std::optional<Kind> writeKind(Tag statement) {
+    return kWriteKindOf[static_cast<std::size_t>(statement)];
 }
 
 std::string_view name(Kind kind) {

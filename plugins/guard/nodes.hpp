@@ -1,14 +1,14 @@
 // The node types of the parse tree: what each one means to the guard.
 //
 // Threads: constant data.
-// Source:  PostgreSQL 15 source, nodes/parsenodes.h and primnodes.h; pg_query.proto.
+// Source:  PostgreSQL 15 source, nodes/parsenodes.h and primnodes.h.
 #pragma once
 
 #include <optional>
-#include <string_view>
 
 #include "plugins/guard/facts.hpp"
 #include "plugins/guard/rules.hpp"
+#include "plugins/guard/tree_view.hpp"
 
 namespace howdah::guard {
 
@@ -36,15 +36,19 @@ enum class Node {
 };
 
 // What a read may contain; nullopt is a node that no read needs.
-std::optional<Node> readNode(std::string_view name);
+std::optional<Node> readNode(Tag tag);
 
 // The rule that a node outside the read list breaks.
-Rule refusedRule(std::string_view name);
+Rule refusedRule(Tag tag);
 
-// The type of a field that stands without its node name, "" if the field is not known.
-std::string_view fieldType(std::string_view field);
+// Refused on the write path too, wherever in the tree.
+bool isNeverAllowed(Rule rule);
+
+// Whether what stands in a field of a fixed type is judged as a node of that type. Of the others a read needs none, and
+// on the write path only their parts are judged.
+bool isKnownField(Field field);
 
 // What a statement of the write path is; nullopt if that path refuses it as well.
-std::optional<Kind> writeKind(std::string_view statement);
+std::optional<Kind> writeKind(Tag statement);
 
 }  // namespace howdah::guard

@@ -58,11 +58,11 @@ bool SchemaSet::contains(Oid schema) const {
     return std::ranges::binary_search(schemas_, schema);
 }
 
-bool Resolver::isMeant(const CatalogObject& object, const ObjectName& name) const {
+bool Resolver::isMeant(const CatalogObject& object, NameView name) const {
     return name.schema.empty() ? path_.contains(object.schema) : snapshot_.schemaName(object.schema) == name.schema;
 }
 
-Resolver::Found Resolver::objects(ObjectKind kind, const ObjectName& name, int arguments, bool rows_only) const {
+Resolver::Found Resolver::objects(ObjectKind kind, NameView name, int arguments, bool rows_only) const {
     Found found;
     for (const CatalogObject& object : snapshot_.named(kind, name.name)) {
         if (!isMeant(object, name)) continue;
@@ -78,7 +78,7 @@ Resolver::Found Resolver::objects(ObjectKind kind, const ObjectName& name, int a
 }
 
 // f(x) with one argument may also be a cast to a type named f.
-Resolver::Found Resolver::function(const ObjectName& name, int arguments) const {
+Resolver::Found Resolver::function(NameView name, int arguments) const {
     Found found = objects(ObjectKind::function, name, arguments);
     if (!found.objection.empty() || (arguments != 1 && arguments != kAnyNumber)) return found;
     if (Found as_type = type(name); !as_type.objection.empty()) return as_type;
@@ -86,10 +86,10 @@ Resolver::Found Resolver::function(const ObjectName& name, int arguments) const 
 }
 
 Resolver::Found Resolver::functionOfRows(std::string_view name) const {
-    return objects(ObjectKind::function, {{}, std::string(name)}, 1, true);
+    return objects(ObjectKind::function, {{}, name}, 1, true);
 }
 
-bool Resolver::allHaveColumn(const ObjectName& relation, std::string_view column) const {
+bool Resolver::allHaveColumn(NameView relation, std::string_view column) const {
     bool any = false;
     for (const CatalogObject& object : snapshot_.named(ObjectKind::relation, relation.name)) {
         if (!isMeant(object, relation)) continue;

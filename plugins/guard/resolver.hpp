@@ -45,21 +45,21 @@ public:
         bool any = false;
         std::string objection;  // the first that does not pass: its name and why; "" if all pass
     };
-    Found function(const ObjectName& name, int arguments) const;
+    Found function(NameView name, int arguments) const;
     // Of those, which a row without a type of its own can be given to: v.f of a subquery v.
     Found functionOfRows(std::string_view name) const;
-    Found op(const ObjectName& name) const { return objects(ObjectKind::op, name, kAnyNumber); }
-    Found type(const ObjectName& name) const { return objects(ObjectKind::type, name, kAnyNumber); }
-    Found relation(const ObjectName& name) const { return objects(ObjectKind::relation, name, kAnyNumber); }
+    Found op(NameView name) const { return objects(ObjectKind::op, name, kAnyNumber); }
+    Found type(NameView name) const { return objects(ObjectKind::type, name, kAnyNumber); }
+    Found relation(NameView name) const { return objects(ObjectKind::relation, name, kAnyNumber); }
 
     // Whether every relation the name can mean has a column of that name, which then is no call.
-    bool allHaveColumn(const ObjectName& relation, std::string_view column) const;
+    bool allHaveColumn(NameView relation, std::string_view column) const;
 
     const std::string& everywhere() const { return snapshot_.everywhere(); }
 
 private:
-    Found objects(ObjectKind kind, const ObjectName& name, int arguments, bool rows_only = false) const;
-    bool isMeant(const CatalogObject& object, const ObjectName& name) const;
+    Found objects(ObjectKind kind, NameView name, int arguments, bool rows_only = false) const;
+    bool isMeant(const CatalogObject& object, NameView name) const;
 
     const Snapshot& snapshot_;
     const SchemaSet& path_;

@@ -1,8 +1,7 @@
 // The parse tree of PostgreSQL's own grammar, walked node by node against an allow-list.
 //
-// Threads: pure; needs the stack that text_scan.hpp names, because libpg_query recurses. The walk itself does not.
+// Threads: pure; needs the stack that text_scan.hpp names. The walk itself does not recurse.
 // Errors:  refused with the rule and the position of the offending node.
-// Source:  libpg_query's JSON of the tree: {"NodeName": {"field": ...}}; fields of a fixed type stand without a name.
 #pragma once
 
 #include <string>
@@ -13,6 +12,7 @@
 #include "plugins/guard/policy.hpp"
 #include "plugins/guard/resolver.hpp"
 #include "plugins/guard/text_scan.hpp"
+#include "plugins/guard/tree_view.hpp"
 
 namespace howdah::guard {
 
@@ -24,5 +24,9 @@ enum class Path {
 // Without a resolver names are judged as they are written: a name without a schema is taken for PostgreSQL's own.
 Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Policy& policy, Path path,
                         const Resolver* resolver = nullptr);
+
+// The walk alone, through nodes that were parsed from `sql`.
+Result<Facts> judgeStatements(const NodeList& statements, const std::string& sql, const TextScan& scan,
+                              const Policy& policy, Path path, const Resolver* resolver = nullptr);
 
 }  // namespace howdah::guard

@@ -6,56 +6,34 @@
 #include <string>
 #include <string_view>
 
-#include <simdjson.h>
-
 #include <howdah/result.hpp>
 
 #include "plugins/guard/facts.hpp"
+#include "plugins/guard/tree_view.hpp"
 
 namespace howdah::guard {
 
-inline std::string_view textOf(const simdjson::dom::object& node, std::string_view field) {
-    std::string_view text;
-    if (node.at_key(field).get(text) != simdjson::SUCCESS) return {};
-    return text;
-}
-
-inline std::size_t sizeOf(const simdjson::dom::object& node, std::string_view field) {
-    simdjson::dom::array list;
-    return node.at_key(field).get(list) == simdjson::SUCCESS ? list.size() : 0;
-}
-
-inline bool has(const simdjson::dom::object& node, std::string_view field) {
-    return node.at_key(field).error() == simdjson::SUCCESS;
-}
-
-inline bool flagOf(const simdjson::dom::object& node, std::string_view field) {
-    bool flag = false;
-    return node.at_key(field).get(flag) == simdjson::SUCCESS && flag;
+// The text of a String, "" of everything else.
+inline std::string_view stringOf(const NodeView& node) {
+    return node.tag() == Tag::String ? node.text(Field::sval) : std::string_view{};
 }
 
 // A table made so, or a name in the schema where temporary objects of all kinds lie.
-inline bool isTemporary(const simdjson::dom::object& node) {
+inline bool isTemporary(const NodeView& node) {
     const auto names = [](std::string_view schema) { return schema == "pg_temp" || schema.starts_with("pg_temp_"); };
-    return textOf(node, "relpersistence") == "t" || names(textOf(node, "schemaname")) || names(textOf(node, "sval"));
+    return node.text(Field::relpersistence) == "t" || names(node.text(Field::schemaname)) || names(stringOf(node));
 }
 
-// [{"String":{"sval":"schema"}},{"String":{"sval":"name"}}]. A database's name before them can only be this one's.
-inline ObjectName nameOf(const simdjson::dom::object& node, std::string_view field) {
-    ObjectName name;
-    simdjson::dom::array parts;
-    if (node.at_key(field).get(parts) != simdjson::SUCCESS) return name;
-    for (simdjson::dom::element part : parts) {
-        std::string_view text;
-        if (part["String"]["sval"].get(text) != simdjson::SUCCESS) text = {};
-        name.schema = std::move(name.name);
-        name.name = text;
-    }
+// [String "schema", String "name"]. A database's name before them can only be this one's.
+inline NameView nameOf(const NodeList& parts) {
+    NameView name;
+    for (const NodeView part : parts)
+        name = {name.name, stringOf(part)};
     return name;
 }
 
-inline std::string written(const ObjectName& name) {
-    return name.schema.empty() ? name.name : concat(name.schema, '.', name.name);
+inline std::string written(NameView name) {
+    return name.schema.empty() ? std::string(name.name) : concat(name.schema, '.', name.name);
 }
 
 }  // namespace howdah::guard

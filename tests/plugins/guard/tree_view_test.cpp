@@ -12,6 +12,8 @@
 #include <doctest/doctest.h>
 
 #include "plugins/guard/classify.hpp"
+#include "plugins/guard/nodes.hpp"
+#include "plugins/guard/tree.hpp"
 #include "tests/plugins/guard/mutation.hpp"
 #include "tests/plugins/guard/stack_thread.hpp"
 #include "tests/plugins/guard/tree_difference.hpp"
@@ -86,7 +88,13 @@ void checkAll(test::TreeDifference& difference, const std::vector<std::string>& 
     });
 }
 
-// A node as PostgreSQL's parser would lay it out, or would not.
+// PostgreSQL's nodes as its parser would lay them out, and one that it would not.
+struct ForgedList {
+    std::uint32_t tag = static_cast<std::uint32_t>(Tag::List);
+    std::int32_t length = 1, length_max = 1;
+    const void* const* cells = nullptr;
+};
+
 struct ForgedNode {
     explicit ForgedNode(Tag tag) { put(0, static_cast<std::uint32_t>(tag)); }
 
@@ -186,6 +194,61 @@ TEST_CASE("guard: a node outside of the table shows as unknown, and so does anot
     CHECK(NodeView::at(select.bytes).child(Field::larg).tag() == Tag::unknown);
     select.put(Field::larg, select.bytes);
     CHECK(NodeView::at(select.bytes).child(Field::larg).tag() == Tag::SelectStmt);
+}
+
+TEST_CASE("guard: a statement with a node outside of the table is refused on both paths, wherever it stands") {
+    const std::string sql = "select 1";
+    const auto scan = scanText(sql, {});
+    REQUIRE(scan);
+    ForgedNode unknown(Tag::String), target(Tag::ResTarget), constant(Tag::A_Const), select(Tag::SelectStmt),
+        statement(Tag::RawStmt);
+    const void* const targets[] = {target.bytes};
+    const void* const statements[] = {statement.bytes};
+    ForgedList target_list{.cells = targets}, list{.cells = statements};
+    statement.put(Field::stmt, select.bytes);
+    select.put(Field::targetList, &target_list);
+    target.put(Field::val, constant.bytes);
+    const auto judged = [&](Path path) { return judgeStatements(NodeList::at(&list), sql, *scan, Policy{}, path); };
+    const auto check_refused = [&] {
+        for (const Path path : {Path::read, Path::write}) {
+            const auto refused = judged(path);
+            REQUIRE_FALSE(refused);
+            CHECK(refused.error().rule == id(Rule::not_classified));
+        }
+    };
+    REQUIRE(judged(Path::read));
+    REQUIRE(judged(Path::write));
+
+    SUBCASE("as the statement") {
+        unknown.put(0, 77u);
+        statement.put(Field::stmt, unknown.bytes);
+        check_refused();
+    }
+    SUBCASE("as a part") {
+        unknown.put(0, 77u);
+        target.put(Field::val, unknown.bytes);
+        check_refused();
+    }
+    SUBCASE("as a constant's value") {
+        constant.put(8, 77u);
+        check_refused();
+    }
+    SUBCASE("in a list") {
+        target.put(0, 77u);
+        check_refused();
+    }
+    SUBCASE("as a list") {
+        target_list.tag = 77;
+        check_refused();
+    }
+    SUBCASE("as a list of statements") {
+        list.tag = 77;
+        check_refused();
+    }
+    SUBCASE("where another type must stand") {
+        select.put(Field::larg, target.bytes);
+        check_refused();
+    }
 }
 
 TEST_CASE("guard: the parser that is loaded lays its tree out as expected") {

@@ -1,0 +1,277 @@
+#include "plugins/guard/node_judge.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "plugins/guard/catalog.hpp"
+#include "plugins/guard/growth.hpp"
+#include "plugins/guard/nodes.hpp"
+#include "plugins/guard/tree_names.hpp"
+
+namespace howdah::guard {
+namespace {
+
+constexpr std::string_view kExplainOptions[] = {"analyze",   "buffers",  "costs",   "format", "generic_plan", "memory",
+                                                "serialize", "settings", "summary", "timing", "verbose",      "wal"};
+
+// Built-ins that write what a write may write: sequences, transaction ids, locks and messages that end with the
+// transaction.
+bool writeMayCall(std::string_view function) {
+    constexpr std::string_view kNames[] = {
+        "nextval",     "pg_advisory_xact_lock",     "pg_advisory_xact_lock_shared",     "pg_current_xact_id",
+        "pg_notify",   "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared", "setval",
+        "txid_current"};
+    return std::ranges::find(kNames, function) != std::end(kNames);
+}
+
+bool startsUpper(std::string_view text) {
+    return !text.empty() && text[0] >= 'A' && text[0] <= 'Z';
+}
+
+constexpr std::size_t kPassedMax = 32;  // so that a search through them is never long
+
+void addOnce(std::vector<ObjectName>& list, NameView name) {
+    if (std::ranges::find(list, name, [](const ObjectName& kept) { return NameView(kept); }) == list.end())
+        list.push_back(name.kept());
+}
+
+}  // namespace
+
+Error NodeJudge::refuse(Rule rule, std::string_view what) const {
+    return refusal(rule, what, characterAt(sql_, here_));
+}
+
+Result<void> NodeJudge::judge(const NodeView& node) {
+    const auto known = readNode(node.tag());
+    if (!known) {
+        const Rule rule = refusedRule(node.tag());
+        if (path_ == Path::read || isNeverAllowed(rule))
+            return refuse(rule, rule == Rule::node_not_allowed ? node.typeName() : std::string_view{});
+        return {};
+    }
+    switch (*known) {
+        case Node::plain: return {};
+        case Node::select: return {};
+        case Node::function: return judgeFunction(node);
+        case Node::column: attributes_.noteColumn(node, here_); return {};
+        case Node::indirection: return judgeIndirection(node);
+        case Node::row_function: attributes_.noteRowFunction(node); return {};
+        case Node::row_source: attributes_.noteOther(node); return {};
+        case Node::join: return judgeJoin(node);
+        case Node::cases: return node.has(Field::arg) ? judgeOperator({{}, "="}) : Result<void>{};
+        case Node::relation: return judgeRelation(node);
+        case Node::expression: return judgeExpression(node);
+        case Node::sub_link: {
+            const bool compares = node.has(Field::testexpr) && !node.has(Field::operName);
+            return judgeOperator(compares ? NameView{{}, "="} : nameOf(node.list(Field::operName)));
+        }
+        case Node::sort: return judgeOperator(nameOf(node.list(Field::useOp)));
+        case Node::type: return noteType(node);
+        case Node::parameter: return judgeParameter(node);
+        case Node::with_query: with_queries_.push_back(node.text(Field::ctename)); return {};
+        case Node::sample: return judgeSample(node);
+        case Node::explain: return {};
+        case Node::option: return judgeOption(node);
+        case Node::show:
+            if (const std::string_view setting = node.text(Field::name); isSecretSetting(setting))
+                return refuse(Rule::setting_secret, setting);
+            return {};
+    }
+    return {};
+}
+
+bool NodeJudge::hasPassed(const Use& use) const {
+    return std::ranges::find(passed_, use) != passed_.end();
+}
+
+void NodeJudge::notePassed(const Use& use) {
+    if (passed_.size() < kPassedMax) passed_.push_back(use);
+}
+
+Result<void> NodeJudge::finish() {
+    if (auto attributes = judgeAttributes(); !attributes) return attributes;
+    for (TableUse& use : facts_.tables)
+        use.maybe_cte = use.table.schema.empty() && isWithQuery(use.table.name);
+    facts_.unresolved = facts_.unresolved || std::ranges::any_of(unknown_relations_, [&](std::string_view name) {
+                            return !isWithQuery(name);
+                        });
+    return {};
+}
+
+Result<void> NodeJudge::judgeFunction(const NodeView& node) {
+    // Arguments behind VARIADIC and WITHIN GROUP are counted otherwise: then any number is meant.
+    const bool counted = !node.flag(Field::func_variadic) && !node.flag(Field::agg_within_group);
+    const int arguments = counted ? static_cast<int>(node.list(Field::args).size()) : Resolver::kAnyNumber;
+    return judgeCall(nameOf(node.list(Field::funcname)), arguments, Rule::function_not_allowed);
+}
+
+Result<void> NodeJudge::judgeCall(NameView name, int arguments, Rule if_unknown) {
+    const Use use{Node::function, name, arguments};
+    if (hasPassed(use)) return {};
+    const FunctionClass known = functionClass(name.schema, name.name);
+    const bool own_safe = known == FunctionClass::safe || known == FunctionClass::safe_volatile;
+    const bool unsafe = known == FunctionClass::unsafe || known == FunctionClass::internal;
+    bool users = false;
+    if (resolver_) {
+        const Resolver::Found found = resolver_->function(name, arguments);
+        if (!found.objection.empty()) return refuse(own_safe ? Rule::function_shadowed : if_unknown, found.objection);
+        users = found.any;
+    }
+    if (!own_safe && !(users && !unsafe)) {
+        const bool opened = policy_.opensFunction(name.schema, name.name, unsafe) ||
+                            (path_ == Path::write && (!unsafe || writeMayCall(name.name)));
+        if (!opened) return refuse(unsafe ? Rule::function_unsafe : if_unknown, written(name));
+        facts_.unresolved = facts_.unresolved || (resolver_ && !users && !unsafe);
+    }
+    if (known != FunctionClass::safe) facts_.has_volatile = true;
+    has_growing_calls_ = has_growing_calls_ || makesGrow(name.name);
+    addOnce(facts_.functions, name);
+    notePassed(use);
+    return {};
+}
+
+// (x).f is a field of a composite value or the call f(x); which one only the types tell. With the catalog at hand
+// it can only be a call where a function or a type has that name.
+Result<void> NodeJudge::judgeAttribute(std::string_view text) {
+    const NameView name{{}, text};
+    if (!resolver_) {
+        if (isFunctionColumn(text)) return {};
+        return judgeCall(name, 1, Rule::attribute_not_allowed);
+    }
+    const FunctionClass known = functionClass({}, text);
+    const bool unsafe = known == FunctionClass::unsafe || known == FunctionClass::internal;
+    if (unsafe && !isFunctionColumn(text)) return judgeCall(name, 1, Rule::attribute_not_allowed);
+    const Resolver::Found found = resolver_->function(name, 1);
+    if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
+    return {};
+}
+
+Result<void> NodeJudge::judgeIndirection(const NodeView& node) {
+    for (const NodeView step : node.list(Field::indirection)) {
+        if (step.tag() != Tag::String) continue;  // a subscript, or .*
+        if (auto judged = judgeAttribute(stringOf(step)); !judged) return judged;
+    }
+    return {};
+}
+
+Result<void> NodeJudge::judgeAttributes() {
+    for (const AttributeUses::Use& use : attributes_.uses()) {
+        here_ = use.position;
+        if (use.of_row_function) {
+            if (auto judged = judgeAttribute(use.name); !judged) return judged;
+        } else if (resolver_ && !isColumn(use)) {
+            const Resolver::Found found =
+                isQueryOnly(use) ? resolver_->functionOfRows(use.name) : resolver_->function({{}, use.name}, 1);
+            if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
+        }
+    }
+    return {};
+}
+
+bool NodeJudge::isWithQuery(std::string_view name) const {
+    return std::ranges::find(with_queries_, name) != with_queries_.end();
+}
+
+bool NodeJudge::isQueryOnly(const AttributeUses::Use& use) const {
+    return attributes_.isQueryOnly(use.qualifier, [&](std::string_view name) {
+        return isWithQuery(name) && !resolver_->relation({{}, name}).any;
+    });
+}
+
+bool NodeJudge::isColumn(const AttributeUses::Use& use) const {
+    const std::vector<NameView> relations = attributes_.relationsOf(use.qualifier);
+    return !relations.empty() && std::ranges::all_of(relations, [&](NameView relation) {
+        const bool may_be_cte = relation.schema.empty() && isWithQuery(relation.name);
+        return !may_be_cte && resolver_->allHaveColumn(relation, use.name);
+    });
+}
+
+Result<void> NodeJudge::judgeRelation(const NodeView& node) {
+    const NameView name{node.text(Field::schemaname), node.text(Field::relname)};
+    if (isSecretRelation(name.schema, name.name)) return refuse(Rule::relation_secret, written(name));
+    attributes_.noteRelation(node);
+    if (isCatalogRelation(name.schema, name.name)) {
+        facts_.reads_catalog = true;
+    } else if (resolver_) {
+        const Resolver::Found found = resolver_->relation(name);
+        if (!found.objection.empty()) return refuse(Rule::relation_not_allowed, found.objection);
+        if (!found.any && name.schema.empty()) unknown_relations_.push_back(name.name);
+        if (!found.any && !name.schema.empty()) facts_.unresolved = true;
+    }
+    if (std::ranges::find(facts_.tables, name, [](const TableUse& use) { return NameView(use.table); }) ==
+        facts_.tables.end())
+        facts_.tables.push_back({name.kept(), false});
+    return {};
+}
+
+// JOIN USING and NATURAL JOIN compare with the = that the search_path gives.
+Result<void> NodeJudge::judgeJoin(const NodeView& node) {
+    attributes_.noteOther(node);
+    const bool compares = node.has(Field::usingClause) || node.flag(Field::isNatural);
+    return compares ? judgeOperator({{}, "="}) : Result<void>{};
+}
+
+// BETWEEN and its kin stand here as a word; the grammar turns them into comparisons of the search_path.
+Result<void> NodeJudge::judgeExpression(const NodeView& node) {
+    const NameView name = nameOf(node.list(Field::name));
+    if (!startsUpper(name.name) || !name.schema.empty()) return judgeOperator(name);
+    for (const char* comparison : {">=", "<=", "<", ">"})
+        if (auto judged = judgeOperator({{}, comparison}); !judged) return judged;
+    return {};
+}
+
+Result<void> NodeJudge::judgeOperator(NameView name) {
+    const Use use{Node::expression, name, 0};
+    if (name.name.empty() || hasPassed(use)) return {};
+    const bool builtin = (name.schema.empty() || name.schema == "pg_catalog") && isBuiltinOperator(name.name);
+    Resolver::Found found;
+    const bool opened = policy_.opensOperator(name.schema, name.name);
+    if (resolver_ && !opened) found = resolver_->op(name);
+    if (!found.objection.empty())
+        return refuse(builtin ? Rule::operator_shadowed : Rule::operator_not_allowed, found.objection);
+    if (!builtin && path_ == Path::read && !opened && !found.any)
+        return refuse(Rule::operator_not_allowed, written(name));
+    addOnce(facts_.operators, name);
+    notePassed(use);
+    return {};
+}
+
+Result<void> NodeJudge::noteType(const NodeView& node) {
+    const NameView name = nameOf(node.list(Field::names));
+    const Use use{Node::type, name, 0};
+    if (hasPassed(use)) return {};
+    if (resolver_) {
+        const Resolver::Found found = resolver_->type(name);
+        if (!found.objection.empty()) return refuse(Rule::type_not_allowed, found.objection);
+        if (!found.any && !name.schema.empty() && name.schema != "pg_catalog") facts_.unresolved = true;
+    }
+    if (name.schema != "pg_catalog") addOnce(facts_.types, name);
+    notePassed(use);
+    return {};
+}
+
+Result<void> NodeJudge::judgeParameter(const NodeView& node) {
+    const std::int64_t number = node.number(Field::number);
+    if (number < 1 || number > policy_.limits().parameters_max)
+        return refuse(Rule::parameter_number, concat('$', number));
+    facts_.parameters = std::max(facts_.parameters, static_cast<std::uint32_t>(number));
+    return {};
+}
+
+Result<void> NodeJudge::judgeSample(const NodeView& node) {
+    const NameView method = nameOf(node.list(Field::method));
+    const bool known = method.name == "system" || method.name == "bernoulli";
+    if (path_ == Path::read && (!known || !(method.schema.empty() || method.schema == "pg_catalog")))
+        return refuse(Rule::sample_method, written(method));
+    facts_.has_volatile = true;
+    return {};
+}
+
+Result<void> NodeJudge::judgeOption(const NodeView& node) {
+    const std::string_view option = node.text(Field::defname);
+    if (facts_.kind == Kind::explain && std::ranges::find(kExplainOptions, option) == std::end(kExplainOptions))
+        return refuse(Rule::explain_option, option);
+    return {};
+}
+
+}  // namespace howdah::guard
