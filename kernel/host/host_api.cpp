@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string_view>
 
+#include <howdah/abi/health.h>
 #include <howdah/host.hpp>
 
 #include "kernel/base/log.hpp"
@@ -81,6 +82,14 @@ void resourceListChanged(const howdah_host* host) noexcept {
 }
 
 constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated, &resourceListChanged};
+
+// --- howdah.health/1
+
+void healthTell(const howdah_host* host, std::uint32_t health) noexcept {
+    instanceOf(host).setHealth(std::min(health, HOWDAH_HEALTH_NOT_READY));
+}
+
+constexpr howdah_health_v1 kHealth{sizeof(howdah_health_v1), 0, &healthTell};
 
 // --- howdah.services/1
 
@@ -160,6 +169,7 @@ const void* hostInterface(const howdah_host* host, const char* id) {
     if (name == HOWDAH_OFFLOAD_1) return &kHostOffload;
     if (name == HOWDAH_SEAL_1) return &kHostSeal;
     if (name == HOWDAH_NOTIFY_1) return &kNotify;
+    if (name == HOWDAH_HEALTH_1) return &kHealth;
     if (name == HOWDAH_TRANSPORT_1) {
         const Instance& instance = instanceOf(host);
         if (instance.services().channels && instance.manifest().permits("transport")) return &kHostTransport;

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include <howdah/abi/health.h>
 #include <howdah/abi/hooks.h>
 #include <howdah/abi/plugin.h>
 #include <howdah/abi/runtime.h>
@@ -100,6 +101,10 @@ public:
     bool quarantine() { return !quarantined_.exchange(true); }  // false when it was already
     bool quarantined() const { return quarantined_.load(); }
 
+    // --- howdah.health/1: how the plugin sees the server, HOWDAH_HEALTH_*
+    void setHealth(std::uint32_t health) { health_.store(health, std::memory_order_relaxed); }
+    std::uint32_t health() const { return health_.load(std::memory_order_relaxed); }
+
     // --- lifecycle, on the control fiber; each runs on a worker, so it may block
     Result<void> create();
     Result<void> configure(std::string_view section_json);
@@ -139,6 +144,7 @@ private:
 
     std::atomic<std::uint64_t> faults_{0};
     std::atomic<bool> quarantined_{false};
+    std::atomic<std::uint32_t> health_{HOWDAH_HEALTH_OK};
 
     friend class PluginManager;
     std::atomic<unsigned> generations_{0};  // that hold this instance; at 0 it is stopped

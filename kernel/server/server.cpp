@@ -96,6 +96,14 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     server->protocol_ =
         std::make_unique<Protocol>(server->generations_, services.sealer, protocolOptions(server->config_));
 
+    // Plugins ask on shards, where the control fiber cannot be waited for: they get what the last change left behind.
+    server->generations_.onPublish([raw = server.get()](const Generation*, const Generation& fresh) {
+        Json described{{"version", kVersion}, {"generation", fresh.number}, {"plugins", raw->plugins_->list()}};
+        const std::lock_guard lock(raw->described_mutex_);
+        raw->described_ = std::move(described);
+    });
+    services.describe = [raw = server.get()] { return raw->described(); };
+
     services.resource_updated = [protocol = server->protocol_.get()](std::string_view uri) {
         protocol->resourceUpdated(uri);
     };
@@ -133,6 +141,11 @@ Result<void> Server::startHttp(std::vector<Descriptor> passed) {
     transport.passed = std::move(passed);
     if (auto loaded = loadCertificate(); !loaded) return loaded;
     transport.tls = certificate_;
+    transport.settings.health = [this] { return health(); };
+    {
+        const std::lock_guard lock(described_mutex_);
+        described_certificate_ = certificate_;
+    }
     auto started = HttpServer::start(*runtime_, std::move(transport), *protocol_, authenticator_.get());
     if (!started) return std::move(started).error();
     http_ = std::move(*started);
@@ -235,6 +248,27 @@ Result<std::string> Server::reload() {
     if (!kept.empty()) text += concat("\n  changed and not in force before a restart: ", kept);
     logInfo("reload", text);
     return text;
+}
+
+std::string Server::described() const {
+    Json out;
+    std::shared_ptr<TlsCertificate> certificate;
+    {
+        const std::lock_guard lock(described_mutex_);
+        out = described_;
+        certificate = described_certificate_;
+    }
+    if (certificate) out["certificate_until_s"] = certificate->until_s();
+    return dumpJson(out);
+}
+
+std::uint32_t Server::health() const {
+    const GenerationPin pin = generations_.pin();
+    std::uint32_t worst = pin ? HOWDAH_HEALTH_OK : HOWDAH_HEALTH_NOT_READY;
+    if (!pin) return worst;
+    for (const auto& instance : pin->instances)
+        worst = std::max(worst, instance->health());
+    return worst;
 }
 
 Json Server::describe() {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,7 +68,9 @@ public:
 
     // What every plugin has to report, for `howdah doctor`.
     Json report();
-    Json describe();  // version, generation, plugins
+    Json describe();                // version, generation, plugins
+    std::string described() const;  // the same as the last change left it, as JSON; any thread, without waiting
+    std::uint32_t health() const;   // HOWDAH_HEALTH_*, the worst of what plugins say; any thread
     Json hookOrder();
 
 private:
@@ -86,6 +89,9 @@ private:
     std::function<Result<Config>()> read_config_;
     KvStore kv_;
     GenerationStore generations_;
+    mutable std::mutex described_mutex_;
+    Json described_ = Json::object();
+    std::shared_ptr<TlsCertificate> described_certificate_;
     std::unique_ptr<Runtime> runtime_;
     std::unique_ptr<HostServices> services_;
     std::unique_ptr<ControlFiber> control_fiber_;

@@ -134,6 +134,7 @@ HttpChecks::Endpoint HttpChecks::endpoint(const HttpHead& head) const {
     const std::string_view path = pathOf(head.target);
     if (path == config_.path) return Endpoint::mcp;
     if (std::ranges::find(config_.metadata_paths, path) != config_.metadata_paths.end()) return Endpoint::metadata;
+    if (path == "/readyz") return Endpoint::ready;
     return path == "/healthz" ? Endpoint::health : Endpoint::none;
 }
 

@@ -37,7 +37,7 @@ public:
     // Host, absolute-form target and Origin: before anything else is looked at.
     std::optional<HttpRefusal> source(const HttpHead& head) const;
 
-    enum class Endpoint : std::uint8_t { mcp, health, metadata, none };
+    enum class Endpoint : std::uint8_t { mcp, health, ready, metadata, none };
     Endpoint endpoint(const HttpHead& head) const;  // the query part is ignored
 
     // What a POST must say of its body and may say of the answer.

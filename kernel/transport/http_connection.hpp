@@ -85,6 +85,7 @@ private:
     bool readHead();
     bool readBody();
     bool route();  // answers what needs no handler; true when a fiber must serve it
+    void answerHealth();
     void answerPreflight();
     void answerShortly(int status, std::string_view content_type, std::string_view body, std::string_view extra = {});
     void refuse(int status, std::string_view message, std::string_view extra = {});

@@ -1,6 +1,8 @@
 // The second half of HttpConnection: what is answered, and by whom.
 #include <utility>
 
+#include <howdah/abi/health.h>
+
 #include "kernel/pipeline/scopes.hpp"
 #include "kernel/transport/framing.hpp"
 #include "kernel/transport/http_connection.hpp"
@@ -31,8 +33,9 @@ bool HttpConnection::route() {
             refuse(404, concat("nothing is served here; the MCP endpoint is ", settings_.path));
             return false;
         case HttpChecks::Endpoint::health:
+        case HttpChecks::Endpoint::ready:
             if (request.method == Method::get || request.method == Method::head) {
-                answerShortly(200, "text/plain", "ok");
+                answerHealth();
             } else {
                 refuse(405, "only GET is understood here", "Allow: GET, HEAD\r\n");
             }
@@ -75,6 +78,17 @@ bool HttpConnection::route() {
         return false;
     }
     return true;
+}
+
+// One word, since whoever asks is not known. Alive is whoever answers: starting anew mends no database. Ready is who
+// should be given work.
+void HttpConnection::answerHealth() {
+    const std::uint32_t health = settings_.health ? settings_.health() : HOWDAH_HEALTH_OK;
+    if (endpoint_ == HttpChecks::Endpoint::health) {
+        return answerShortly(200, "text/plain", health == HOWDAH_HEALTH_OK ? "ok" : "degraded");
+    }
+    const bool ready = health != HOWDAH_HEALTH_NOT_READY && !home_->draining;
+    answerShortly(ready ? 200 : 503, "text/plain", ready ? "ready" : "not ready");
 }
 
 // The Origin has been checked: only pages that may connect get here.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,8 @@ struct HttpSettings {
     std::chrono::milliseconds keep_alive_every{15'000};  // comments on quiet event streams, pings to quiet WebSockets
     std::chrono::milliseconds prime_after{500};          // then an answer that can be resumed becomes an event stream
     std::chrono::milliseconds stream_hold{0};            // then its client shall come back for the rest; 0 = never
+
+    std::function<std::uint32_t()> health;  // of the server, HOWDAH_HEALTH_*, from any shard; empty = ok
 
     MessageHandler* handler = nullptr;
     Authenticator* authenticator = nullptr;

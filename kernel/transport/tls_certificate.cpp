@@ -124,6 +124,13 @@ std::string TlsCertificate::describe() const {
     return concat(std::string_view(name), ", until ", std::string_view(text));
 }
 
+std::int64_t TlsCertificate::until_s() const {
+    const auto context = current();
+    std::tm until{};
+    ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(context.get())), &until);
+    return timegm(&until);
+}
+
 std::vector<std::string> TlsCertificate::warnings() const {
     std::vector<std::string> out;
     const auto context = current();

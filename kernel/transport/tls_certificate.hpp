@@ -59,6 +59,7 @@ public:
 
     // For people: "CN=db.example, until 2027-01-31 12:00 UTC".
     std::string describe() const;
+    std::int64_t until_s() const;  // seconds since 1970
     // What is wrong with the pair, though it can be served.
     std::vector<std::string> warnings() const;
 

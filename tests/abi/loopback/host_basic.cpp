@@ -1,6 +1,7 @@
-// The kernel's interfaces for every plugin: context, log, services, kernel, seal.
+// The kernel's interfaces for every plugin: context, log, services, kernel, seal, notify, health.
 #include <string_view>
 
+#include <howdah/abi/health.h>
 #include <howdah/abi/seal.h>
 
 #include "tests/abi/loopback/link.hpp"
@@ -160,8 +161,15 @@ void resourceListChanged(const howdah_host* host) {
     carry([&](Writer&) { link.host<howdah_notify_v1>(HOWDAH_NOTIFY_1).resource_list_changed(link.far()); });
 }
 
+void tellHealth(const howdah_host* host, std::uint32_t health) {
+    Link& link = Link::of(host);
+    carry([&](Writer&, std::uint32_t given) { link.host<howdah_health_v1>(HOWDAH_HEALTH_1).tell(link.far(), given); },
+          health);
+}
+
 constexpr howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, &writeLog};
 constexpr howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0, &resourceUpdated, &resourceListChanged};
+constexpr howdah_health_v1 kHealth{sizeof(howdah_health_v1), 0, &tellHealth};
 constexpr howdah_services_v1 kServices{sizeof(howdah_services_v1), 0, &acquire};
 
 }  // namespace
@@ -173,6 +181,7 @@ const void* basicTable(const std::string& id) {
     if (id == HOWDAH_KERNEL_1) return &KernelTable::kTable;
     if (id == HOWDAH_SEAL_1) return &SealTable::kTable;
     if (id == HOWDAH_NOTIFY_1) return &kNotify;
+    if (id == HOWDAH_HEALTH_1) return &kHealth;
     return nullptr;
 }
 

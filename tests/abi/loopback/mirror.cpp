@@ -1,5 +1,6 @@
 // A plugin that uses everything: it writes what it is shown to the log, does what the SQL text or the tool's "do"
 // argument says, and offers every service, passing each call on to the one it acquired.
+#include <howdah/health.hpp>
 #include <howdah/plugin.hpp>
 #include <howdah/questions.hpp>
 #include <howdah/transport.hpp>
@@ -46,6 +47,7 @@ public:
         offer.bindCompletion("mirror", [](CompletionCall& call) { return call.suggest({call.typed(), "more"}); });
         offer.bindResourceList("mirror://{name}", [this](ResourceListCall& call) {
             host().resourceListChanged();
+            tellHealth(host(), ServerHealth::degraded);
             if (auto added = call.add("mirror://a", call.cursor()); !added) return added;
             return call.goOnAt("b");
         });

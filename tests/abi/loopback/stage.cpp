@@ -1,5 +1,6 @@
 #include "tests/abi/loopback/stage.hpp"
 
+#include <howdah/abi/health.h>
 #include <howdah/value.hpp>
 
 struct howdah_rows {
@@ -140,6 +141,9 @@ const howdah_log_v1 kLog{sizeof(howdah_log_v1), 0, [](const howdah_host*, std::i
 const howdah_notify_v1 kNotify{sizeof(howdah_notify_v1), 0,
                                [](const howdah_host*, howdah_str uri) { noted("notify.resource_updated", uri); },
                                [](const howdah_host*) { noted("notify.resource_list_changed"); }};
+
+const howdah_health_v1 kHealth{sizeof(howdah_health_v1), 0,
+                               [](const howdah_host*, std::uint32_t health) { noted("health.tell", health); }};
 
 int messages_given = 0;
 
@@ -282,8 +286,9 @@ Transcript& transcript() {
 
 void furnish(test::FakeHost& host) {
     host.databases = R"([{"name":"main","access":"restricted"}])";
-    host.interfaces = {{HOWDAH_QUERY_1, &kQuery}, {HOWDAH_ROWS_1, &kRows},     {HOWDAH_CALL_1, &kCall},
-                       {HOWDAH_LOG_1, &kLog},     {HOWDAH_NOTIFY_1, &kNotify}, {HOWDAH_TRANSPORT_1, &kTransport}};
+    host.interfaces = {{HOWDAH_QUERY_1, &kQuery},  {HOWDAH_ROWS_1, &kRows},     {HOWDAH_CALL_1, &kCall},
+                       {HOWDAH_LOG_1, &kLog},      {HOWDAH_NOTIFY_1, &kNotify}, {HOWDAH_TRANSPORT_1, &kTransport},
+                       {HOWDAH_HEALTH_1, &kHealth}};
     host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},
                      {HOWDAH_SOURCE_1, {&kSource, nullptr}},
                      {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},

@@ -1,8 +1,11 @@
 // Who is let in (Host, Origin, CORS) and what is asked for (method, path, types), and the framing tricks that are not.
+#include <atomic>
 #include <cstdio>
 #include <iterator>
 
 #include <doctest/doctest.h>
+
+#include <howdah/abi/health.h>
 
 #include "http_fixture.hpp"
 
@@ -146,6 +149,26 @@ TEST_CASE("http: a preflight is answered for allowed pages only") {
     CHECK(Client(fixture.port()).exchange("OPTIONS /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 405);
 }
 
+TEST_CASE("http: healthz and readyz say in one word what was told") {
+    std::atomic<std::uint32_t> health{HOWDAH_HEALTH_OK};
+    HttpServer::Config config;
+    config.settings.health = [&] { return health.load(); };
+    HttpFixture fixture(std::move(config));
+    const auto ask = [&](std::string_view path) {
+        const auto answer =
+            Client(fixture.port()).exchange(concat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        return concat(answer.status, ' ', answer.body);
+    };
+    CHECK(ask("/healthz") == "200 ok");
+    CHECK(ask("/readyz") == "200 ready");
+    health = HOWDAH_HEALTH_DEGRADED;
+    CHECK(ask("/healthz") == "200 degraded");
+    CHECK(ask("/readyz") == "200 ready");
+    health = HOWDAH_HEALTH_NOT_READY;
+    CHECK(ask("/healthz") == "200 degraded");
+    CHECK(ask("/readyz") == "503 not ready");
+}
+
 TEST_CASE("http: methods, paths and types that are not understood get the status that says so") {
     HttpFixture fixture;
     struct Row {
@@ -167,6 +190,8 @@ TEST_CASE("http: methods, paths and types that are not understood get the status
         {"POST /MCP" + tail + "\r\n", 404},
         {"GET /healthz" + tail + "\r\n", 200},
         {"POST /healthz" + tail + "\r\n", 405},
+        {"GET /readyz" + tail + "\r\n", 200},
+        {"POST /readyz" + tail + "\r\n", 405},
         {"POST /mcp" + tail + "Content-Length: 2\r\n\r\n{}", 415},
         {typed("application/json", "application/json"), 200},
         {typed("Application/JSON; charset=UTF-8", "*/*"), 200},

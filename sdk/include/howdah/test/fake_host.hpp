@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include <howdah/abi/call.h>
+#include <howdah/abi/health.h>
 #include <howdah/abi/plugin.h>
 #include <howdah/abi/runtime.h>
 #include <howdah/host.hpp>
@@ -74,6 +75,7 @@ class FakeHost {
 public:
     // --- set before start()
     std::string databases = "[]";
+    std::string description = "{}";  // howdah_kernel_v1.describe
     std::string state_folder = "/tmp";
     std::string plugin_folder = "/tmp";
     std::uint32_t shard_count = 1;
@@ -128,6 +130,10 @@ public:
     std::size_t resourceListChanges() {
         std::lock_guard lock(mutex_);
         return list_changes_;
+    }
+    std::uint32_t health() {  // as the plugin told last
+        std::lock_guard lock(mutex_);
+        return health_;
     }
     std::vector<std::string> logLines() {
         std::lock_guard lock(mutex_);
@@ -206,6 +212,12 @@ private:
         ++of(host).list_changes_;
     }
 
+    // --- howdah.health/1
+    static void tellHealth(const howdah_host* host, std::uint32_t health) {
+        std::lock_guard lock(of(host).mutex_);
+        of(host).health_ = health;
+    }
+
     // --- howdah.context/1
     static howdah_status fail(howdah_ctx* ctx, const howdah_error* error) { return failWith(ctx, fromAbi(*error)); }
     static void lastError(howdah_ctx* ctx, howdah_error* out) { *out = toAbi(ctx->error); }
@@ -241,8 +253,8 @@ private:
         *out = toAbi(which == HOWDAH_PATH_STATE ? of(host).state_folder : of(host).plugin_folder);
         return HOWDAH_OK;
     }
-    static howdah_status describe(const howdah_host*, howdah_ctx*, howdah_str* json) {
-        *json = {"{}", 2};
+    static howdah_status describe(const howdah_host* host, howdah_ctx*, howdah_str* json) {
+        *json = toAbi(of(host).description);
         return HOWDAH_OK;
     }
 
@@ -388,6 +400,7 @@ private:
                                                     &eventWait,      &eventSet,   &eventDestroy,  &spawn};
         static constexpr howdah_seal_v1 kSeal{sizeof kSeal, 0, &seal, &unseal};
         static constexpr howdah_notify_v1 kNotify{sizeof kNotify, 0, &resourceUpdated, &resourceListChanged};
+        static constexpr howdah_health_v1 kHealth{sizeof kHealth, 0, &tellHealth};
         static constexpr howdah_offload_v1 kOffload{sizeof kOffload, 0, &run, &startWork};
         std::string_view name{id};
         auto own = of(host).interfaces.find(name);
@@ -400,6 +413,7 @@ private:
         if (name == HOWDAH_OFFLOAD_1) return &kOffload;
         if (name == HOWDAH_SEAL_1) return &kSeal;
         if (name == HOWDAH_NOTIFY_1) return &kNotify;
+        if (name == HOWDAH_HEALTH_1) return &kHealth;
         return nullptr;
     }
 
@@ -411,6 +425,7 @@ private:
     std::vector<std::string> log_;
     std::vector<std::string> updated_;
     std::size_t list_changes_ = 0;
+    std::uint32_t health_ = HOWDAH_HEALTH_OK;
     std::vector<std::shared_ptr<howdah_ctx>> tasks_;
     std::vector<std::thread> threads_;
     std::uint32_t workers_ = 0;
