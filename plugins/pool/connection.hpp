@@ -53,6 +53,7 @@ struct Made {
     CancelKey cancel_key;
     // What is set or prepared on it stays on it; false behind a transaction pooler.
     bool owns_session = true;
+    std::int64_t certificate_until_s = 0;  // of the server's certificate, seconds since 1970; 0 = there is none
 };
 
 // How a wait ended. too_large: more bytes came without completing a row than the caller allows.

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <poll.h>
 
 #include "session_settings.hpp"
@@ -65,6 +68,15 @@ void describeTarget(PGconn* pg, Dsn& dsn) {
     if (dsn.value("service").empty() || host.empty()) return;
     dsn.label = concat(host, ':', port, '/', dbname);
     dsn.host_count = 1 + static_cast<std::size_t>(std::count(host.begin(), host.end(), ','));
+}
+
+// Until when the server's certificate is valid, seconds since 1970; 0 without TLS.
+std::int64_t certificateUntil(PGconn* pg) {
+    auto* session = static_cast<SSL*>(PQsslStruct(pg, "OpenSSL"));
+    const X509* certificate = session ? SSL_get0_peer_certificate(session) : nullptr;
+    std::tm until{};
+    if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until) != 1) return 0;
+    return timegm(&until);
 }
 
 }  // namespace
@@ -132,6 +144,7 @@ Connected connectBlocking(ConnectOrder order, const std::function<bool()>& is_st
     }
     Made made;
     made.cancel_key = listener.finish();
+    made.certificate_until_s = certificateUntil(pg.get());
     if (PQsetnonblocking(pg.get(), 1) != 0) return late();
     // A pooler lets in whoever it knows, with or without a server behind it: only an answer counts.
     const bool pooled = order.pooler == Pooler::transaction;

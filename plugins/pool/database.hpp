@@ -116,8 +116,10 @@ public:
         std::string breaker;
         std::string last_error;  // empty while all is well
         std::uint64_t last_error_ago_ms = 0;
-        std::string pooler;           // as the last connection found it
-        std::vector<LongHold> leaks;  // held for longer than pool.leak_alarm_ms, now
+        std::string pooler;                    // as the last connection found it
+        std::vector<std::string> hosts;        // of the connection string; paths of sockets too
+        std::int64_t certificate_until_s = 0;  // of the server the last connection went to; 0 = no TLS
+        std::vector<LongHold> leaks;           // held for longer than pool.leak_alarm_ms, now
         // Since the start.
         std::uint64_t connects = 0, connect_failures = 0, lost = 0, retries = 0, cancels = 0, cancels_lost = 0;
         std::uint64_t leak_alarms = 0, refused_full = 0, refused_late = 0, breaker_openings = 0;
@@ -223,6 +225,8 @@ private:
     std::string last_hint_;  // what to do about it
     std::uint64_t last_error_ns_ = 0;
     std::string pooler_ = "not known yet";
+    std::vector<std::string> hosts_;
+    std::int64_t certificate_until_s_ = 0;
     Figures counts_;  // the part since the start
     bool keeper_runs_ = false;
     bool stopped_ = false;

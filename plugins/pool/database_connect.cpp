@@ -4,6 +4,22 @@
 #include "database.hpp"
 
 namespace howdah::pool {
+namespace {
+
+// Those the connection string names; none where it gives their addresses.
+std::vector<std::string> hostsToLookUp(const Dsn& dsn) {
+    std::vector<std::string> hosts;
+    if (!dsn.value("hostaddr").empty()) return hosts;
+    std::string_view rest = dsn.value("host");
+    while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find(','), rest.size());
+        if (end > 0) hosts.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return hosts;
+}
+
+}  // namespace
 
 // The caller holds one place of open_, connecting_ and the budget, which goes to the connection or is freed.
 Database::Obtained Database::connect(const Context& context, Holder* holder) {
@@ -26,6 +42,7 @@ Database::Obtained Database::connect(const Context& context, Holder* holder) {
     {
         std::lock_guard lock(mutex_);
         label_ = dsn->label;
+        hosts_ = hostsToLookUp(*dsn);
         warn = !dsn->stripped.empty() && !std::exchange(warned_stripped_, true);
     }
     if (warn) {
@@ -94,6 +111,7 @@ std::unique_ptr<Connection> Database::accept(Made made) {
         const std::string_view pooler = made.owns_session ? "none" : "transaction";
         found_pooler = config_.pooler == Pooler::automatic && !made.owns_session && pooler_ != pooler;
         pooler_ = pooler;
+        certificate_until_s_ = made.certificate_until_s;
     }
     if (answers_again) host_.log(LogLevel::info, "database ", source_.name, " answers again (breaker half-open)");
     if (closed) host_.log(LogLevel::info, "database ", source_.name, " can be reached again (breaker closed)");

@@ -276,6 +276,8 @@ Database::Figures Database::figures() const {
     figures.last_error = last_error_;
     figures.last_error_ago_ms = last_error_.empty() ? 0 : (now_ns - last_error_ns_) / 1'000'000;
     figures.pooler = pooler_;
+    figures.hosts = hosts_;
+    figures.certificate_until_s = certificate_until_s_;
     figures.retries = retries_;
     figures.cancels = cancels_;
     figures.cancels_lost = cancels_lost_;

@@ -140,7 +140,9 @@ Json connectionState(const Database& database) {
                {"leak_alarms", figures.leak_alarms},
                {"refused_full", figures.refused_full},
                {"refused_late", figures.refused_late},
+               {"hosts", figures.hosts},
                {"leaks", Json::array()}};
+    if (figures.certificate_until_s != 0) state["server_certificate_until_s"] = figures.certificate_until_s;
     for (const auto& leak : figures.leaks)
         state["leaks"].push_back({{"owner", leak.owner}, {"held_ms", leak.held_ms}});
     if (!figures.last_error.empty()) {
