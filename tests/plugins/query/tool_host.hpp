@@ -57,6 +57,7 @@ public:
     Database database;
     std::vector<std::string> registered;
     std::uint32_t flags = HOWDAH_CALL_STRUCTURED;
+    howdah_principal principal{sizeof(howdah_principal), 0, toAbi("local"), {}, {}, nullptr, 0};
 
     FakeAnswer call(std::string_view tool, const Json& with) {
         auto* tools = plugin<howdah_handlers_v1>(HOWDAH_TOOLS_1);
@@ -67,6 +68,7 @@ public:
         running.flags = flags;
         running.kind = HOWDAH_CALL_TOOL;
         running.name = toAbi(tool);
+        running.principal = &principal;
         auto bound = tools->bind(self(), toAbi(tool));
         running.answer.status = tools->call(self(), request.ctx(), bound, &running);
         running.answer.error = request.error();

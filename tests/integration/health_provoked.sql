@@ -1,0 +1,22 @@
+-- What the checks of plugins/health have to find, made for real. Every name is of a ward nobody else has.
+create schema ward;
+create table ward.beds (id serial primary key, n int not null, note text default repeat('x', 100));
+alter table ward.beds set (autovacuum_enabled = off);
+insert into ward.beds (n) select i % 10 from generate_series(1, 20000) i;
+select setval('ward.beds_id_seq', 2000000000);
+create sequence ward.downward increment -1 minvalue -100 maxvalue -1 start -1;
+select setval('ward.downward', -95);
+create sequence ward.fresh;
+create index beds_n on ward.beds (n);
+create index beds_n_again on ward.beds (n);
+create index beds_n_note on ward.beds (n, note);
+create unique index beds_id_again on ward.beds (id);
+create table ward.never_looked_at (id int);
+alter table ward.never_looked_at set (autovacuum_enabled = off);
+insert into ward.never_looked_at select generate_series(1, 2000);
+delete from ward.beds where n < 5;
+analyze ward.beds;
+select pg_create_physical_replication_slot('left_behind', true);
+create role health_reader login;
+grant usage on schema ward to health_reader;
+create role health_monitor login in role pg_monitor;
