@@ -156,6 +156,8 @@ Result<void> NodeJudge::judgeIndirection(const NodeView& node) {
 
 Result<void> NodeJudge::judgeAttributes() {
     for (const AttributeUses::Use& use : attributes_.uses()) {
+        const Use noted{Node::column, {use.qualifier, use.name}, use.of_row_function};
+        if (hasPassed(noted)) continue;
         here_ = use.position;
         if (use.of_row_function) {
             if (auto judged = judgeAttribute(use.name); !judged) return judged;
@@ -164,6 +166,7 @@ Result<void> NodeJudge::judgeAttributes() {
                 isQueryOnly(use) ? resolver_->functionOfRows(use.name) : resolver_->function({{}, use.name}, 1);
             if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
         }
+        notePassed(noted);
     }
     return {};
 }
