@@ -73,15 +73,15 @@ private:
 
     // Every node once, for what it defines; expressions are bounded where they stand.
     void visit(const NodeView& root) {
-        pending_.assign(1, {root, true});
+        pending_.assign(1, root);
         while (!pending_.empty()) {
-            const auto [node, says_its_type] = pending_.back();
+            const NodeView node = pending_.back();
             pending_.pop_back();
-            if (says_its_type) define(node);
+            define(node);
             for (const FieldInfo& field : node.parts()) {
                 for (const NodeView item : node.list(field))
-                    if (item) pending_.push_back({item, true});
-                if (const NodeView part = node.child(field)) pending_.push_back({part, field.kind == FieldKind::node});
+                    if (item) pending_.push_back(item);
+                if (const NodeView part = node.child(field)) pending_.push_back(part);
             }
         }
     }
@@ -192,7 +192,8 @@ private:
             case Tag::Float: return textBound(value.text(Field::fval));
             case Tag::BitString: return {static_cast<double>(value.text(Field::bsval).size()), kAnything};
             case Tag::Integer: {
-                const auto number = static_cast<double>(value.number(Field::ival));
+                // A minus before it, or another, may make it the opposite.
+                const double number = std::abs(static_cast<double>(value.number(Field::ival)));
                 return number > 0 ? Bound{16, number} : Bound{8, 0};
             }
             default: return {8, 0};
@@ -212,6 +213,8 @@ private:
         Bound widest{0, 0};
         for (const NodeView target : select.list(Field::targetList))
             widest.widen(boundOf(target.child(Field::val), depth));
+        for (const NodeView row : select.list(Field::valuesLists))
+            widest.widen(sumOf(row.list(Field::items), depth));
         for (const Field half : {Field::larg, Field::rarg})
             if (const NodeView arm = select.child(half)) widest.widen(selectBound(arm, depth + 1));
         return widest;
@@ -327,11 +330,7 @@ private:
         found_ = Growth{std::string(name), static_cast<std::uint32_t>(position)};
     }
 
-    struct Pending {
-        NodeView node;
-        bool says_its_type;  // does not stand in a field of a fixed type
-    };
-    std::vector<Pending> pending_;
+    std::vector<NodeView> pending_;
     std::unordered_map<std::string, Bound> columns_;
     std::unordered_set<std::string> growing_;
     std::unordered_map<std::int32_t, double> counted_;  // bytes by position
