@@ -71,6 +71,11 @@ struct Check {
     const Statement* statementFor(int major) const;
 };
 
+// For a statement with no other parameter than how many entries it gives at most.
+inline std::vector<std::int64_t> findingsMax(const Config& config) {
+    return {config.findings_max};
+}
+
 extern const Statement kServerStatement;  // one row; also the probe of reachability
 
 // All of them, in the order they are told.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include <unistd.h>
@@ -171,20 +172,24 @@ private:
     // Of this process alone, though kv may be shared by many.
     static std::string readyKey() { return concat("health/ready/", getpid()); }
 
+    // Work keeps the plugin alive, so it may outlast the wait for it.
     void save(const Context& context) {
         publish(context);  // also keeps the mark in kv from expiring
-        std::map<std::string, Json> histories;
-        for (const auto& monitor : monitors_)
-            histories[monitor->database()] = monitor->history()->toJson();
-        auto failed = std::make_shared<std::string>();
-        const auto written = jobs_->run(
-            context,
-            [file = state_file_, text = stateText(histories), failed] {
-                if (auto done = writeState(file, text); !done) *failed = done.error().message;
-            },
-            host().nowNs() + static_cast<std::uint64_t>(kSaveLimit_ns));
-        if (written == HOWDAH_OK && !failed->empty() && !save_failed_.exchange(true))
-            host().log(LogLevel::warn, "what was learned is lost at the next restart: ", *failed);
+        (void)jobs_->run(context, [this] { write(); }, host().nowNs() + static_cast<std::uint64_t>(kSaveLimit_ns));
+    }
+    // On a worker. What is written is read under the same lock: whoever comes last writes the newest, though rounds of
+    // several databases end at once.
+    void write() {
+        Result<void> written;
+        {
+            const std::lock_guard lock(file_mutex_);
+            std::map<std::string, Json> histories;
+            for (const auto& monitor : monitors_)
+                histories[monitor->database()] = monitor->history()->toJson();
+            written = writeState(state_file_, stateText(histories));
+        }
+        if (!written && !save_failed_.exchange(true))
+            host().log(LogLevel::warn, "what was learned is lost at the next restart: ", written.error().message);
     }
 
     static constexpr std::int64_t kSaveLimit_ns = 5'000'000'000;
@@ -196,6 +201,7 @@ private:
     std::optional<Jobs> jobs_;
     std::optional<Reader> reader_;
     std::vector<std::unique_ptr<Monitor>> monitors_;
+    std::mutex file_mutex_;
     std::atomic<bool> save_failed_{false};
 };
 

@@ -42,7 +42,7 @@ std::string stateText(const std::map<std::string, nlohmann::json>& histories) {
 }
 
 Result<void> writeState(const std::string& path, const std::string& text) {
-    static std::atomic<unsigned> counter{0};  // rounds of several databases may end at once
+    static std::atomic<unsigned> counter{0};  // the instance that takes over writes beside this one
     const std::string fresh = concat(path, ".", getpid(), ".", ++counter);
     const auto failed = [&](const char* what) {
         const int reason = errno;

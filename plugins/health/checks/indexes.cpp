@@ -14,10 +14,6 @@ namespace {
 #define HOWDAH_BYTES(relation) \
     relation ".relpages::pg_catalog.float8 * pg_catalog.current_setting('block_size')::pg_catalog.float8"
 
-std::vector<std::int64_t> entries(const Config& config) {
-    return {config.findings_max};
-}
-
 // One that is being built right now is no ruin.
 constexpr Statement
     kInvalidStatement{"select " HOWDAH_NAME("n", "c") " as name, " HOWDAH_NAME("tn", "t") " as on_table, " HOWDAH_BYTES(
@@ -171,10 +167,10 @@ constexpr Source kDuplicateSources[]{{0, &kDuplicateStatement}};
 }  // namespace
 
 constexpr Check kInvalidIndexes{
-    .name = "invalid_indexes", .sources = kInvalidSources, .judge = &judgeInvalid, .values = &entries};
+    .name = "invalid_indexes", .sources = kInvalidSources, .judge = &judgeInvalid, .values = &findingsMax};
 constexpr Check kUnusedIndexes{
     .name = "unused_indexes", .sources = kUnusedSources, .judge = &judgeUnused, .values = &unusedValues};
 constexpr Check kDuplicateIndexes{
-    .name = "duplicate_indexes", .sources = kDuplicateSources, .judge = &judgeDuplicates, .values = &entries};
+    .name = "duplicate_indexes", .sources = kDuplicateSources, .judge = &judgeDuplicates, .values = &findingsMax};
 
 }  // namespace howdah::health

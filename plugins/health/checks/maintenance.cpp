@@ -33,10 +33,6 @@ union all
  limit 3)
 )sql"};
 
-std::vector<std::int64_t> entries(const Config& config) {
-    return {config.findings_max};
-}
-
 Judgement judgeWraparound(const Input& input) {
     const Thresholds& limits = input.config.thresholds;
     Judgement judgement;
@@ -150,7 +146,7 @@ constexpr Source kVacuumSources[]{{0, &kVacuumStatement}};
 }  // namespace
 
 constexpr Check kWraparound{
-    .name = "wraparound", .sources = kWraparoundSources, .judge = &judgeWraparound, .values = &entries};
+    .name = "wraparound", .sources = kWraparoundSources, .judge = &judgeWraparound, .values = &findingsMax};
 constexpr Check kVacuum{.name = "vacuum", .sources = kVacuumSources, .judge = &judgeVacuum, .values = &vacuumValues};
 
 }  // namespace howdah::health

@@ -47,10 +47,6 @@ order by u.share desc nulls last
 limit $1::pg_catalog.int8
 )sql"};
 
-std::vector<std::int64_t> entries(const Config& config) {
-    return {config.findings_max};
-}
-
 Judgement judge(const Input& input) {
     const Thresholds& limits = input.config.thresholds;
     Judgement judgement;
@@ -95,6 +91,6 @@ constexpr Source kSources[]{{0, &kSequencesStatement}};
 
 }  // namespace
 
-constexpr Check kSequences{.name = "sequences", .sources = kSources, .judge = &judge, .values = &entries};
+constexpr Check kSequences{.name = "sequences", .sources = kSources, .judge = &judge, .values = &findingsMax};
 
 }  // namespace howdah::health

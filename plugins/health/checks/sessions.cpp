@@ -84,10 +84,6 @@ order by t.age_s desc
 limit $1::pg_catalog.int8
 )sql"};
 
-std::vector<std::int64_t> entries(const Config& config) {
-    return {config.findings_max};
-}
-
 Judgement judgeTransactions(const Input& input) {
     const Thresholds& limits = input.config.thresholds;
     Judgement judgement;
@@ -145,6 +141,6 @@ constexpr Source kTransactionsSources[]{{0, &kTransactionsStatement}};
 
 constexpr Check kConnections{.name = "connections", .sources = kConnectionsSources, .judge = &judgeConnections};
 constexpr Check kTransactions{
-    .name = "transactions", .sources = kTransactionsSources, .judge = &judgeTransactions, .values = &entries};
+    .name = "transactions", .sources = kTransactionsSources, .judge = &judgeTransactions, .values = &findingsMax};
 
 }  // namespace howdah::health

@@ -58,10 +58,6 @@ select pg_catalog.count(*) as total, pg_catalog.count(*) filter (where not t.rea
 from tables t
 )sql"};
 
-std::vector<std::int64_t> entries(const Config& config) {
-    return {config.findings_max};
-}
-
 Judgement judgePermissions(const Input& input) {
     const auto row = input.rows[0];
     Judgement judgement;
@@ -95,6 +91,6 @@ constexpr Source kPermissionsSources[]{{0, &kPermissionsStatement}};
 
 constexpr Check kExtensions{.name = "extensions", .sources = kExtensionsSources, .judge = &judgeExtensions};
 constexpr Check kPermissions{
-    .name = "permissions", .sources = kPermissionsSources, .judge = &judgePermissions, .values = &entries};
+    .name = "permissions", .sources = kPermissionsSources, .judge = &judgePermissions, .values = &findingsMax};
 
 }  // namespace howdah::health
