@@ -24,6 +24,15 @@ bool copyNames(const howdah_name*& names, std::uint64_t count, Arena& arena) {
     return true;
 }
 
+bool copyRelations(const std::uint32_t*& relations, std::uint64_t count, Arena& arena) {
+    if (count == 0) return true;
+    auto* copies = static_cast<std::uint32_t*>(arena.allocate(count * sizeof(std::uint32_t)));
+    if (!copies) return false;
+    std::copy_n(relations, count, copies);
+    relations = copies;
+    return true;
+}
+
 }  // namespace
 
 const howdah_facts* copyFacts(const howdah_facts& facts, Arena& arena) {
@@ -35,6 +44,7 @@ const howdah_facts* copyFacts(const howdah_facts& facts, Arena& arena) {
     copy->struct_size = sizeof facts;
     if (!copyNames(copy->tables, copy->table_count, arena)) return nullptr;
     if (!copyNames(copy->functions, copy->function_count, arena)) return nullptr;
+    if (!copyRelations(copy->relations, copy->relation_count, arena)) return nullptr;
     return copy;
 }
 

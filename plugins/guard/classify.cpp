@@ -1,7 +1,5 @@
 #include "plugins/guard/classify.hpp"
 
-#include <pg_query.h>
-
 #include "plugins/guard/tree.hpp"
 
 namespace howdah::guard {
@@ -21,13 +19,6 @@ Result<Facts> classify(const std::string& sql, const Policy& policy, const Resol
 
 Result<Facts> classifyWrite(const std::string& sql, const Policy& policy) {
     return judge(sql, policy, Path::write, nullptr);
-}
-
-std::uint64_t fingerprint(const std::string& sql) {
-    PgQueryFingerprintResult result = pg_query_fingerprint(sql.c_str());
-    const std::uint64_t value = result.error ? 0 : result.fingerprint;
-    pg_query_free_fingerprint_result(result);
-    return value;
 }
 
 }  // namespace howdah::guard

@@ -30,8 +30,4 @@ Result<Facts> classify(const std::string& sql, const Policy& policy, const Resol
 // PostgreSQL's own unsafe functions; the user's functions are the operator's decision to open this path.
 Result<Facts> classifyWrite(const std::string& sql, const Policy& policy);
 
-// Equal for texts that differ only in constants; 0 if the text does not parse. Costs as much as classify() and needs
-// the same stack, so it is computed only where somebody asks.
-std::uint64_t fingerprint(const std::string& sql);
-
 }  // namespace howdah::guard

@@ -1,6 +1,6 @@
 // The guard: judges the final text of every client statement once, and lends its findings to other plugins.
 //
-// Threads: hooks run on every shard at once; the cache, the catalogs and the long texts are behind their own short
+// Threads: hooks run on every shard at once; the cache, the catalogs and the long work are behind their own short
 //          locks.
 // Owns:    the policy, the judgements and the catalog snapshots of one configuration.
 // Errors:  a refused statement is denied with rule, position and what to do; a failure to judge is a fault of the hook,
@@ -19,7 +19,8 @@
 #include "plugins/guard/catalogs.hpp"
 #include "plugins/guard/classify.hpp"
 #include "plugins/guard/config.hpp"
-#include "plugins/guard/long_texts.hpp"
+#include "plugins/guard/large_stack.hpp"
+#include "plugins/guard/pattern.hpp"
 #include "plugins/guard/raw_parse.hpp"
 #include "plugins/guard/role.hpp"
 
@@ -105,11 +106,11 @@ public:
         if (const auto keeper = catalogs_.ofToken(token)) keeper->run(context);
     }
     void work(std::uint64_t token) override {
-        if (auto text = long_texts_.take(token)) text->result = judge(text->sql, text->path, text->view);
+        if (const LargeStack::Work work = large_stack_.take(token)) work();
     }
     void drop(std::uint64_t token) override {
         if (const auto keeper = catalogs_.ofToken(token)) return keeper->notRun();
-        long_texts_.take(token);
+        large_stack_.take(token);
     }
 
     Result<Json> report(Context& context) override {
@@ -208,15 +209,19 @@ private:
         return classify(sql, policy_, &resolver);
     }
 
-    LongTexts::Judged judge(const std::string& sql, Path path, const CatalogView& view) const {
-        LongTexts::Judged judged{classified(sql, path, view), 0};
+    struct Judged {
+        Result<Facts> facts;
+        std::uint64_t fingerprint;  // 0: nobody wants it
+    };
+    Judged judge(const std::string& sql, Path path, const CatalogView& view) const {
+        Judged judged{classified(sql, path, view), 0};
         const bool audited = audit_ == AuditScope::all || (audit_ == AuditScope::refused && !judged.facts);
         if (audited && sql.size() <= policy_.limits().text_bytes_max) judged.fingerprint = printOf(judged, sql);
         return judged;
     }
 
     // A text that was refused before it was parsed is not parsed for its fingerprint.
-    static std::uint64_t printOf(const LongTexts::Judged& judged, const std::string& sql) {
+    static std::uint64_t printOf(const Judged& judged, const std::string& sql) {
         if (!judged.facts && judged.facts.error().rule.starts_with("text-")) return 0;
         return fingerprint(sql);
     }
@@ -234,13 +239,22 @@ private:
             return cache_->insert(sql, path, generation, std::move(judged.facts), judged.fingerprint);
         }
 
-        const auto [token, text] = long_texts_.add(sql, path, view);
-        const howdah_status status =
-            host().offload().run(context.raw(), token, HOWDAH_OFFLOAD_LARGE_STACK, context.deadlineNs());
-        long_texts_.take(token);  // if no worker has it yet, none shall
-        if (status < 0) return context.lastError();
-        if (!text->result) return Error::internal("the worker returned without a judgement of the statement");
-        return cache_->insert(sql, path, generation, std::move(text->result->facts), text->result->fingerprint);
+        const auto judged = std::make_shared<std::optional<Judged>>();
+        const auto work = [this, judged, text = std::string(sql), path, view] { *judged = judge(text, path, view); };
+        if (auto done = large_stack_.run(context, work); !done) return done.error();
+        if (!*judged) return Error::internal("the worker returned without a judgement of the statement");
+        return cache_->insert(sql, path, generation, std::move((*judged)->facts), (*judged)->fingerprint);
+    }
+
+    Result<Pattern> patternIn(const Context& context, std::string_view sql) {
+        auto text = std::string(sql);
+        if (auto scanned = scanText(text, policy_.limits()); !scanned) return scanned.error();
+        if (!needsLargeStack(sql)) return patternOf(text);
+        const auto pattern = std::make_shared<std::optional<Result<Pattern>>>();
+        if (auto done = large_stack_.run(context, [pattern, text] { *pattern = patternOf(text); }); !done)
+            return done.error();
+        if (!*pattern) return Error::internal("the worker returned without a pattern of the statement");
+        return std::move(**pattern);
     }
 
     // howdah.statement/1: the text's judgement for another plugin, copied into its request. It names no database, so
@@ -255,6 +269,20 @@ private:
             if (const auto& result = (*judgement)->result(); !result) return result.error();
             *out = guard.keep(context, (*judgement)->abi());
             if (!*out) return Error::unavailable("the memory of this request is used up");
+            return {};
+        });
+    }
+
+    static howdah_status pattern(void* self, howdah_ctx* ctx, howdah_str sql, howdah_pattern* out) noexcept {
+        Guard& guard = *static_cast<Guard*>(static_cast<Plugin*>(self));
+        return PluginTables::guarded(guard, ctx, [&]() -> Result<void> {
+            const Context context(guard.host(), ctx);
+            auto found = guard.patternIn(context, fromAbi(sql));
+            if (!found) return found.error();
+            const howdah_str text = context.keep(found->text);
+            if (!text.data) return Error::unavailable("the memory of this request is used up");
+            out->fingerprint = found->fingerprint;
+            out->text = text;
             return {};
         });
     }
@@ -275,19 +303,21 @@ private:
         auto* copy = static_cast<howdah_facts*>(host().context().alloc(context.raw(), sizeof(howdah_facts)));
         if (!copy) return nullptr;
         *copy = facts;
+        copy->relations = nullptr;  // they are of one database
+        copy->relation_count = 0;
         if (!keepNames(copy->tables, copy->table_count) || !keepNames(copy->functions, copy->function_count))
             return nullptr;
         return copy;
     }
 
-    static constexpr howdah_statement_v1 kStatement{sizeof(howdah_statement_v1), 0, &Guard::facts};
+    static constexpr howdah_statement_v1 kStatement{sizeof(howdah_statement_v1), 0, &Guard::facts, &Guard::pattern};
 
     Policy policy_;
     std::vector<std::string> privileged_roles_allowed_;
     AuditScope audit_ = AuditScope::refused;
     std::optional<FactsCache> cache_;
     Catalogs catalogs_;
-    LongTexts long_texts_;
+    LargeStack large_stack_;
     std::atomic<std::uint64_t> refusals_{0};
 };
 

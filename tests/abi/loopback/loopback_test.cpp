@@ -72,7 +72,9 @@ void saw(const char* name, const Values&... values) {
 const howdah_str kScope[] = {toAbi("a"), toAbi("b")};
 const howdah_principal kPrincipal{sizeof(howdah_principal), 0, toAbi("local"), toAbi("t"), toAbi(""), kScope, 2};
 const howdah_name kTable[] = {{toAbi("s"), toAbi("t")}};
-const howdah_facts kFacts{sizeof(howdah_facts), HOWDAH_STATEMENT_SELECT, 1, 2, 3, 4, 5, kTable, 1, nullptr, 0};
+const std::uint32_t kRelations[] = {16384, 4294967295};
+const howdah_facts kFacts{
+    sizeof(howdah_facts), HOWDAH_STATEMENT_SELECT, 1, 2, 3, 4, 5, kTable, 1, nullptr, 0, kRelations, 2, 6};
 const howdah_value kValues[] = {{HOWDAH_VALUE_TEXT, 25, 0, 0, toAbi("p")}, {HOWDAH_VALUE_NUMBER, 0, 0, 1.5, {}}};
 
 howdah_query queryOf(std::string_view sql) {
@@ -213,6 +215,11 @@ void services(Run& run) {
             run.host.plugin<howdah_statement_v1>(HOWDAH_STATEMENT_1)
                 ->facts(run.self(), request.ctx(), toAbi(text), 1, &facts.value),
             facts);
+        howdah_pattern pattern{sizeof pattern, 0, 0, {}};
+        saw("pattern",
+            run.host.plugin<howdah_statement_v1>(HOWDAH_STATEMENT_1)
+                ->pattern(run.self(), request.ctx(), toAbi(text), &pattern),
+            pattern);
         howdah_credential credential{sizeof credential, 0,
                                      toAbi("http"),     toAbi(text == std::string_view("main") ? "Bearer x" : ""),
                                      toAbi("uri"),      1000};
@@ -270,8 +277,8 @@ void checkWhole() {
 // What is left out on the way would be left out of the transcripts too. No struct of the ABI has padding.
 TEST_CASE("loopback: every member of every struct is carried") {
     checkWhole<howdah_error, howdah_value, howdah_principal, howdah_column, howdah_trailer, howdah_name, howdah_facts,
-               howdah_query, howdah_result, howdah_query_request, howdah_setting, howdah_execution, howdah_call,
-               howdah_connect_event, howdah_credential, howdah_challenge, howdah_channel_peer>();
+               howdah_pattern, howdah_query, howdah_result, howdah_query_request, howdah_setting, howdah_execution,
+               howdah_call, howdah_connect_event, howdah_credential, howdah_challenge, howdah_channel_peer>();
 }
 
 TEST_CASE("loopback: every hook with every verdict and setter is the same over bytes") {

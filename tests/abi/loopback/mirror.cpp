@@ -275,6 +275,9 @@ constexpr howdah_statement_v1 Mirror::kStatement{
     sizeof(howdah_statement_v1), 0,
     [](void* self, howdah_ctx* ctx, howdah_str sql, std::uint32_t access, const howdah_facts** out) {
         return of(self).statement_.table->facts(of(self).statement_.self, ctx, sql, access, out);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str sql, howdah_pattern* out) {
+        return of(self).statement_.table->pattern(of(self).statement_.self, ctx, sql, out);
     }};
 constexpr howdah_auth_v1 Mirror::kAuth{
     sizeof(howdah_auth_v1), 0,

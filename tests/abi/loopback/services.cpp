@@ -138,7 +138,19 @@ struct Statements {
         *out = made.value;
         return status;
     }
-    static constexpr howdah_statement_v1 kTable{sizeof(howdah_statement_v1), 0, &facts};
+    static howdah_status pattern(void* self, howdah_ctx* ctx, howdah_str sql, howdah_pattern* out) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& answered, howdah_str text) {
+                howdah_pattern made{sizeof made, 0, 0, {}};
+                put(answered, service.as<howdah_statement_v1>().pattern(service.self, way.ctx(), text, &made));
+                put(answered, made);
+            },
+            sql);
+        return settle(answer, way.results(), *out);
+    }
+    static constexpr howdah_statement_v1 kTable{sizeof(howdah_statement_v1), 0, &facts, &pattern};
 };
 
 template <typename Way>

@@ -215,6 +215,7 @@ const howdah_source_v1 kSource{sizeof(howdah_source_v1), 0,
 
 const howdah_name kTables[] = {{toAbi(""), toAbi("orders")}, {toAbi("public"), toAbi("items")}};
 const howdah_name kFunctions[] = {{toAbi("pg_catalog"), toAbi("now")}};
+const std::uint32_t kRelations[] = {16384, 70000};
 const howdah_facts kFacts{sizeof(howdah_facts),
                           HOWDAH_STATEMENT_SELECT,
                           HOWDAH_FACT_READ_ONLY,
@@ -225,13 +226,22 @@ const howdah_facts kFacts{sizeof(howdah_facts),
                           kTables,
                           2,
                           kFunctions,
-                          1};
+                          1,
+                          kRelations,
+                          2,
+                          0x5EED};
 const howdah_statement_v1 kStatement{
     sizeof(howdah_statement_v1), 0,
     [](void*, howdah_ctx* ctx, howdah_str sql, std::uint32_t access, const howdah_facts** out) {
         noted("statement.facts", sql, access);
         if (fromAbi(sql) == "refuse") return refused(ctx, "facts");
         *out = &kFacts;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_ctx* ctx, howdah_str sql, howdah_pattern* out) {
+        noted("statement.pattern", sql);
+        if (fromAbi(sql) == "refuse") return refused(ctx, "pattern");
+        *out = {sizeof *out, 0, 0xFEDCBA, toAbi("select $1")};
         return howdah_status{HOWDAH_OK};
     }};
 

@@ -43,6 +43,11 @@ void members(auto& visit, Like<howdah_facts> auto& it) {
     visit.plain(it.struct_size, it.kind, it.flags, it.parameter_count, it.body_begin, it.body_end, it.fingerprint);
     visit.array(it.tables, it.table_count);
     visit.array(it.functions, it.function_count);
+    visit.array(it.relations, it.relation_count);
+    visit.plain(it.schema_version);
+}
+void members(auto& visit, Like<howdah_pattern> auto& it) {
+    visit.plain(it.struct_size, it.reserved, it.fingerprint, it.text);
 }
 void members(auto& visit, Like<howdah_query> auto& it) {
     visit.plain(it.struct_size, it.access, it.provenance, it.depth, it.sql, it.database, it.plugin, it.tool);

@@ -148,6 +148,13 @@ public:
         return service->facts(plugin_->self, &ctx, toAbi(sql), HOWDAH_ACCESS_READ, out);
     }
 
+    howdah_status pattern(std::string_view sql, howdah_pattern* out) {
+        const auto* service =
+            static_cast<const howdah_statement_v1*>(plugin_->get_interface(plugin_->self, HOWDAH_STATEMENT_1));
+        REQUIRE(service);
+        return service->pattern(plugin_->self, &ctx, toAbi(sql), out);
+    }
+
     howdah_ctx ctx;
 
 private:
@@ -172,6 +179,21 @@ TEST_CASE("guard plugin: a read proceeds with its facts attached") {
         CHECK(guard.ctx.attached.body_end == 26);
         CHECK(guard.ctx.tables == std::vector<std::string>{"orders"});
     }
+}
+
+TEST_CASE("guard plugin: others get a text without its constants, also of one that needs a large stack") {
+    Loaded guard;
+    howdah_pattern first{sizeof first, 0, 0, {}}, second = first;
+    CHECK(guard.pattern("select 1 from shop.orders where note <> 'x'", &first) == HOWDAH_OK);
+    CHECK(guard.ctx.offloads == 0);
+    CHECK(guard.pattern(longRead(), &second) == HOWDAH_OK);
+    CHECK(guard.ctx.offloads == 1);
+    CHECK(first.fingerprint == second.fingerprint);
+    CHECK(fromAbi(first.text) == "select $1 from shop.orders where note <> $2");
+    CHECK(fromAbi(second.text) == fromAbi(first.text));
+    CHECK(guard.pattern("selec", &first) == HOWDAH_ERROR_INVALID_ARGUMENT);
+    guard.ctx.offload_status = HOWDAH_ERROR_TIMEOUT;
+    CHECK(guard.pattern(longRead(), &second) == HOWDAH_ERROR_TIMEOUT);
 }
 
 TEST_CASE("guard plugin: an attack is denied with rule, position and remedy") {

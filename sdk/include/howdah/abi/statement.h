@@ -24,6 +24,11 @@ extern "C" {
 #define HOWDAH_FACT_VOLATILE 4u   /* calls a volatile function, or one whose volatility is not known */
 #define HOWDAH_FACT_CATALOG 8u    /* reads system catalogs */
 #define HOWDAH_FACT_UNLIMITED 16u /* has no LIMIT of its own: one may follow behind body_end */
+/* Of a read: equal texts, parameters, settings and roles give equal answers as long as schema_version stays and no row
+ * of `relations` changes. Parameters that name a moment by a word ("now", "today") are the reader's to look for. */
+#define HOWDAH_FACT_CACHEABLE 32u
+/* Of a write: the rows of `relations` are all that it can change, what triggers, rules and foreign keys do included. */
+#define HOWDAH_FACT_REACH_KNOWN 64u
 
 typedef struct howdah_name {
     howdah_str schema; /* empty = not qualified */
@@ -42,7 +47,20 @@ typedef struct howdah_facts {
     uint64_t table_count;
     const howdah_name* functions;
     uint64_t function_count;
+    /* With one of the last two flags: pg_class.oid of each table read or changed, ascending; views and policies are
+     * followed, a partition or a child table stands as the root of its tree. */
+    const uint32_t* relations;
+    uint64_t relation_count;
+    uint64_t schema_version; /* equal as long as no definition of this database has changed; 0 = not known */
 } howdah_facts;
+
+/* A text without its constants. */
+typedef struct howdah_pattern {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t fingerprint; /* as in howdah_facts, computed */
+    howdah_str text;      /* $n in place of each constant */
+} howdah_pattern;
 
 #define HOWDAH_STATEMENT_1 "howdah.statement/1"
 /* Offered by the plugin guard. */
@@ -52,6 +70,8 @@ typedef struct howdah_statement_v1 {
     /* [shard] Facts of a text (arena of ctx, or cached until stop()). REFUSED with rule, position and hint when policy
      * refuses it; access is HOWDAH_ACCESS_* of query.h. */
     howdah_status (*facts)(void* self, howdah_ctx* ctx, howdah_str sql, uint32_t access, const howdah_facts** out);
+    /* [shard] (arena of ctx). Costs as much as parsing it does; INVALID_ARGUMENT for a text that does not parse. */
+    howdah_status (*pattern)(void* self, howdah_ctx* ctx, howdah_str sql, howdah_pattern* out);
 } howdah_statement_v1;
 
 #ifdef __cplusplus
