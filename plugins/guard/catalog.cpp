@@ -54,6 +54,12 @@ constexpr bool isSystemSchema(std::string_view schema) {
     return schema == "pg_catalog" || schema == "information_schema" || schema == "pg_toast";
 }
 
+// 0 is none of that name.
+char kindOf(std::string_view function) {
+    const auto* found = std::ranges::lower_bound(kFunctions, function, {}, &Function::name);
+    return found == std::end(kFunctions) || found->name != function ? '\0' : found->kind;
+}
+
 }  // namespace
 
 FunctionClass functionClass(std::string_view schema, std::string_view function) {
@@ -65,14 +71,18 @@ FunctionClass functionClass(std::string_view schema, std::string_view function) 
     } else if (!schema.empty() && schema != "pg_catalog") {
         return FunctionClass::unknown;
     }
-    const auto* found = std::ranges::lower_bound(kFunctions, wanted, {}, &Function::name);
-    if (found == std::end(kFunctions) || found->name != wanted) return FunctionClass::unknown;
-    switch (found->kind) {
+    switch (kindOf(wanted)) {
+        case '\0': return FunctionClass::unknown;
+        case 'c':
         case 's': return FunctionClass::safe;
         case 'v': return FunctionClass::safe_volatile;
         case 'i': return FunctionClass::internal;
         default: return FunctionClass::unsafe;
     }
+}
+
+bool isImmutableFunction(std::string_view function) {
+    return kindOf(function) == 'c';
 }
 
 bool isFunctionColumn(std::string_view name) {

@@ -18,6 +18,9 @@ enum class FunctionClass {
 // Of a function written without a schema, as pg_catalog.name or as information_schema.name; unknown otherwise.
 FunctionClass functionClass(std::string_view schema, std::string_view function);
 
+// Whether each function of that name is safe and IMMUTABLE.
+bool isImmutableFunction(std::string_view function);
+
 // A column of the rows that one of PostgreSQL's own functions gives ("key" of jsonb_each), and no function's name.
 bool isFunctionColumn(std::string_view name);
 

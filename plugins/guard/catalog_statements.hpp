@@ -126,12 +126,12 @@ from (select a.attrelid::int8 as relation, a.attname as name, a.atttypid::int8 a
                                                     and p.pronargs - p.pronargdefaults <= 1))) a
 group by part)sql"};
 
-// [kind of the holder, holder, functions of PostgreSQL's own it calls, the user's objects it uses]: views, policies for
-// reads, checks of domains, and columns generated when they are read. What a tree of code uses of the user's is in
-// pg_depend, or it could be dropped under it; PostgreSQL's own functions are not, so their numbers are read from the
-// tree.
+// [kind of the holder, holder, functions of PostgreSQL's own it calls, the user's objects it uses, it reads the clock,
+// the session or a system catalog, or makes a moment of a text]: views, policies for reads, checks of domains, and
+// columns generated when they are read. What a tree of code uses of the user's is in pg_depend, or it could be dropped
+// under it; PostgreSQL's own functions are not, so their numbers are read from the tree.
 inline constexpr Statement kCode{R"sql(
-select pg_catalog.json_agg(pg_catalog.json_build_array(kind, holder, calls, uses))::text
+select pg_catalog.json_agg(pg_catalog.json_build_array(kind, holder, calls, uses, unsteady))::text
 from (select t.kind, t.holder::int8 as holder,
              array(select distinct pg_catalog.split_part(piece, ' ', 1)::int8
                    from pg_catalog.unnest(pg_catalog.string_to_array(
@@ -145,6 +145,12 @@ from (select t.kind, t.holder::int8 as holder,
                                           'pg_catalog.pg_operator'::pg_catalog.regclass,
                                           'pg_catalog.pg_type'::pg_catalog.regclass,
                                           'pg_catalog.pg_class'::pg_catalog.regclass)) as uses,
+             t.tree ~ '[{](SQLVALUEFUNCTION :op ([0-8]|14) |NEXTVALUEEXPR |TABLEFUNC |JSONEXPR |COERCEVIAIO |ARRAYCOERCE)'
+               or exists (select from pg_catalog.unnest(pg_catalog.string_to_array(t.tree, ':relid '))
+                                        with ordinality as pieces(piece, number)
+                          where number > 1 and pg_catalog.split_part(piece, ' ', 1) <> '0'
+                            and pg_catalog.length(pg_catalog.split_part(piece, ' ', 1)) <= 5
+                            and pg_catalog.split_part(piece, ' ', 1)::int8 < 16384) as unsteady,
              pg_catalog.row_number() over () / 200 as part
       from (select 'r' as kind, r.ev_class as holder, r.oid as code,
                    'pg_catalog.pg_rewrite'::pg_catalog.regclass as class, r.ev_action::text as tree
@@ -161,6 +167,49 @@ from (select t.kind, t.holder::int8 as holder,
             select 't', k.contypid, k.oid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.conbin::text
             from pg_catalog.pg_constraint k
             where k.contypid <> 0 and k.oid >= 16384 and k.conbin is not null) t) c
+group by part)sql"};
+
+// [what, relation, other relation]: s one of PostgreSQL's own functions that is not IMMUTABLE, i a parent and its
+// child, c a table and one whose foreign key passes its changes on, x a relation where writing runs the user's code (a
+// trigger, a rule, or a volatile function of his in a default, check or policy; 0 for a domain's check, which may be
+// anywhere).
+inline constexpr Statement kReach{R"sql(
+with volatile_code(class, code) as (
+  select d.classid, d.objid
+  from pg_catalog.pg_depend d
+  left join pg_catalog.pg_operator o
+    on d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass and o.oid = d.refobjid
+  join pg_catalog.pg_proc f
+    on f.oid = case when d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass then d.refobjid else o.oprcode end
+  where d.refobjid >= 16384 and f.provolatile = 'v'
+    and d.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))
+select pg_catalog.json_agg(pg_catalog.json_build_array(what, relation, other))::text
+from (select what, relation::int8, other::int8, pg_catalog.row_number() over () / 500 as part
+      from (select 's' as what, p.oid as relation, 0::pg_catalog.oid as other
+            from pg_catalog.pg_proc p where p.oid < 16384 and p.provolatile <> 'i'
+            union all
+            select 'i', i.inhparent, i.inhrelid
+            from pg_catalog.pg_inherits i join pg_catalog.pg_class c on c.oid = i.inhrelid
+            where c.relkind in ('r', 'p', 'f')
+            union
+            select 'c', k.confrelid, k.conrelid from pg_catalog.pg_constraint k
+            where k.contype = 'f' and (k.confdeltype in ('c', 'n', 'd') or k.confupdtype in ('c', 'n', 'd'))
+            union
+            select 'x', t.tgrelid, 0 from pg_catalog.pg_trigger t where not t.tgisinternal
+            union
+            select 'x', r.ev_class, 0 from pg_catalog.pg_rewrite r where r.oid >= 16384 and r.ev_type <> '1'
+            union
+            select 'x', a.adrelid, 0
+            from volatile_code v join pg_catalog.pg_attrdef a on a.oid = v.code
+            where v.class = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+            union
+            select 'x', k.conrelid, 0
+            from volatile_code v join pg_catalog.pg_constraint k on k.oid = v.code
+            where v.class = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+            union
+            select 'x', p.polrelid, 0
+            from volatile_code v join pg_catalog.pg_policy p on p.oid = v.code
+            where v.class = 'pg_catalog.pg_policy'::pg_catalog.regclass) r) r
 group by part)sql"};
 
 // What all of the above depends on, as one short text: equal means unchanged. With $1 the transactions that the last
@@ -188,13 +237,22 @@ select seen, case when seen is distinct from $1 then pg_catalog.concat_ws(' ',
    from pg_catalog.pg_class where oid >= 16384 and relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')),
   (select pg_catalog.concat(pg_catalog.count(*), ':',
                             pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
-   from pg_catalog.pg_rewrite where oid >= 16384 and ev_type = '1'),
+   from pg_catalog.pg_rewrite where oid >= 16384),
   (select pg_catalog.concat(pg_catalog.count(*), ':',
                             pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
    from pg_catalog.pg_policy),
   (select pg_catalog.concat(pg_catalog.count(*), ':',
                             pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
-   from pg_catalog.pg_constraint where contypid <> 0 and oid >= 16384),
+   from pg_catalog.pg_constraint where (contypid <> 0 or contype in ('c', 'f')) and oid >= 16384),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_trigger where not tgisinternal),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # inhrelid::int8)))
+   from pg_catalog.pg_inherits),
+  (select pg_catalog.concat(pg_catalog.count(*), ':',
+                            pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
+   from pg_catalog.pg_attrdef where oid >= 16384),
   (select pg_catalog.concat(pg_catalog.count(*), ':',
                             pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # oid::int8)))
    from pg_catalog.pg_extension),
@@ -214,7 +272,7 @@ select seen, case when seen is distinct from $1 then pg_catalog.concat_ws(' ',
    where place !~ '^pg_temp')) end
 from (select pg_catalog.pg_current_snapshot()::text as seen) s)sql"};
 
-inline constexpr std::array<Statement, 10> kCatalogStatements{kProbe, kOwnFunctions, kSchemas,   kFunctions, kOperators,
-                                                              kCasts, kTypes,        kRelations, kColumns,   kCode};
+inline constexpr std::array<Statement, 11> kCatalogStatements{
+    kProbe, kOwnFunctions, kSchemas, kFunctions, kOperators, kCasts, kTypes, kRelations, kColumns, kCode, kReach};
 
 }  // namespace howdah::guard

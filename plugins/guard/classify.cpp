@@ -17,8 +17,8 @@ Result<Facts> classify(const std::string& sql, const Policy& policy, const Resol
     return judge(sql, policy, Path::read, resolver);
 }
 
-Result<Facts> classifyWrite(const std::string& sql, const Policy& policy) {
-    return judge(sql, policy, Path::write, nullptr);
+Result<Facts> classifyWrite(const std::string& sql, const Policy& policy, const Resolver* catalog) {
+    return judge(sql, policy, Path::write, catalog);
 }
 
 }  // namespace howdah::guard

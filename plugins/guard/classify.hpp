@@ -27,7 +27,8 @@ namespace howdah::guard {
 Result<Facts> classify(const std::string& sql, const Policy& policy, const Resolver* resolver = nullptr);
 
 // The write path: one read, DML or DDL statement. Transaction, session and server statements stay refused, and so do
-// PostgreSQL's own unsafe functions; the user's functions are the operator's decision to open this path.
-Result<Facts> classifyWrite(const std::string& sql, const Policy& policy);
+// PostgreSQL's own unsafe functions; the user's functions are the operator's decision to open this path. With a
+// catalog the facts also say which tables the write reaches.
+Result<Facts> classifyWrite(const std::string& sql, const Policy& policy, const Resolver* catalog = nullptr);
 
 }  // namespace howdah::guard

@@ -64,13 +64,17 @@ struct Facts {
     bool has_volatile = false;     // calls a function whose value changes: not to be cached
     bool reads_catalog = false;    // reads pg_catalog or information_schema
     bool unresolved = false;       // names something that the catalog snapshot does not have
+    bool steady = false;           // of a read: the answer stays as long as the rows of `relations` do
+    bool reach_known = false;      // of a write: it changes rows of `relations` at most
     std::uint32_t body_begin = 0;  // bytes; the statement without semicolon, blanks and comments around it
     std::uint32_t body_end = 0;
     std::uint32_t parameters = 0;  // the highest $n
     std::vector<TableUse> tables;
     std::vector<ObjectName> functions;
     std::vector<ObjectName> operators;
-    std::vector<ObjectName> types;  // only those not written as pg_catalog types
+    std::vector<ObjectName> types;         // only those not written as pg_catalog types
+    std::vector<std::uint32_t> relations;  // pg_class.oid, ascending; where one of the two above is true
+    std::uint64_t schema_version = 0;      // of the catalog they were found in
 };
 
 }  // namespace howdah::guard

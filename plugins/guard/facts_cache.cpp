@@ -40,6 +40,7 @@ std::size_t bytesOf(std::string_view sql, const Judgement& judgement) {
     for (const auto* names : {&result->functions, &result->operators, &result->types})
         for (const ObjectName& name : *names)
             add(name);
+    bytes += result->relations.size() * sizeof(std::uint32_t);
     return bytes;
 }
 

@@ -147,10 +147,16 @@ private:
         return judgement.result() && judgement.result()->unresolved;
     }
 
-    // A view without a snapshot judges by the text alone: on the write path, and where the catalog cannot be read.
+    // A view without a snapshot judges by the text alone, as the write path always does: there the catalog only tells
+    // what is reached, and nobody waits for it.
     Result<CatalogView> viewFor(const Query& query, Path path) {
         const Catalogs::Database* database = catalogs_.find(query.database());
-        if (!database || path == Path::write) return CatalogView{};
+        if (!database) return CatalogView{};
+        if (path == Path::write) {
+            auto view = database->keeper->viewAtHand();
+            view.privileged = false;  // what a write may do is its role's
+            return view;
+        }
         auto view = database->keeper->view(query.context());
         if (!view) {
             // What could not be reached, or not in time, may be in a moment; what cannot be read will not. The role
@@ -203,10 +209,11 @@ private:
     }
 
     Result<Facts> classified(const std::string& sql, Path path, const CatalogView& view) const {
-        if (path == Path::write) return classifyWrite(sql, policy_);
-        if (!view.snapshot) return classify(sql, policy_);
+        if (!view.snapshot) return path == Path::write ? classifyWrite(sql, policy_) : classify(sql, policy_);
         const Resolver resolver(*view.snapshot, *view.path);
-        return classify(sql, policy_, &resolver);
+        auto facts = path == Path::write ? classifyWrite(sql, policy_, &resolver) : classify(sql, policy_, &resolver);
+        if (facts) facts->schema_version = view.version;
+        return facts;
     }
 
     struct Judged {

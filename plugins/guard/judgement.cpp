@@ -24,7 +24,8 @@ std::uint32_t abiKind(Kind kind) {
 std::uint32_t abiFlags(const Facts& facts) {
     return (facts.read_only ? HOWDAH_FACT_READ_ONLY : 0) | (facts.wrappable ? HOWDAH_FACT_WRAPPABLE : 0) |
            (facts.unlimited ? HOWDAH_FACT_UNLIMITED : 0) | (facts.has_volatile ? HOWDAH_FACT_VOLATILE : 0) |
-           (facts.reads_catalog ? HOWDAH_FACT_CATALOG : 0);
+           (facts.reads_catalog ? HOWDAH_FACT_CATALOG : 0) | (facts.steady ? HOWDAH_FACT_CACHEABLE : 0) |
+           (facts.reach_known ? HOWDAH_FACT_REACH_KNOWN : 0);
 }
 
 howdah_name abiName(const ObjectName& name) {
@@ -51,6 +52,9 @@ Judgement::Judgement(Result<Facts> result, std::uint64_t fingerprint) : result_(
     abi_.table_count = tables_.size();
     abi_.functions = functions_.data();
     abi_.function_count = functions_.size();
+    abi_.relations = facts.relations.data();
+    abi_.relation_count = facts.relations.size();
+    abi_.schema_version = facts.schema_version;
 }
 
 }  // namespace howdah::guard

@@ -6,6 +6,7 @@
 #include "plugins/guard/catalog.hpp"
 #include "plugins/guard/growth.hpp"
 #include "plugins/guard/nodes.hpp"
+#include "plugins/guard/steadiness.hpp"
 #include "plugins/guard/tree_names.hpp"
 
 namespace howdah::guard {
@@ -49,6 +50,7 @@ Result<void> NodeJudge::judge(const NodeView& node) {
             return refuse(rule, rule == Rule::node_not_allowed ? node.typeName() : std::string_view{});
         return {};
     }
+    if (catalog_ && path_ == Path::read && steady_) steady_ = !dependsOnMoment(node);
     switch (*known) {
         case Node::plain: return {};
         case Node::select: return {};
@@ -95,7 +97,29 @@ Result<void> NodeJudge::finish() {
     facts_.unresolved = facts_.unresolved || std::ranges::any_of(unknown_relations_, [&](std::string_view name) {
                             return !isWithQuery(name);
                         });
+    findRelations();
     return {};
+}
+
+// What the catalog says about the whole: which tables an answer depends on, or which a write reaches.
+void NodeJudge::findRelations() {
+    const bool of_rows = facts_.kind == Kind::select || facts_.kind == Kind::values;
+    const bool changes_rows = facts_.kind == Kind::insert || facts_.kind == Kind::update ||
+                              facts_.kind == Kind::remove || facts_.kind == Kind::merge;
+    if (!catalog_ || !steady_ || !catalog_->isSteadyEverywhere()) return;
+    if (path_ == Path::read ? !of_rows || facts_.reads_catalog || facts_.unresolved : !of_rows && !changes_rows) return;
+    std::vector<Oid> named;
+    for (const TableUse& use : facts_.tables) {
+        if (isCatalogRelation(use.table.schema, use.table.name)) return;
+        const std::vector<Oid> meant = catalog_->relationsNamed(use.table);
+        if (meant.empty() && !use.maybe_cte) return;
+        named.insert(named.end(), meant.begin(), meant.end());
+    }
+    const TableGraph& tables = catalog_->tables();
+    auto found = path_ == Path::read ? tables.behind(named) : tables.reachedFrom(named);
+    if (!found) return;
+    (path_ == Path::read ? facts_.steady : facts_.reach_known) = true;
+    facts_.relations = std::move(*found);
 }
 
 Result<void> NodeJudge::judgeFunction(const NodeView& node) {
@@ -112,8 +136,15 @@ Result<void> NodeJudge::judgeCall(NameView name, int arguments, Rule if_unknown)
     const bool own_safe = known == FunctionClass::safe || known == FunctionClass::safe_volatile;
     const bool unsafe = known == FunctionClass::unsafe || known == FunctionClass::internal;
     bool users = false;
+    if (catalog_ && path_ == Path::write) {
+        // Whatever is not PostgreSQL's own, or not known to write no rows, may change anything.
+        noteUse(catalog_->function(name, Resolver::kAnyNumber));
+        steady_ = steady_ && (own_safe || writeMayCall(name.name) || catalog_->function(name, arguments).any);
+    }
     if (resolver_) {
         const Resolver::Found found = resolver_->function(name, arguments);
+        noteUse(found);
+        steady_ = steady_ && (known == FunctionClass::unknown ? found.any : isSteadyFunction(name.schema, name.name));
         if (!found.objection.empty()) return refuse(own_safe ? Rule::function_shadowed : if_unknown, found.objection);
         users = found.any;
     }
@@ -142,6 +173,8 @@ Result<void> NodeJudge::judgeAttribute(std::string_view text) {
     const bool unsafe = known == FunctionClass::unsafe || known == FunctionClass::internal;
     if (unsafe && !isFunctionColumn(text)) return judgeCall(name, 1, Rule::attribute_not_allowed);
     const Resolver::Found found = resolver_->function(name, 1);
+    noteUse(found);
+    steady_ = steady_ && (known == FunctionClass::unknown || isSteadyFunction({}, text));
     if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
     return {};
 }
@@ -159,11 +192,15 @@ Result<void> NodeJudge::judgeAttributes() {
         const Use noted{Node::column, {use.qualifier, use.name}, use.of_row_function};
         if (hasPassed(noted)) continue;
         here_ = use.position;
+        // PostgreSQL's own that take any row and look at how it is stored.
+        steady_ = steady_ && !use.name.starts_with("pg_");
+        if (catalog_ && path_ == Path::write) noteUse(catalog_->function({{}, use.name}, 1));
         if (use.of_row_function) {
             if (auto judged = judgeAttribute(use.name); !judged) return judged;
         } else if (resolver_ && !isColumn(use)) {
             const Resolver::Found found =
                 isQueryOnly(use) ? resolver_->functionOfRows(use.name) : resolver_->function({{}, use.name}, 1);
+            noteUse(found);
             if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
         }
         notePassed(noted);
@@ -229,6 +266,7 @@ Result<void> NodeJudge::judgeOperator(NameView name) {
     const bool builtin = (name.schema.empty() || name.schema == "pg_catalog") && isBuiltinOperator(name.name);
     Resolver::Found found;
     const bool opened = policy_.opensOperator(name.schema, name.name);
+    if (catalog_) noteUse(catalog_->op(name));
     if (resolver_ && !opened) found = resolver_->op(name);
     if (!found.objection.empty())
         return refuse(builtin ? Rule::operator_shadowed : Rule::operator_not_allowed, found.objection);
@@ -243,6 +281,7 @@ Result<void> NodeJudge::noteType(const NodeView& node) {
     const NameView name = nameOf(node.list(Field::names));
     const Use use{Node::type, name, 0};
     if (hasPassed(use)) return {};
+    if (catalog_) noteUse(catalog_->type(name));
     if (resolver_) {
         const Resolver::Found found = resolver_->type(name);
         if (!found.objection.empty()) return refuse(Rule::type_not_allowed, found.objection);
@@ -267,6 +306,7 @@ Result<void> NodeJudge::judgeSample(const NodeView& node) {
     if (path_ == Path::read && (!known || !(method.schema.empty() || method.schema == "pg_catalog")))
         return refuse(Rule::sample_method, written(method));
     facts_.has_volatile = true;
+    steady_ = false;
     return {};
 }
 

@@ -25,9 +25,15 @@ namespace howdah::guard {
 
 class NodeJudge {
 public:
-    // `facts` knows the kind of the statement; what is found out is put there.
-    NodeJudge(const std::string& sql, const Policy& policy, Path path, const Resolver* resolver, Facts& facts)
-        : sql_(sql), policy_(policy), path_(path), resolver_(path == Path::read ? resolver : nullptr), facts_(facts) {}
+    // `facts` knows the kind of the statement; what is found out is put there. On the write path the catalog judges
+    // nothing; it only tells what is reached.
+    NodeJudge(const std::string& sql, const Policy& policy, Path path, const Resolver* catalog, Facts& facts)
+        : sql_(sql),
+          policy_(policy),
+          path_(path),
+          catalog_(catalog),
+          resolver_(path == Path::read ? catalog : nullptr),
+          facts_(facts) {}
 
     // Where the nodes that are judged next stand, as a byte of the text: the nearest around them that says so.
     void standAt(std::uint32_t position) { here_ = position; }
@@ -45,6 +51,8 @@ private:
     Result<void> judgeAttribute(std::string_view text);
     Result<void> judgeIndirection(const NodeView& node);
     Result<void> judgeAttributes();
+    void noteUse(const Resolver::Found& found) { steady_ = steady_ && (!found.any || found.steady); }
+    void findRelations();
     bool isQueryOnly(const AttributeUses::Use& use) const;
     bool isColumn(const AttributeUses::Use& use) const;
     bool isWithQuery(std::string_view name) const;
@@ -60,8 +68,10 @@ private:
     const std::string& sql_;
     const Policy& policy_;
     const Path path_;
+    const Resolver* const catalog_;
     const Resolver* const resolver_;
     Facts& facts_;
+    bool steady_ = true;  // nothing seen so far depends on more than rows, or may change others than are named
     std::uint32_t here_ = 0;
     std::vector<std::string_view> with_queries_;
     std::vector<std::string_view> unknown_relations_;

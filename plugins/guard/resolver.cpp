@@ -69,6 +69,7 @@ Resolver::Found Resolver::objects(ObjectKind kind, NameView name, int arguments,
         if (arguments != kAnyNumber && (arguments < object.arguments_min || arguments > object.arguments_max)) continue;
         if (rows_only && !object.takes_rows) continue;
         found.any = true;
+        found.steady = found.steady && snapshot_.isSteady(kind, object.oid);
         if (snapshot_.passes(kind, object.oid)) continue;
         found.objection = concat(snapshot_.schemaName(object.schema), '.', object.name, ": ",
                                  snapshot_.objectionTo(kind, object.oid));
@@ -81,12 +82,21 @@ Resolver::Found Resolver::objects(ObjectKind kind, NameView name, int arguments,
 Resolver::Found Resolver::function(NameView name, int arguments) const {
     Found found = objects(ObjectKind::function, name, arguments);
     if (!found.objection.empty() || (arguments != 1 && arguments != kAnyNumber)) return found;
-    if (Found as_type = type(name); !as_type.objection.empty()) return as_type;
+    Found as_type = type(name);
+    if (!as_type.objection.empty()) return as_type;
+    found.steady = found.steady && as_type.steady;
     return found;
 }
 
 Resolver::Found Resolver::functionOfRows(std::string_view name) const {
     return objects(ObjectKind::function, {{}, name}, 1, true);
+}
+
+std::vector<Oid> Resolver::relationsNamed(NameView name) const {
+    std::vector<Oid> oids;
+    for (const CatalogObject& object : snapshot_.named(ObjectKind::relation, name.name))
+        if (isMeant(object, name)) oids.push_back(object.oid);
+    return oids;
 }
 
 bool Resolver::allHaveColumn(NameView relation, std::string_view column) const {

@@ -43,6 +43,7 @@ public:
     // Of the user's objects a name can mean. PostgreSQL's own are not among them.
     struct Found {
         bool any = false;
+        bool steady = true;     // all of them give the same for the same always
         std::string objection;  // the first that does not pass: its name and why; "" if all pass
     };
     Found function(NameView name, int arguments) const;
@@ -54,6 +55,11 @@ public:
 
     // Whether every relation the name can mean has a column of that name, which then is no call.
     bool allHaveColumn(NameView relation, std::string_view column) const;
+
+    // All that the name can mean.
+    std::vector<Oid> relationsNamed(NameView name) const;
+    const TableGraph& tables() const { return snapshot_.tables(); }
+    bool isSteadyEverywhere() const { return snapshot_.isSteadyEverywhere(); }
 
     const std::string& everywhere() const { return snapshot_.everywhere(); }
 

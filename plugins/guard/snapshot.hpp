@@ -17,15 +17,15 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <howdah/result.hpp>
 
 #include "plugins/guard/policy.hpp"
+#include "plugins/guard/table_graph.hpp"
 
 namespace howdah::guard {
-
-using Oid = std::uint32_t;
 
 enum class ObjectKind : std::uint8_t { function, op, type, relation };
 
@@ -56,6 +56,12 @@ public:
     std::string objectionTo(ObjectKind kind, Oid oid) const;
     bool passes(ObjectKind kind, Oid oid) const { return !failing_.contains(keyOf(kind, oid)); }
 
+    // A function, operator or type that gives the same for the same always.
+    bool isSteady(ObjectKind kind, Oid oid) const { return !unsteady_.contains(keyOf(kind, oid)); }
+    // No cast between two of PostgreSQL's own types, which any expression may use unseen, is of another sort.
+    bool isSteadyEverywhere() const { return isSteady(ObjectKind::type, 0); }
+    const TableGraph& tables() const { return tables_; }
+
     // A cast between two of PostgreSQL's own types, which any expression may use unseen; "" if there is none that
     // fails.
     const std::string& everywhere() const { return everywhere_; }
@@ -81,7 +87,9 @@ private:
     std::vector<std::pair<Oid, std::string_view>> columns_;  // sorted
     std::vector<CatalogSchema> schemas_;
     std::string role_;
-    std::unordered_map<Key, Key> failing_;      // and through what; a function through itself
+    std::unordered_map<Key, Key> failing_;  // and through what; a function through itself
+    std::unordered_set<Key> unsteady_;
+    TableGraph tables_;
     std::unordered_map<Key, std::string> own_;  // PostgreSQL's own functions among the causes
     std::string everywhere_;
     std::size_t bytes_ = 0;

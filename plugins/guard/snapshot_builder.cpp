@@ -14,7 +14,6 @@ namespace {
 using simdjson::dom::array;
 using simdjson::dom::element;
 
-constexpr Oid kFirstOfUsers = 16384;
 constexpr std::size_t kNameRoom = 64 * 1024;
 constexpr std::uint16_t kAnyNumber = 0xffff;
 
@@ -121,7 +120,10 @@ Result<void> Snapshot::Builder::addRow(Part part, const Row& of) {
             relations_.push_back({object(), letterAt(row, 3), flagAt(row, 4), flagAt(row, 5), oidAt(row, 6)});
             break;
         case Part::columns: columns_.push_back({oidAt(row, 0), keep(textAt(row, 1)), oidAt(row, 2)}); break;
-        case Part::code: code_.push_back({letterAt(row, 0), oidAt(row, 1), oidsAt(row, 2), oidsAt(row, 3)}); break;
+        case Part::code:
+            code_.push_back({letterAt(row, 0), oidAt(row, 1), oidsAt(row, 2), oidsAt(row, 3), flagAt(row, 4)});
+            break;
+        case Part::reach: reach_.push_back({letterAt(row, 0), oidAt(row, 1), oidAt(row, 2)}); break;
     }
     made_->bytes_ += 96;  // an entry and its place in the graph, roughly
     return {};
@@ -250,14 +252,14 @@ void Snapshot::Builder::link() {
 }
 
 void Snapshot::Builder::linkCode() {
-    std::unordered_set<Oid> secured, stored;
+    std::unordered_set<Oid> secured;
     for (const Relation& relation : relations_) {
         if (relation.secured) secured.insert(relation.object.oid);
-        if (relation.kind == 'm') stored.insert(relation.object.oid);  // its code runs when it is refreshed
+        if (relation.kind == 'm') stored_.insert(relation.object.oid);
     }
     for (const Code& code : code_) {
         if (code.kind == 'p' && !secured.contains(code.holder)) continue;
-        if (code.kind == 'r' && stored.contains(code.holder)) continue;
+        if (code.kind == 'r' && isStored(code.holder)) continue;
         const Key holder = keyOf(code.kind == 't' ? ObjectKind::type : ObjectKind::relation, code.holder);
         for (Oid called : code.calls)
             needFunction(holder, called, false);
@@ -300,6 +302,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Builder::build(const Policy& p
     spread();
     for (Oid oid : opened)
         made_->failing_.erase(keyOf(ObjectKind::relation, oid));
+    noteUnsteady();
+    drawTables();
     if (!made_->passes(ObjectKind::type, 0)) made_->everywhere_ = made_->objectionTo(ObjectKind::type, 0);
     made_->bytes_ += made_->failing_.size() * 32;
     return std::shared_ptr<const Snapshot>(std::move(made_));

@@ -17,9 +17,10 @@ namespace howdah::guard {
 
 class Snapshot::Builder {
 public:
+    static constexpr Oid kFirstOfUsers = 16384;
     static constexpr std::size_t kBytesMax = 64 * 1024 * 1024;  // names and objects of one database
 
-    enum class Part { own_functions, schemas, functions, operators, casts, types, relations, columns, code };
+    enum class Part { own_functions, schemas, functions, operators, casts, types, relations, columns, code, reach };
 
     Builder();
     ~Builder();
@@ -65,6 +66,12 @@ private:
         Oid holder = 0;
         std::vector<Oid> calls;
         std::vector<Oid> uses;
+        bool unsteady = false;
+    };
+    struct Reach {
+        char what = 'x';
+        Oid relation = 0;
+        Oid other = 0;
     };
     struct Row;     // of an answer
     struct Reader;  // of JSON
@@ -77,6 +84,10 @@ private:
     void link();
     void linkCode();
     void spread();
+    void noteUnsteady();
+    void drawTables();
+    bool isSteadyCode(const Code& code) const;
+    bool isStored(Oid relation) const { return stored_.contains(relation); }
     void need(Key holder, Key used);
     void needFunction(Key holder, Oid function, bool may_be_internal);
     void needAny(Key holder, Oid oid);
@@ -96,9 +107,11 @@ private:
     std::vector<Relation> relations_;
     std::vector<Column> columns_;
     std::vector<Code> code_;
+    std::vector<Reach> reach_;
     std::unordered_set<Key> known_;
     std::unordered_multimap<Key, Key> used_by_;
     std::vector<Key> failed_;
+    std::unordered_set<Oid> stored_;  // materialized views: their code runs when they are refreshed
 };
 
 }  // namespace howdah::guard

@@ -26,6 +26,15 @@ Result<void> checkWhole(const Rows& rows) {
     return {};
 }
 
+// FNV-1a; never 0.
+std::uint64_t versionOf(std::string_view fingerprint, std::string_view role) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const std::string_view text : {fingerprint, std::string_view("\n"), role})
+        for (const char c : text)
+            hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return std::max<std::uint64_t>(hash, 1);
+}
+
 struct Probe {
     std::string transactions;
     std::optional<std::string> fingerprint;  // none: nothing has changed
@@ -68,7 +77,7 @@ Result<SnapshotKeeper::Loaded> SnapshotKeeper::load(const Context& context, std:
              {std::pair{Part::own_functions, kOwnFunctions}, std::pair{Part::schemas, kSchemas},
               std::pair{Part::functions, kFunctions}, std::pair{Part::operators, kOperators},
               std::pair{Part::casts, kCasts}, std::pair{Part::types, kTypes}, std::pair{Part::relations, kRelations},
-              std::pair{Part::columns, kColumns}, std::pair{Part::code, kCode}})
+              std::pair{Part::columns, kColumns}, std::pair{Part::code, kCode}, std::pair{Part::reach, kReach}})
             if (auto done = read(context, database, builder, part, statement); !done) return done.error();
         auto after = probe(context, database, before->transactions);
         if (!after) return after.error();
@@ -80,6 +89,7 @@ Result<SnapshotKeeper::Loaded> SnapshotKeeper::load(const Context& context, std:
         view.snapshot = std::move(*built);
         view.path = std::make_shared<const SchemaSet>(SchemaSet::ofSession(*view.snapshot));
         view.epoch = ++last_epoch;
+        view.version = versionOf(*before->fingerprint, view.snapshot->role());
         return Loaded{std::move(view), std::move(after->transactions), std::move(*before->fingerprint)};
     }
     return Error::unavailable("the catalog changed ", kTriesMax, " times while it was read").withHint("try again");
@@ -129,6 +139,23 @@ Result<CatalogView> SnapshotKeeper::view(const Context& context, std::uint64_t n
             return Error::timeout("the catalog of database ", database_, " was not read in time").withHint("try again");
         }
     }
+}
+
+CatalogView SnapshotKeeper::viewAtHand() {
+    const std::uint64_t now_ns = host_.nowNs();
+    bool start = false;
+    {
+        const std::lock_guard lock(mutex_);
+        used_ns_ = now_ns;
+        if (isFresh(now_ns, 0)) return view_;
+        if (now_ns < failed_ns_ + kVerifyEveryNs) return {};
+        start = !std::exchange(running_, true);
+    }
+    if (!start)
+        wakes_.set();
+    else if (host_.reactor().spawn(host_.raw(), token_) < 0)
+        notRun();
+    return {};
 }
 
 void SnapshotKeeper::invalidate() {

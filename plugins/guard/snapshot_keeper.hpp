@@ -30,8 +30,9 @@ namespace howdah::guard {
 struct CatalogView {
     std::shared_ptr<const Snapshot> snapshot;
     std::shared_ptr<const SchemaSet> path;
-    std::uint64_t epoch = 0;  // never 0 for a view that there is; another epoch, another catalog
-    bool privileged = false;  // the role passes every rule of the server behind the guard
+    std::uint64_t epoch = 0;    // never 0 for a view that there is; another epoch, another catalog
+    std::uint64_t version = 0;  // another catalog or role, another version; the same after a restart
+    bool privileged = false;    // the role passes every rule of the server behind the guard
 
     std::uint64_t key() const { return path ? epoch * 0x9E3779B97F4A7C15u ^ path->hash() : 0; }
 };
@@ -47,6 +48,8 @@ public:
 
     // Waits if nothing fresh is there. `newer_than_ns`: verified later than that, whatever its age.
     Result<CatalogView> view(const Context& context, std::uint64_t newer_than_ns = 0);
+    // The same where it is there already; else nothing, and it is being read for whoever comes next.
+    CatalogView viewAtHand();
     // What is known may be outdated: the next view() waits until it has been verified.
     void invalidate();
 

@@ -21,7 +21,8 @@ enum class Path {
     write,  // one DML or DDL statement; unsafe built-ins, session and server statements stay refused
 };
 
-// Without a resolver names are judged as they are written: a name without a schema is taken for PostgreSQL's own.
+// On the write path a resolver only tells what is reached. Without a resolver names are judged as they are written: a
+// name without a schema is taken for PostgreSQL's own.
 Result<Facts> judgeTree(const std::string& sql, const TextScan& scan, const Policy& policy, Path path,
                         const Resolver* resolver = nullptr);
 

@@ -67,7 +67,7 @@ std::shared_ptr<const Snapshot> catalog(const Policy& policy) {
     add(Part::relations, many(5000, "[%d,200,\"t%d\",\"r\",false,false,%d]"));
     add(Part::types, many(5000, "[%d,200,\"t%d\",0,%d,null]"));
     add(Part::relations, "[[99998,200,\"orders\",\"r\",false,false,0],[99999,200,\"customers\",\"r\",false,false,0]]");
-    add(Part::code, many(1000, "[\"r\",%d,[870],[20001,20002]]"));
+    add(Part::code, many(1000, "[\"r\",%d,[870],[20001,20002],false]"));
     auto built = builder.build(policy);
     if (!built) std::abort();
     return *built;

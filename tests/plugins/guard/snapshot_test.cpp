@@ -106,9 +106,9 @@ TEST_CASE("guard snapshot: a view passes only if everything it calls passes, how
                                   [30005,200,"plain","v",false,false,0],[30006,200,"by_op","v",false,false,0],
                                   [30007,200,"strange","v",false,false,0],[30008,200,"stored","m",false,false,0],
                                   [30009,200,"opened","v",false,false,0],[30010,200,"over_opened","v",false,false,0]])")
-        .add(Part::code, R"([["r",30002,[870],[20001,30001]],["r",30003,[],[30002]],["r",30004,[2626],[]],
-                             ["r",30005,[870],[30001]],["r",30006,[],[20010]],["r",30007,[],[99999]],
-                             ["r",30008,[2626],[]],["r",30009,[],[20001]],["r",30010,[],[30009]]])");
+        .add(Part::code, R"([["r",30002,[870],[20001,30001],false],["r",30003,[],[30002],false],["r",30004,[2626],[],false],
+                             ["r",30005,[870],[30001],false],["r",30006,[],[20010],false],["r",30007,[],[99999],false],
+                             ["r",30008,[2626],[],false],["r",30009,[],[20001],false],["r",30010,[],[30009],false]])");
     for (const char* name : {"calls", "over", "sleeps", "by_op", "strange"})
         CHECK_MESSAGE(catalog.ruleOf(concat("select * from shop.", name)) == "relation-not-allowed", name);
     for (const char* name : {"t", "plain", "stored", "opened", "over_opened"})
@@ -123,7 +123,7 @@ TEST_CASE("guard snapshot: policies count where row security is on, data outside
     catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false,false]])")
         .add(Part::relations, R"([[30001,200,"on","r",true,false,0],[30002,200,"off","r",false,false,0],
                                   [30003,200,"far","f",false,true,0],[30004,200,"v","v",false,false,0]])")
-        .add(Part::code, R"([["p",30001,[],[20001]],["p",30002,[],[20001]],["r",30004,[],[30001]]])");
+        .add(Part::code, R"([["p",30001,[],[20001],false],["p",30002,[],[20001],false],["r",30004,[],[30001],false]])");
     CHECK(catalog.ruleOf("select * from shop.on") == "relation-not-allowed");
     CHECK(catalog.ruleOf("select * from shop.v") == "relation-not-allowed");
     CHECK(catalog.ruleOf("select * from shop.off") == "allowed");
@@ -139,7 +139,7 @@ TEST_CASE("guard snapshot: a type is what its checks, casts, fields and elements
         .add(Part::relations, R"([[30001,200,"row","r",false,false,40003]])")
         .add(Part::columns, R"([[30001,"c",40002]])")
         .add(Part::casts, R"([[40004,20,20001]])")
-        .add(Part::code, R"([["t",40001,[],[20001]],["t",40005,[870],[]]])");
+        .add(Part::code, R"([["t",40001,[],[20001],false],["t",40005,[870],[],false]])");
     for (const char* name : {"checked", "_checked", "row", "cast", "span"})
         CHECK_MESSAGE(catalog.ruleOf(concat("select null::shop.", name)) == "type-not-allowed", name);
     CHECK(catalog.ruleOf("select 'x'::shop.plain") == "allowed");
