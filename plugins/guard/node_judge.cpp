@@ -197,7 +197,7 @@ Result<void> NodeJudge::judgeAttributes() {
         if (catalog_ && path_ == Path::write) noteUse(catalog_->function({{}, use.name}, 1));
         if (use.of_row_function) {
             if (auto judged = judgeAttribute(use.name); !judged) return judged;
-        } else if (resolver_ && !isColumn(use)) {
+        } else if (resolver_ && resolver_->anyFunctionNamed(use.name) && !isColumn(use)) {
             const Resolver::Found found =
                 isQueryOnly(use) ? resolver_->functionOfRows(use.name) : resolver_->function({{}, use.name}, 1);
             noteUse(found);

@@ -47,6 +47,10 @@ public:
         std::string objection;  // the first that does not pass: its name and why; "" if all pass
     };
     Found function(NameView name, int arguments) const;
+    // Whether there is any function or type of that name at all, of the user's.
+    bool anyFunctionNamed(std::string_view name) const {
+        return !snapshot_.named(ObjectKind::function, name).empty() || !snapshot_.named(ObjectKind::type, name).empty();
+    }
     // Of those, which a row without a type of its own can be given to: v.f of a subquery v.
     Found functionOfRows(std::string_view name) const;
     Found op(NameView name) const { return objects(ObjectKind::op, name, kAnyNumber); }

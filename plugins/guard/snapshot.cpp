@@ -5,6 +5,7 @@
 namespace howdah::guard {
 
 std::span<const CatalogObject> Snapshot::named(ObjectKind kind, std::string_view name) const {
+    if (!filters_[static_cast<std::size_t>(kind)].mayHave(name)) return {};
     const auto& objects = objects_[static_cast<std::size_t>(kind)];
     const auto found = std::ranges::equal_range(objects, name, {}, &CatalogObject::name);
     return {found.begin(), found.end()};

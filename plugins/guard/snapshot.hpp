@@ -22,6 +22,7 @@
 
 #include <howdah/result.hpp>
 
+#include "plugins/guard/name_filter.hpp"
 #include "plugins/guard/policy.hpp"
 #include "plugins/guard/table_graph.hpp"
 
@@ -84,6 +85,7 @@ private:
     // A name is a piece of one of these.
     std::vector<std::unique_ptr<char[]>> names_;
     std::vector<CatalogObject> objects_[4];                  // each sorted by name
+    NameFilter filters_[4];                                  // of their names
     std::vector<std::pair<Oid, std::string_view>> columns_;  // sorted
     std::vector<CatalogSchema> schemas_;
     std::string role_;

@@ -152,8 +152,14 @@ void Snapshot::Builder::index() {
         known_.insert(keyOf(ObjectKind::relation, relation.object.oid));
         relations.push_back(relation.object);
     }
-    for (auto& objects : made_->objects_)
+    for (std::size_t kind = 0; kind < std::size(made_->objects_); ++kind) {
+        auto& objects = made_->objects_[kind];
         std::ranges::sort(objects, {}, &CatalogObject::name);
+        NameFilter& filter = made_->filters_[kind] = NameFilter(objects.size());
+        for (const CatalogObject& object : objects)
+            filter.add(object.name);
+        made_->bytes_ += filter.bytes();
+    }
     for (const Column& column : columns_)
         made_->columns_.emplace_back(column.relation, column.name);
     std::ranges::sort(made_->columns_);
