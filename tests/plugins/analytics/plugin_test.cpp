@@ -1,0 +1,284 @@
+// The plugin over a fake host: hooks in, the tool out, tenants, restarts, a reload, a guard that fails.
+#include <atomic>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "plugins/query/tool_host.hpp"
+#include "tests/plugins/analytics/support.hpp"
+
+extern "C" const howdah_entry_v1 howdah_plugin_v1;
+
+namespace howdah::analytics {
+namespace {
+
+using test::FakeAnswer;
+using test::FakeCall;
+using test::ToolHost;
+
+// A guard whose pattern is the text up to its first digit.
+struct Guard {
+    static howdah_status pattern(void* self, howdah_ctx* ctx, howdah_str sql, howdah_pattern* out) {
+        Guard& guard = *static_cast<Guard*>(self);
+        ++guard.asked;
+        const std::string_view text = fromAbi(sql);
+        if (guard.status != HOWDAH_OK || text.starts_with("selec ")) {
+            ctx->error = Error::invalidArgument("the statement does not parse");
+            return guard.status != HOWDAH_OK ? guard.status.load() : HOWDAH_ERROR_INVALID_ARGUMENT;
+        }
+        thread_local std::string kept;
+        kept = concat(text.substr(0, text.find_first_of("0123456789")), "$1");
+        out->fingerprint = std::hash<std::string>()(kept);
+        out->text = toAbi(kept);
+        return HOWDAH_OK;
+    }
+    howdah_statement_v1 table{sizeof table, 0, nullptr, &pattern};
+    std::atomic<howdah_status> status{HOWDAH_OK};
+    std::atomic<int> asked{0};
+};
+
+class Stage {
+public:
+    explicit Stage(const Folder& folder, std::string_view section = "{}", bool guarded = true) {
+        host.state_folder = folder.path();
+        host.shard_count = 2;
+        if (guarded) host.services = {{HOWDAH_STATEMENT_1, {&guard.table, &guard}}};
+        REQUIRE(host.load(&howdah_plugin_v1) == "");
+        REQUIRE(host.start(section) == "");
+        hooks_ = host.plugin<howdah_hooks_v1>(HOWDAH_HOOKS_1);
+    }
+
+    struct Asked {
+        std::string_view sql;
+        std::string_view tenant = {};
+        std::string_view client = "ide";
+        std::uint32_t provenance = HOWDAH_PROVENANCE_CLIENT;
+        std::optional<Error> error = std::nullopt;
+        std::uint32_t result_flags = 0;
+    };
+    void ask(const Asked& asked) {
+        FakeCall request(host);
+        howdah_principal principal{sizeof principal, 0, toAbi("ada"), toAbi(asked.tenant), {}, nullptr, 0};
+        howdah_call call{};
+        call.struct_size = sizeof call;
+        call.request_id = ++request_id_;
+        call.principal = &principal;
+        call.client_name = toAbi(asked.client);
+        REQUIRE(hooks_->before_call(host.self(), request.ctx(), &call) == HOWDAH_PROCEED);
+        howdah_query query{};
+        query.struct_size = sizeof query;
+        query.provenance = asked.provenance;
+        query.sql = toAbi(asked.sql);
+        query.database = toAbi("main");
+        query.plugin = toAbi("query");
+        query.tool = toAbi("query");
+        query.request_id = call.request_id;
+        query.principal = &principal;
+        REQUIRE(hooks_->before_query(host.self(), request.ctx(), &query) == HOWDAH_PROCEED);
+        query.sql = toAbi("rewritten meanwhile");
+        if (asked.error) {
+            const howdah_error error = toAbi(*asked.error);
+            REQUIRE(hooks_->on_error(host.self(), request.ctx(), &query, &error) == HOWDAH_PROCEED);
+        } else {
+            static constexpr std::uint8_t kBytes[40] = {};
+            const howdah_batch batch{kBytes, sizeof kBytes, 2};
+            howdah_result result{};
+            result.struct_size = sizeof result;
+            result.flags = asked.result_flags;
+            result.batches = &batch;
+            result.batch_count = 1;
+            result.trailer = {sizeof result.trailer, 0, 2, -1, 5 * kMs, {}};
+            REQUIRE(hooks_->after_query(host.self(), request.ctx(), &query, &result) == HOWDAH_PROCEED);
+        }
+        hooks_->after_call(host.self(), request.ctx(), &call, nullptr);
+    }
+    FakeAnswer called(const Json& arguments = Json::object()) { return host.call("get_query_analytics", arguments); }
+    Json answer(const Json& arguments = Json::object()) {
+        const FakeAnswer told = called(arguments);
+        REQUIRE_MESSAGE(told.status == HOWDAH_OK, told.error.message);
+        CHECK(told.text == told.structured);
+        return Json::parse(told.text);
+    }
+
+    Guard guard;
+    ToolHost host;
+
+private:
+    const howdah_hooks_v1* hooks_ = nullptr;
+    std::uint64_t request_id_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "get_query_analytics: statements that differ in constants are one pattern, with client, rows, bytes and cache "
+    "share") {
+    const Folder folder;
+    Stage stage(folder);
+    for (int i = 0; i < 3; ++i)
+        stage.ask({.sql = "select a from t where id = 4711"});
+    stage.ask({.sql = "select a from t where id = 42", .client = "chat", .result_flags = HOWDAH_RESULT_REPLIED});
+    const Json answer = stage.answer({{"sections", {"top", "clients"}}});
+    REQUIRE(answer["top"].size() == 1);
+    const Json& top = answer["top"][0];
+    CHECK(top["pattern"] == "select a from t where id = $1");
+    CHECK(top["calls"] == 4);
+    CHECK(top["rows"] == 8);
+    CHECK(top["bytes"] == 160);
+    CHECK(top["cached_percent"] == 25);
+    CHECK(top["database_ms"] == 15);
+    CHECK(answer["clients"].size() == 2);
+    CHECK(stage.guard.asked == 2);  // once a text
+    stage.ask({.sql = "select a from t where id = 42"});
+    CHECK(stage.answer({{"client", "ide"}})["totals"]["calls"] == 4);
+    CHECK(stage.guard.asked == 2);
+}
+
+TEST_CASE(
+    "get_query_analytics: refusals stand under their rule, errors with their state, and no text of theirs anywhere") {
+    const Folder folder;
+    Stage stage(folder);
+    Error refused = Error::refused("writing is not allowed");
+    refused.rule = "read_only";
+    stage.ask({.sql = "delete from secret_table", .error = refused});
+    stage.ask({.sql = "selec secret_word"});
+    stage.ask({.sql = "select b from t", .error = Error::database("42P01", "no such table")});
+    stage.ask({.sql = "select c from t", .error = Error::timeout("too long")});
+    stage.ask({.sql = "select d from t", .error = Error::cancelled("gone")});
+    const FakeAnswer told = stage.called({{"sections", {"failing", "top"}}, {"limit", 100}});
+    CHECK(told.text.find("secret") == std::string::npos);
+    const Json answer = Json::parse(told.text);
+    CHECK(answer["totals"]["errors"] == 3);
+    CHECK(answer["totals"]["cancelled"] == 1);
+    std::set<std::string> seen;
+    for (const Json& entry : answer["top"]) {
+        seen.insert(entry.value("kind", "statement") + ": " + entry["pattern"].get<std::string>());
+        if (entry["pattern"] == "select b from t$1") CHECK(entry["last_sqlstate"] == "42P01");
+    }
+    CHECK(seen.contains("refused: read_only"));
+    CHECK(seen.contains("unread: (not read)"));
+    CHECK(answer["failing"].size() == 3);
+}
+
+TEST_CASE("get_query_analytics: a tenant sees what it asked itself, and may ask for no other") {
+    const Folder folder;
+    Stage stage(folder);
+    stage.ask({.sql = "select a1", .tenant = "acme"});
+    stage.ask({.sql = "select b1", .tenant = "bolt"});
+    stage.ask({.sql = "select b2", .tenant = "bolt"});
+    CHECK(stage.answer()["totals"]["calls"] == 3);
+    stage.host.principal.tenant = toAbi("acme");
+    const Json own = stage.answer({{"sections", {"top", "tenants"}}});
+    CHECK(own["totals"]["calls"] == 1);
+    CHECK(own["tenants"].size() == 1);
+    CHECK(stage.answer({{"tenant", "acme"}})["totals"]["calls"] == 1);
+    const FakeAnswer refused = stage.called({{"tenant", "bolt"}});
+    CHECK(refused.status == HOWDAH_ERROR_REFUSED);
+    CHECK(stage.called({{"tenant", "(others)"}}).status == HOWDAH_ERROR_REFUSED);
+    const FakeAnswer lines = stage.called({{"export", "csv"}});
+    CHECK(lines.text.find("bolt") == std::string::npos);
+    CHECK(Json::parse(lines.structured)["export"]["rows"] == 1);
+}
+
+TEST_CASE("get_query_analytics: who asked is not kept unless it is to be") {
+    const Folder folder;
+    {
+        Stage stage(folder);
+        stage.ask({.sql = "select 1"});
+        CHECK(stage.called({{"export", "ndjson"}}).text.find("ada") == std::string::npos);
+    }
+    CHECK(std::filesystem::exists(folder.file()));
+    Stage stage(folder, R"({"principals":true})");
+    stage.ask({.sql = "select 1"});
+    const Json answer = stage.answer({{"sections", {"principals"}}});
+    CHECK(answer["totals"]["calls"] == 2);
+    CHECK(answer["principals"].size() == 2);
+}
+
+TEST_CASE("get_query_analytics: what was counted outlives a restart and a reload, with two instances at once") {
+    const Folder folder;
+    {
+        Stage old(folder);
+        old.ask({.sql = "select a1"});
+        Stage fresh(folder, R"({"texts_max":100})");
+        old.ask({.sql = "select a1"});  // its request ends after the new one has started
+        fresh.ask({.sql = "select a1"});
+        old.host.stop();
+        CHECK(fresh.answer()["totals"]["calls"] == 3);
+    }
+    Stage restarted(folder);
+    CHECK(restarted.answer()["totals"]["calls"] == 3);
+    restarted.host.stop();
+    Stage forgetful(folder, R"({"save_interval_s":0})");
+    CHECK(forgetful.answer()["totals"]["calls"] == 0);
+}
+
+TEST_CASE("get_query_analytics: without a guard, or with one that fails, queries are counted as unread") {
+    const Folder folder;
+    Stage alone(folder, R"({"save_interval_s":0})", false);
+    alone.ask({.sql = "select a1"});
+    alone.ask({.sql = "select own", .provenance = HOWDAH_PROVENANCE_PLUGIN});
+    const Json answer = alone.answer({{"sections", {"top"}}, {"order", "calls"}});
+    CHECK(answer["totals"]["calls"] == 2);
+    CHECK(answer["totals"]["patterns"] == 2);
+    CHECK(alone.host.logLines().size() == 1);
+
+    Stage failing(folder, R"({"save_interval_s":0})");
+    failing.guard.status = HOWDAH_ERROR_UNAVAILABLE;
+    failing.ask({.sql = "select a1"});
+    CHECK(failing.answer({{"sections", {"top"}}})["top"][0]["kind"] == "unread");
+    failing.guard.status = HOWDAH_OK;  // was busy: it is asked again
+    failing.ask({.sql = "select a1"});
+    CHECK(failing.answer({{"sections", {"top"}}})["totals"]["patterns"] == 2);
+}
+
+TEST_CASE("get_query_analytics: two shards at once lose no query while the tool is asked") {
+    const Folder folder;
+    Stage stage(folder);
+    constexpr int kQueries = 400;
+    const auto shard = [&](std::uint32_t index) {
+        for (int i = 0; i < kQueries; ++i) {
+            const std::string sql = concat("select ", i % 20);
+            FakeCall request(stage.host, std::chrono::seconds(60), index);
+            howdah_principal principal{sizeof principal, 0, toAbi("ada"), {}, {}, nullptr, 0};
+            howdah_query query{};
+            query.struct_size = sizeof query;
+            query.provenance = HOWDAH_PROVENANCE_PLUGIN;
+            query.sql = toAbi(sql);
+            query.principal = &principal;
+            howdah_result result{};
+            result.struct_size = sizeof result;
+            const auto* hooks = stage.host.plugin<howdah_hooks_v1>(HOWDAH_HOOKS_1);
+            (void)hooks->before_query(stage.host.self(), request.ctx(), &query);
+            (void)hooks->after_query(stage.host.self(), request.ctx(), &query, &result);
+        }
+    };
+    std::thread one(shard, 0), two(shard, 1);
+    std::uint64_t before = 0;
+    for (int i = 0; i < 10; ++i) {
+        const auto calls = stage.answer()["totals"]["calls"].get<std::uint64_t>();
+        CHECK(calls >= before);
+        before = calls;
+    }
+    one.join();
+    two.join();
+    CHECK(stage.answer()["totals"]["calls"] == 2 * kQueries);
+}
+
+TEST_CASE("analytics: doctor is told how much is kept, and what is wrong with the file") {
+    const Folder folder;
+    Stage stage(folder);
+    stage.ask({.sql = "select a1"});
+    (void)stage.answer();
+    const auto* report = stage.host.plugin<howdah_report_v1>(HOWDAH_REPORT_1);
+    FakeCall request(stage.host);
+    howdah_str json{};
+    REQUIRE(report->report(stage.host.self(), request.ctx(), &json) == HOWDAH_OK);
+    const Json told = Json::parse(fromAbi(json));
+    CHECK(told["status"] == "ok");
+    CHECK(told["checks"][0]["text"].get<std::string>().starts_with("1 patterns in 1 hours, "));
+}
+
+}  // namespace howdah::analytics
