@@ -1,0 +1,44 @@
+#include "plugins/rate_limit/books.hpp"
+
+#include <chrono>
+#include <map>
+
+#include "plugins/rate_limit/state_file.hpp"
+
+namespace howdah::rate_limit {
+
+std::int64_t unixNow_ns() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+}
+
+std::shared_ptr<Books> Books::of(const std::string& folder, std::string& note) {
+    static std::mutex mutex;
+    static std::map<std::string, std::weak_ptr<Books>> all;
+    const std::lock_guard lock(mutex);
+    std::weak_ptr<Books>& known = all[folder];
+    if (auto books = known.lock()) return books;
+    const std::string file = concat(folder, "/used.json");
+    auto books = std::make_shared<Books>(file);
+    auto lines = readState(file);
+    if (lines) {
+        books->ledger_.restore(*lines, unixNow_ns());
+    } else {
+        note = std::move(lines).error().message;
+    }
+    known = books;
+    return books;
+}
+
+// What is written is read under the same lock, so that whoever comes last writes the newest.
+Result<void> Books::save() {
+    const std::lock_guard lock(file_mutex_);
+    if (!ledger_.takeChanged()) return {};
+    std::vector<Ledger::Line> lines;
+    std::size_t from = 0;
+    while (ledger_.lines(from, unixNow_ns(), lines)) {
+    }
+    return writeState(file_, lines);
+}
+
+}  // namespace howdah::rate_limit

@@ -1,0 +1,77 @@
+#include "plugins/redis/connection.hpp"
+
+#include <array>
+#include <string>
+
+namespace howdah::redis {
+namespace {
+
+// Values of howdah.kv/1 have at most 64 KiB; more is somebody else's, and not read to its end.
+constexpr std::size_t kReplyBytesMax = 1u << 20;
+constexpr std::size_t kReadBytes = 8 * 1024;  // on the stack of a fiber
+
+}  // namespace
+
+Result<Connection> Connection::openBlocking(const Config& config, Channel::Clock::time_point deadline) {
+    auto channel = Channel::connectBlocking(config, deadline);
+    if (!channel) return std::move(channel).error();
+    Connection connection(std::move(*channel));
+    if (auto greeted = connection.greet(config, deadline); !greeted) return std::move(greeted).error();
+    return connection;
+}
+
+Result<void> Connection::greet(const Config& config, Channel::Clock::time_point deadline) {
+    const std::string number = std::to_string(config.database);
+    Commands commands;
+    if (!config.password.empty()) {
+        config.username.empty() ? commands.add({"AUTH", config.password})
+                                : commands.add({"AUTH", config.username, config.password});
+    }
+    commands.add({"SELECT", number}).add({"PING"});
+    const auto replies = exchange(commands, [&](std::uint32_t mask) -> Result<void> {
+        if (pollUntil(channel_.descriptor(), mask, deadline)) return {};
+        return Error::unavailable("redis at ", config.address(), " does not answer in time");
+    });
+    if (!replies) return replies.error();
+    for (const Reply& reply : *replies) {
+        if (isError(*reply))
+            return Error::unavailable("redis at ", config.address(), " refuses the connection: ", textOf(*reply))
+                .withHint("redis.username, redis.password and redis.database say who connects, and to what");
+    }
+    return {};
+}
+
+Result<std::vector<Reply>> Connection::exchange(const Commands& commands, const Wait& wait) {
+    const auto broken = [] { return Error::unavailable("the connection to redis broke"); };
+    std::string_view left = commands.bytes();
+    while (!left.empty()) {
+        const Channel::Step step = channel_.write(left);
+        if (step.ended) return broken();
+        left.remove_prefix(step.bytes);
+        if (step.wait_for == 0) continue;
+        if (auto ready = wait(step.wait_for); !ready) return std::move(ready).error();
+    }
+    std::vector<Reply> replies;
+    std::array<char, kReadBytes> bytes;
+    std::size_t read = 0;
+    for (;;) {
+        auto reply = reader_.next();
+        if (!reply) return std::move(reply).error();
+        if (*reply) {
+            replies.push_back(std::move(*reply));
+            if (replies.size() == commands.count()) return replies;
+            continue;
+        }
+        const Channel::Step step = channel_.read(bytes.data(), bytes.size());
+        if (step.ended) return broken();
+        if (step.wait_for != 0) {
+            if (auto ready = wait(step.wait_for); !ready) return std::move(ready).error();
+            continue;
+        }
+        read += step.bytes;
+        if (read > kReplyBytesMax || !reader_.feed(bytes.data(), step.bytes))
+            return Error::unavailable("redis answers with more than ", kReplyBytesMax, " bytes");
+    }
+}
+
+}  // namespace howdah::redis

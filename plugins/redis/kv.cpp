@@ -1,0 +1,103 @@
+#include "plugins/redis/kv.hpp"
+
+#include <algorithm>
+
+namespace howdah::redis {
+namespace {
+
+constexpr std::size_t kKeyBytesMax = 512;
+constexpr std::size_t kValueBytesMax = 64 * 1024;
+constexpr std::uint64_t kTtlMax_ms = 1'000'000'000'000'000;  // what Redis takes, and some thirty thousand years
+
+Result<void> check(std::string_view key, std::string_view value = {}) {
+    if (key.empty() || key.size() > kKeyBytesMax)
+        return Error::invalidArgument("a key must have 1 to ", kKeyBytesMax, " bytes, got ", key.size());
+    if (value.size() > kValueBytesMax)
+        return Error::invalidArgument("a value must have at most ", kValueBytesMax, " bytes, got ", value.size());
+    return {};
+}
+
+std::string ttlText(std::uint64_t ttl_ms) {
+    return std::to_string(std::min(ttl_ms, kTtlMax_ms));
+}
+
+// What the server says of a command. Its texts name commands and reasons, no keys and no values.
+Error errorOf(const redisReply& reply) {
+    const std::string_view text = textOf(reply);
+    if (text.starts_with("WRONGTYPE") || text.find("not an integer") != std::string_view::npos)
+        return Error::invalidArgument("the value of this key is not a counter, or no text");
+    if (text.find("overflow") != std::string_view::npos) return Error::invalidArgument("the counter would overflow");
+    return Error::unavailable("redis refuses: ", text);
+}
+
+}  // namespace
+
+// The last reply is what was asked for; those before it may only fail.
+Result<std::vector<Reply>> Kv::run(const Context& context, const Commands& commands, Again again) {
+    auto replies = client_.run(context, commands, again);
+    if (!replies) return replies;
+    for (const Reply& reply : *replies)
+        if (isError(*reply)) return errorOf(*reply);
+    return replies;
+}
+
+Result<std::string> Kv::get(const Context& context, std::string_view key) {
+    if (auto sound = check(key); !sound) return std::move(sound).error();
+    auto replies = run(context, Commands().add({"GET", prefix_ + std::string(key)}), Again::yes);
+    if (!replies) return std::move(replies).error();
+    const redisReply& reply = *replies->back();
+    if (reply.type != REDIS_REPLY_STRING) return Error::notFound("no value with this key");
+    return std::string(textOf(reply));
+}
+
+Result<void> Kv::set(const Context& context, std::string_view key, std::string_view value, std::uint64_t ttl_ms) {
+    if (auto sound = check(key, value); !sound) return sound;
+    const std::string name = prefix_ + std::string(key);
+    Commands commands;
+    ttl_ms == 0 ? commands.add({"SET", name, value}) : commands.add({"SET", name, value, "PX", ttlText(ttl_ms)});
+    auto replies = run(context, commands, Again::yes);
+    return replies ? Result<void>() : std::move(replies).error();
+}
+
+// Not sent again: the first one may have set it, and then the second would say that somebody else has.
+Result<bool> Kv::setIfAbsent(const Context& context, std::string_view key, std::string_view value,
+                             std::uint64_t ttl_ms) {
+    if (auto sound = check(key, value); !sound) return std::move(sound).error();
+    const std::string name = prefix_ + std::string(key);
+    Commands commands;
+    ttl_ms == 0 ? commands.add({"SET", name, value, "NX"})
+                : commands.add({"SET", name, value, "NX", "PX", ttlText(ttl_ms)});
+    auto replies = run(context, commands, Again::no);
+    if (!replies) return std::move(replies).error();
+    return replies->back()->type == REDIS_REPLY_STATUS;
+}
+
+Result<std::int64_t> Kv::add(const Context& context, std::string_view key, std::int64_t delta, std::uint64_t ttl_ms) {
+    if (auto sound = check(key); !sound) return std::move(sound).error();
+    const std::string name = prefix_ + std::string(key);
+    const std::string amount = std::to_string(delta);
+    Commands commands;
+    if (ttl_ms == 0) {
+        commands.add({"INCRBY", name, amount});
+    } else {
+        commands.add({"MULTI"})
+            .add({"SET", name, "0", "PX", ttlText(ttl_ms), "NX"})
+            .add({"INCRBY", name, amount})
+            .add({"EXEC"});
+    }
+    auto replies = run(context, commands, Again::no);
+    if (!replies) return std::move(replies).error();
+    const redisReply* last = replies->back().get();
+    if (last->type == REDIS_REPLY_ARRAY && last->elements == 2) last = last->element[1];
+    if (isError(*last)) return errorOf(*last);
+    if (last->type != REDIS_REPLY_INTEGER) return Error::unavailable("redis does not answer INCRBY with a number");
+    return static_cast<std::int64_t>(last->integer);
+}
+
+Result<void> Kv::remove(const Context& context, std::string_view key) {
+    if (auto sound = check(key); !sound) return sound;
+    auto replies = run(context, Commands().add({"DEL", prefix_ + std::string(key)}), Again::yes);
+    return replies ? Result<void>() : std::move(replies).error();
+}
+
+}  // namespace howdah::redis
