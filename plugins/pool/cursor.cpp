@@ -44,7 +44,7 @@ bool Cursor::queueStatement() {
     if (command_->resets && lease_->ownsSession()) lease_->setNeedsReset(true);
     if (command_->writes) return queueWrite();
     if (stable_) return queueStable();
-    return queue(kBeginRead, kNone, StepKind::quiet) && queueSettings() &&
+    return queue(kBeginRead, kNone, StepKind::quiet) && queueSettings() && queueSupposed() &&
            queue(command_->text.text(), parameters(), StepKind::statement) &&
            queue(kRollback, kNone, StepKind::quiet) && queueSync();
 }
@@ -173,6 +173,7 @@ std::optional<Failure> Cursor::take(ResultPtr result) {
                 keepColumns(result.get());
                 keepTag(result.get());
             }
+            if (kind == StepKind::supposed) keepSupposed(result.get());
             if (kind == StepKind::describe) keepParameterTypes(result.get());
             if (kind == StepKind::array_types) keepArrayTypes(result.get());
             if (command_->writes) keepOfWrite(kind, result.get());
@@ -257,7 +258,7 @@ std::optional<Failure> Cursor::afterSteps(const Context& context) {
     }
     // A statement that left the transaction in another state than it should be (a COMMIT inside it) costs its
     // connection.
-    lease_->isIdle() ? lease_.giveBack() : lease_.close();
+    lease_->isIdle() ? release() : lease_.close();
     finish();
     return std::nullopt;
 }
@@ -279,7 +280,7 @@ Failure Cursor::rolledBack(const Context& context, Failure failure) {
     Wait wait = lease_->flush(context, limit);
     if (wait == Wait::ready) wait = lease_->drain(context, limit);
     if (wait == Wait::ready && lease_->isIdle()) {
-        lease_.giveBack();
+        release();
     } else if (wait == Wait::timeout || wait == Wait::cancelled) {
         lease_.settleInBackground(false);
     } else {

@@ -36,6 +36,13 @@ public:
     // A page of a stable cursor, the first one where its position is 0.
     Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, StableCursor stable);
 
+    // Where the connection goes when the statement is over, in place of the pool.
+    struct Session {
+        StableCursor kept;  // without its lease
+        std::string name;
+    };
+    void returnTo(Session session) { session_ = std::move(session); }
+
     // Sends, and waits for the first batch or the end.
     std::optional<Failure> begin(const Context& context);
 
@@ -59,6 +66,7 @@ private:
         prepare,
         describe,
         array_types,
+        supposed,
         statement,
         changed,
         transaction,
@@ -80,6 +88,7 @@ private:
     bool queueArrayTypes();
     bool queueStatement();
     bool queueSettings();
+    bool queueSupposed();
     bool queueWrite();
     bool queueCount();
     bool queueTransactionName();
@@ -111,6 +120,8 @@ private:
     void endEarly();
     void finish();
     void finishStable();
+    void keepSupposed(const PGresult* result);
+    void release();
 
     Failure interrupted(const Context& context, Wait wait);
     Failure broken(std::string_view state = {});  // what the server said at the end
@@ -141,6 +152,7 @@ private:
     nlohmann::json report_;
     std::optional<StableCursor> stable_;  // without its lease
     bool goes_on_ = false;
+    std::optional<Session> session_;
     ResultPtr next_row_;  // of a stable cursor: beyond this page
 
     std::vector<howdah_column> columns_;

@@ -1,14 +1,16 @@
-// The plugin: offers howdah.sql/1 over one Database for each configured one.
+// The plugin: offers howdah.sql/1 and howdah.session/1 over one Database for each configured one.
 //
 // Threads: as plugin.hpp says; the map of databases does not change after start().
 // Owns:    the databases; every cursor from execute() to close().
 #include <cstddef>
 #include <map>
 
+#include <howdah/abi/session.h>
 #include <howdah/plugin.hpp>
 
 #include "executor.hpp"
 #include "report.hpp"
+#include "sessions.hpp"
 
 namespace howdah::pool {
 namespace {
@@ -105,8 +107,9 @@ howdah_status sqlExecute(void* self, howdah_ctx* ctx, const howdah_execution* ex
         const bool stable = execution->struct_size > offsetof(howdah_execution, cursor) &&
                             (execution->flags & HOWDAH_RUN_STABLE) && execution->access == HOWDAH_ACCESS_READ;
         const Context context(pool.host(), ctx);
-        auto cursor = stable ? executeStable(context, *database, *execution, pool.stableCursors())
-                             : execute(context, *database, *execution);
+        auto cursor = !stable                 ? execute(context, *database, *execution)
+                      : isSession(*execution) ? executeInSession(context, *database, *execution, *pool.stableCursors())
+                                              : executeStable(context, *database, *execution, pool.stableCursors());
         if (!cursor) return std::move(cursor).error();
         *out = reinterpret_cast<std::uintptr_t>(cursor->release());
         return {};
@@ -170,7 +173,39 @@ howdah_status sqlReport(void* self, howdah_ctx* ctx, std::uint64_t cursor, howda
 constexpr howdah_sql_v1 kSql{sizeof(howdah_sql_v1), 0,         &sqlExecute, &sqlColumns, &sqlNext,
                              &sqlTrailer,           &sqlClose, &sqlState,   &sqlReport};
 
+// howdah.session/1
+howdah_status sessionOpen(void* self, howdah_ctx* ctx, howdah_str name, const howdah_principal* principal,
+                          howdah_str* session) noexcept {
+    return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        auto database = poolOf(self).find(fromAbi(name));
+        if (!database) return database.error();
+        const Context context(poolOf(self).host(), ctx);
+        auto opened = openSession(poolOf(self).host(), **database, principal, *poolOf(self).stableCursors());
+        if (!opened) return std::move(opened).error();
+        *session = context.keep(*opened);
+        if (session->data) return {};
+        poolOf(self).stableCursors()->end(*opened);
+        return Error::unavailable("the request holds more memory than one request may");
+    });
+}
+
+howdah_status sessionSuppose(void* self, howdah_str session, howdah_str definitions) noexcept {
+    try {
+        const bool done = poolOf(self).stableCursors()->suppose(fromAbi(session), std::string(fromAbi(definitions)));
+        return done ? HOWDAH_OK : HOWDAH_ERROR_NOT_FOUND;
+    } catch (const std::exception&) {
+        return HOWDAH_ERROR_UNAVAILABLE;  // no memory for the text
+    }
+}
+
+void sessionClose(void* self, howdah_str session) noexcept {
+    poolOf(self).stableCursors()->end(fromAbi(session));
+}
+
+constexpr howdah_session_v1 kSession{sizeof(howdah_session_v1), 0, &sessionOpen, &sessionSuppose, &sessionClose};
+
 const void* Pool::interface(std::string_view id) {
+    if (id == HOWDAH_SESSION_1) return &kSession;
     return id == HOWDAH_SQL_1 ? &kSql : nullptr;
 }
 

@@ -15,18 +15,6 @@ Error unknown() {
     return Error::notFound("unknown or expired handle");
 }
 
-std::string newName() {
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::random_device random;
-    std::string name;
-    for (int word = 0; word < 4; ++word) {
-        std::uint32_t bits = random();
-        for (int digit = 0; digit < 8; ++digit, bits >>= 4)
-            name += kDigits[bits & 15];
-    }
-    return name;
-}
-
 void appendPart(std::string& out, std::string_view part) {
     out += concat(part.size(), ":", part);
 }
@@ -110,8 +98,36 @@ void StableCursors::free(const std::string& database) {
     --taken_[database];
 }
 
-std::string StableCursors::keep(StableCursor cursor) {
-    std::string name = newName();
+std::string StableCursors::newName() {
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::random_device random;
+    std::string name;
+    for (int word = 0; word < 4; ++word) {
+        std::uint32_t bits = random();
+        for (int digit = 0; digit < 8; ++digit, bits >>= 4)
+            name += kDigits[bits & 15];
+    }
+    return name;
+}
+
+bool StableCursors::suppose(std::string_view name, std::string definitions) {
+    const std::lock_guard lock(mutex_);
+    const auto found = kept_.find(name);
+    if (found == kept_.end()) return false;
+    found->second.cursor.supposed = std::move(definitions);
+    return true;
+}
+
+void StableCursors::end(std::string_view name) {
+    StableCursor ending;  // closes its connection behind the lock
+    const std::lock_guard lock(mutex_);
+    if (auto found = kept_.find(name); found != kept_.end()) {
+        ending = std::move(found->second.cursor);
+        kept_.erase(found);
+    }
+}
+
+std::string StableCursors::keep(StableCursor cursor, std::string name) {
     const std::uint64_t now_ns = host_.nowNs();
     const std::uint64_t expires_ns = std::min(now_ns + nanoseconds(config_.stable_idle), cursor.opened_ns + kLifeNs);
     bool sweeper = false;

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ struct StableCursor {
     std::string belongs_to;      // who and what it was opened for
     std::uint64_t position = 0;  // rows given so far
     std::uint64_t opened_ns = 0;
+    std::optional<std::string> supposed;  // of a session: indexes to plan with from its next statement on
 };
 
 class StableCursors : public std::enable_shared_from_this<StableCursors> {
@@ -60,9 +62,14 @@ public:
     static std::string ownerOf(const howdah_execution& execution);
 
     Result<StablePlace> reserve(const std::string& database);
-    // Keeps it until it is asked for or its time is over; gives its name, which nobody can guess.
-    std::string keep(StableCursor cursor);
+    // Keeps it until it is asked for or its time is over; gives its name, which nobody can guess. "" at the end.
+    std::string keep(StableCursor cursor, std::string name = newName());
     Result<StableCursor> take(std::string_view name, std::string_view belongs_to, std::uint64_t position);
+    // Of a session; false where there is none.
+    bool suppose(std::string_view name, std::string definitions);
+    // Ends the one of that name, if there is one.
+    void end(std::string_view name);
+    static std::string newName();
     // Ends all of them. [control]
     void stop();
 

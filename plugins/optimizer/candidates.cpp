@@ -1,0 +1,262 @@
+// Which indexes a use of a table suggests. Columns compared with = come first in a key, the most selective of them
+// first; then one range, or the order asked for: PostgreSQL reads a B-tree from one place on, or from a few.
+//
+// Source:  PostgreSQL manual, "Multicolumn Indexes", "Indexes and ORDER BY", "Partial Indexes", "BRIN", "GIN".
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "plugins/optimizer/index_spec.hpp"
+#include "plugins/optimizer/tokens.hpp"
+
+namespace howdah::optimizer {
+namespace {
+
+constexpr double kPartialShareMax = 0.3;     // of the rows; a partial index with more saves little
+constexpr double kCommonDistinctMax = 50;    // values of a column a predicate is made of
+constexpr double kBrinCorrelationMin = 0.9;  // else a BRIN index excludes nothing
+constexpr double kBrinPagesMin = 1024;       // 8 MiB
+constexpr double kCoverWidthMax = 128;       // bytes of a row of the index
+
+struct Part {
+    std::string column;
+    bool descending = false;
+    bool nulls_first = false;
+};
+using Key = std::vector<Part>;
+
+// varchar compares as text; nothing is converted for it.
+bool keepsIndex(const Comparison& comparison, const Column* column) {
+    if (comparison.cast_to.empty()) return true;
+    return column && column->type == "varchar" && comparison.cast_to == "text";
+}
+
+class Maker {
+public:
+    Maker(const Catalog& catalog, const CandidateLimits& limits) : catalog_(catalog), limits_(limits) {}
+
+    void use(const TableUse& use) {
+        table_ = catalog_.find(use.schema, use.table);
+        const bool own = use.schema != "pg_catalog" && use.schema != "information_schema" && use.schema != "pg_toast";
+        if (!table_ || !own || (table_->kind != "r" && table_->kind != "m")) return;
+        use_ = &use;
+        sortOut();
+        keys();
+        expressions();
+        others();
+    }
+    std::vector<Candidate> take() {
+        if (made_.size() > limits_.candidates_max) made_.resize(limits_.candidates_max);
+        return std::move(made_);
+    }
+
+private:
+    void sortOut() {
+        equal_.clear(), range_.clear(), join_.clear(), weak_.clear();
+        for (const Comparison& comparison : use_->comparisons) {
+            const Column* column = table_->column(comparison.column);
+            if (!column || !keepsIndex(comparison, column)) continue;
+            const auto note = [&](std::vector<std::string>& in) {
+                if (std::find(in.begin(), in.end(), comparison.column) == in.end()) in.push_back(comparison.column);
+            };
+            switch (comparison.how) {
+                case Comparing::equal:
+                case Comparing::in_list:
+                case Comparing::is_null: note(comparison.alternative ? weak_ : equal_); break;
+                case Comparing::prefix:
+                case Comparing::range: note(comparison.alternative ? weak_ : range_); break;
+                case Comparing::join: note(join_); break;
+                default: break;
+            }
+        }
+        std::stable_sort(equal_.begin(), equal_.end(),
+                         [this](const auto& a, const auto& b) { return distinct(a) > distinct(b); });
+    }
+    double distinct(const std::string& column) const { return table_->column(column)->distinct; }
+
+    void keys() {
+        std::vector<std::string> singles = equal_;
+        for (const auto* more : {&range_, &join_, &weak_})
+            singles.insert(singles.end(), more->begin(), more->end());
+        for (const std::string& column : singles)
+            add(keyOf({column}), "one column");
+        for (std::size_t count = 2; count <= equal_.size(); ++count)
+            add(keyOf({equal_.begin(), equal_.begin() + static_cast<std::ptrdiff_t>(count)}), "equality");
+        for (const std::string& range : range_) {
+            add(joined(keyOf(equal_), {{range}}), "equality and range");
+            for (const std::string& first : equal_)
+                add({{first}, {range}}, "equality and range");
+        }
+        for (const std::string& join : join_) {
+            add(joined({{join}}, keyOf(equal_)), "join");
+            add(joined(keyOf(equal_), {{join}}), "join");
+            for (const std::string& other : join_)
+                if (other != join) add({{join}, {other}}, "join");
+            for (const std::string& range : range_)
+                add({{join}, {range}}, "join and range"), add({{range}, {join}}, "join and range");
+            for (const std::string& equal : equal_)
+                add({{join}, {equal}}, "join"), add({{equal}, {join}}, "join");
+        }
+        std::vector<Key> orders;
+        for (const auto& sort : use_->sorts) {
+            Key key;
+            for (const SortColumn& column : sort)
+                key.push_back({column.column, column.descending, column.nulls_first});
+            orders.push_back(std::move(key));
+        }
+        if (!use_->groups.empty()) orders.push_back(keyOf(use_->groups));
+        for (const Key& order : orders) {
+            add(order, "sort");
+            if (!equal_.empty()) add(joined(keyOf(equal_), order), "equality and sort");
+            for (const std::string& first : equal_)
+                add(joined({{first}}, order), "equality and sort");
+        }
+    }
+
+    static Key keyOf(const std::vector<std::string>& columns) {
+        Key key;
+        for (const std::string& column : columns)
+            key.push_back({column});
+        return key;
+    }
+    static Key joined(Key first, const Key& then) {
+        for (const Part& part : then) {
+            if (std::none_of(first.begin(), first.end(), [&](const Part& p) { return p.column == part.column; }))
+                first.push_back(part);
+        }
+        return first;
+    }
+
+    // The key alone, with the columns that make an index-only scan of it, and for the rows of a predicate only.
+    void add(Key key, const char* kind) {
+        if (key.empty() || key.size() > limits_.width_max) return;
+        IndexSpec spec = specOf(key);
+        push(spec, kind);
+        covering(spec);
+        partial(spec);
+    }
+    void covering(IndexSpec spec) {
+        double width = 0;
+        for (const std::string& column : use_->columns) {
+            const Column* known = table_->column(column);
+            if (!known) return;  // a column of the system's
+            width += known->width;
+            if (std::find(spec.columns.begin(), spec.columns.end(), column) == spec.columns.end())
+                spec.included.push_back(column);
+        }
+        if (!spec.included.empty() && spec.included.size() <= limits_.include_max && width <= kCoverWidthMax)
+            push(spec, "covering");
+    }
+    IndexSpec specOf(const Key& key) const {
+        IndexSpec spec;
+        spec.schema = table_->schema, spec.table = table_->name;
+        // Read backwards, an index gives the opposite order: only a mixture needs to be written down.
+        const bool all_down =
+            std::all_of(key.begin(), key.end(), [](const Part& part) { return part.descending && part.nulls_first; });
+        for (const Part& part : key) {
+            std::string text = quoteName(part.column);
+            if (part.descending && !all_down) text += " desc";
+            if (!all_down && part.nulls_first != part.descending)
+                text += part.nulls_first ? " nulls first" : " nulls last";
+            spec.keys.push_back(std::move(text));
+            spec.columns.push_back(part.column);
+        }
+        return spec;
+    }
+
+    void partial(const IndexSpec& spec) {
+        for (const Comparison& comparison : use_->comparisons) {
+            const Column* column = table_->column(comparison.column);
+            if (!column || comparison.alternative || !comparison.expression.empty()) continue;
+            const bool in_key =
+                std::find(spec.columns.begin(), spec.columns.end(), comparison.column) != spec.columns.end();
+            if (in_key) continue;
+            IndexSpec part = spec;
+            part.predicate = predicateOf(comparison, *column);
+            if (!part.predicate.empty()) push(part, "partial");
+        }
+    }
+    static std::string predicateOf(const Comparison& comparison, const Column& column) {
+        const std::string name = quoteName(comparison.column);
+        switch (comparison.how) {
+            case Comparing::is_null: return column.null_share <= kPartialShareMax ? name + " is null" : "";
+            case Comparing::not_null: return 1 - column.null_share <= kPartialShareMax ? name + " is not null" : "";
+            case Comparing::is_true: return name;
+            case Comparing::is_false: return "not " + name;
+            case Comparing::equal:
+                if (comparison.constant.empty() || column.distinct < 2 || column.distinct > kCommonDistinctMax)
+                    return "";
+                return 1 / column.distinct <= kPartialShareMax ? concat(name, " = ", comparison.constant) : "";
+            default: return "";
+        }
+    }
+
+    void expressions() {
+        for (const Comparison& comparison : use_->comparisons) {
+            if (comparison.expression.empty() || comparison.alternative) continue;
+            if (keepsIndex(comparison, table_->column(comparison.column)) && !comparison.column.empty()) continue;
+            if (comparison.how != Comparing::equal && comparison.how != Comparing::in_list &&
+                comparison.how != Comparing::range)
+                continue;
+            IndexSpec spec;
+            spec.schema = table_->schema, spec.table = table_->name;
+            spec.keys = {concat("(", comparison.expression, ")")};
+            spec.columns = {comparison.expression};
+            push(spec, "expression");
+        }
+    }
+
+    void others() {
+        for (const Comparison& comparison : use_->comparisons) {
+            const Column* column = table_->column(comparison.column);
+            if (!column) continue;
+            IndexSpec spec;
+            spec.schema = table_->schema, spec.table = table_->name;
+            spec.keys = {quoteName(comparison.column)}, spec.columns = {comparison.column};
+            if (comparison.how == Comparing::range && table_->pages >= kBrinPagesMin &&
+                std::fabs(column->correlation) >= kBrinCorrelationMin) {
+                spec.method = "brin";
+                push(spec, "brin");
+            }
+            const bool in_gin = column->category == "A" || column->type == "jsonb" || column->type == "tsvector";
+            if (comparison.how == Comparing::contains && in_gin) {
+                spec.method = "gin";
+                push(spec, "gin");
+            }
+            if (comparison.how == Comparing::pattern && column->category == "S") {
+                spec.method = "gin";
+                spec.operator_class = "gin_trgm_ops";
+                push(spec, "trigrams");
+            }
+        }
+    }
+
+    void push(const IndexSpec& spec, const char* kind) {
+        if (std::any_of(table_->indexes.begin(), table_->indexes.end(),
+                        [&](const ExistingIndex& existing) { return covers(existing, spec); }))
+            return;
+        if (!known_.insert(spec.ddl()).second) return;
+        made_.push_back({spec, estimatedBytes(spec, *table_), kind});
+    }
+
+    const Catalog& catalog_;
+    const CandidateLimits& limits_;
+    const Table* table_ = nullptr;
+    const TableUse* use_ = nullptr;
+    std::vector<std::string> equal_, range_, join_, weak_;
+    std::vector<Candidate> made_;
+    std::set<std::string> known_;
+};
+
+}  // namespace
+
+std::vector<Candidate> candidatesFor(const std::vector<std::vector<TableUse>>& statements, const Catalog& catalog,
+                                     const CandidateLimits& limits) {
+    Maker maker(catalog, limits);
+    for (const auto& uses : statements)
+        for (const TableUse& use : uses)
+            maker.use(use);
+    return maker.take();
+}
+
+}  // namespace howdah::optimizer

@@ -1,0 +1,83 @@
+// The search for the few indexes that lower the cost of a set of statements most.
+//
+// First each statement is planned with all of its candidates at once: what the planner then uses is worth a look, alone
+// and together, and no smaller set can save much more than that plan does. Those bounds order a greedy search, in which
+// a candidate is planned with only when nothing before it may still save more. At the end whatever the later ones have
+// made needless is taken out again.
+//
+// Threads: the request's.
+// Errors:  of the judge. At the end of the time what was found so far is the outcome.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugins/optimizer/judge.hpp"
+
+namespace howdah::optimizer {
+
+struct SearchLimits {
+    std::size_t indexes_max = 10;
+    double gain_min_percent = 1;  // of the cost there is at that step
+    double bytes_max = 0;         // of all together; 0 = no limit
+};
+
+struct SearchStep {
+    Indexes added;  // more than one where only together they are of use
+    double cost_before = 0, cost_after = 0;
+};
+
+struct SearchOutcome {
+    double cost_before = 0, cost_after = 0;  // of all statements, each times its weight
+    double cost_with_all = 0;                // with every candidate there is: little can be lower
+    std::vector<SearchStep> steps;
+    Indexes chosen;
+    std::vector<Judged> before, after;  // of each statement
+    std::size_t plans = 0;              // that the judge was asked for
+    bool complete = true;               // false: time was over
+};
+
+class Search {
+public:
+    // `goes_on` is asked before each plan: false = time is over; an error ends the search. It gets how far the search
+    // is, 0..1.
+    using GoesOn = std::function<Result<bool>(double done)>;
+    Search(Judge& judge, const std::vector<Candidate>& candidates, std::vector<double> weights,
+           std::vector<Indexes> candidates_of, SearchLimits limits, GoesOn goes_on);
+
+    Result<SearchOutcome> run(const Indexes& admitted);
+
+private:
+    struct Entry {
+        Indexes indexes;
+        double bound = 0;       // what it saves at most, or did when it was last planned with
+        std::size_t round = 0;  // when that was; 0 = never
+    };
+    Result<Judged> cost(std::size_t statement, const Indexes& present);
+    Result<double> total(const Indexes& present, std::vector<Judged>* told = nullptr);
+    Result<std::vector<Entry>> entries(const Indexes& admitted);
+    Result<bool> grow(std::vector<Entry>& entries);
+    Result<void> prune();
+    Result<void> tellAfter();
+    Result<void> retell(const Indexes& left);
+    void addStep(const Indexes& added, double cost_after);
+    Indexes onTables(std::size_t statement, const Indexes& present) const;
+    double bytesOf(const Indexes& indexes) const;
+
+    Judge& judge_;
+    const std::vector<Candidate>& candidates_;
+    const std::vector<double> weights_;
+    const std::vector<Indexes> candidates_of_;  // that each statement suggests
+    const SearchLimits limits_;
+    const GoesOn goes_on_;
+    SearchOutcome outcome_;
+    double done_ = 0;
+    std::map<std::pair<std::size_t, Indexes>, Judged> known_;
+    bool over_ = false;
+};
+
+}  // namespace howdah::optimizer

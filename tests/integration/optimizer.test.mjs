@@ -1,0 +1,227 @@
+// explain_query, suggest_indexes and optimize_query against a real database, as a role that only reads: plans, advice
+// judged with HypoPG that leaves nothing behind, findings, proved rewrites, refusals, cancellation, reloads under load.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { startCluster } from './cluster.mjs';
+import { callTool, modern, psql, runBeside, startServer, textOf, until } from './support.mjs';
+
+let cluster;
+let server;
+let bare;
+const kPlugins = (section = {}, pool = {}) => [{ pool: { connections_max: 10, ...pool } }, 'guard', 'query', { optimizer: section }];
+const databases = () => `  main: { dsn: "${cluster.dsn.replace('//postgres@', '//shop_reader@')}" }
+  bare: { dsn: "${bare.replace('//postgres@', '//shop_reader@')}" }`;
+before(async () => {
+  cluster = startCluster('--database', 'shop', '--load', join(import.meta.dirname, 'optimizer_shop.sql'), '--set', 'shared_preload_libraries=pg_stat_statements');
+  bare = cluster.dsn.replace('/shop?', '/bare?');
+  psql('create database bare', cluster.dsn);
+  psql('create table public.t as select n as id, n % 10000 as k from generate_series(1, 200000) n; grant select on t to shop_reader', bare);
+  psql('vacuum analyze t', bare);
+  server = await startServer({ databases: databases(), plugins: kPlugins(), privileged: false });
+});
+after(async () => {
+  if (server) assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  cluster?.remove();
+});
+
+const there = (sql) => psql(sql, cluster.dsn);
+async function ask(tool, args) {
+  const result = await callTool(server.url, tool, args);
+  assert.ok(!result.isError, textOf(result));
+  return result.structuredContent;
+}
+const refused = async (tool, args) => {
+  const result = await callTool(server.url, tool, args);
+  assert.ok(result.isError, textOf(result));
+  return textOf(result);
+};
+const kByCustomer = 'select id, total from shop.orders where customer_id = $1';
+const ddls = (advice) => advice.steps.flatMap(({ indexes }) => indexes.map(({ sql }) => sql));
+const rules = ({ findings }) => findings.map(({ rule }) => rule);
+
+test('a plan is told as text, as JSON and as a picture, with what each node took itself', async () => {
+  const text = textOf(await callTool(server.url, 'explain_query', { sql: 'select c.name, count(*) from shop.orders o join shop.customers c on c.id = o.customer_id group by 1', analyze: true }));
+  assert.match(text, /Seq Scan on shop\.orders o {2}\(self [\d.]+ ms, \d+ %; cost [\d.]+; rows 60000 -> 60000; blocks \d+/);
+  assert.match(text, /execution [\d.]+ ms/);
+  const plan = await ask('explain_query', { sql: `${kByCustomer};`, params: [7], format: 'json', analyze: true });
+  const nodes = [];
+  const collect = (node) => { nodes.push(node); (node.children ?? []).forEach(collect); };
+  collect(plan.plan);
+  const own = nodes.reduce((sum, node) => sum + node.self_ms, 0);
+  assert.ok(Math.abs(own - plan.plan.total_ms) <= 0.01 * nodes.length + 0.001, `${own} of ${plan.plan.total_ms} ms`);
+  const picture = await callTool(server.url, 'explain_query', { sql: 'select 1', format: 'picture' });
+  const image = picture.content.find(({ type }) => type === 'image');
+  assert.equal(image.mimeType, 'image/svg+xml');
+  assert.match(Buffer.from(image.data, 'base64').toString(), /^<svg [^]*<text [^]*Result[^]*<\/svg>\n$/);
+});
+
+test('what is made of a statement passes the guard: nothing that writes, nothing behind a semicolon, no way out of what is put around it', async () => {
+  for (const tool of ['explain_query', 'suggest_indexes', 'optimize_query']) {
+    for (const sql of ['delete from shop.orders', 'select 1; delete from shop.orders', "select pg_terminate_backend(1)", ') select 1', "select 1) delete from shop.orders --",
+      'with x as (delete from shop.orders returning 1) select 1 from x', 'analyze select 1', 'explain select 1', '(analyze) delete from shop.orders', ''])
+      await refused(tool, { sql }).catch((late) => assert.match(late.message, /sql/, sql));  // the empty one is no valid argument
+  }
+  assert.equal(there('select count(*) from shop.orders'), '60000');
+});
+
+test('an index is suggested that the server plans with, and its cost is what the real one costs', async () => {
+  const advice = await ask('suggest_indexes', { sql: kByCustomer, params: [7] });
+  assert.equal(advice.judged_by, 'hypopg');
+  assert.equal(advice.complete, true);
+  assert.equal(advice.steps.length, 1, JSON.stringify(advice.steps));
+  const [ddl] = ddls(advice);
+  assert.match(ddl, /^create index concurrently on shop\.orders \(customer_id\)/);
+  const [step] = advice.steps;
+  assert.ok(step.cost_after < step.cost_before / 10 && step.indexes[0].bytes > 8192);
+  assert.equal(step.indexes[0].write_cost.indexes_there, 4);
+  there(ddl.replace('create index concurrently', 'create index made'));
+  there('vacuum analyze shop.orders');
+  const plan = await ask('explain_query', { sql: kByCustomer, params: [7], format: 'json' });
+  assert.ok(Math.abs(plan.total_cost - advice.cost_after) <= 0.25 * advice.cost_after + 5, `${plan.total_cost} for ${advice.cost_after}`);
+  const again = await ask('suggest_indexes', { sql: kByCustomer, params: [7] });
+  assert.deepEqual(again.steps, []);
+  there('drop index shop.made');
+});
+
+test('the duplicate may go, the keys may not', async () => {
+  const { drop } = await ask('suggest_indexes', { sql: kByCustomer, params: [7] });
+  assert.deepEqual(drop.map(({ sql }) => sql), ['drop index concurrently shop.orders_total_again']);
+});
+
+test('nobody else ever plans with what was tried, and its connection is closed', async () => {
+  const plans = [];
+  const looks = (async () => {
+    for (let i = 0; i < 40; i++) plans.push(textOf(await callTool(server.url, 'explain_query', { sql: kByCustomer, params: [7] })));
+  })();
+  await Promise.all([looks, ask('suggest_indexes', { sql: kByCustomer, params: [7] }), ask('suggest_indexes', { sql: 'select count(*) from shop.orders where closed is null' })]);
+  for (const text of plans) assert.doesNotMatch(text, /<\d+>/);
+  await until('no connection has hypothetical indexes', () => there("select count(*) from pg_stat_activity where usename = 'shop_reader' and query ~ 'hypopg'") === '0');
+});
+
+test('kinds of candidates: partial, expression, sort, GIN as an estimate', async () => {
+  const partial = ddls(await ask('suggest_indexes', { sql: 'select customer_id from shop.orders where closed is null and customer_id > 1990' }));
+  assert.match(partial.join(), /\(closed\b|where closed is null/);
+  const expression = ddls(await ask('suggest_indexes', { sql: "select id from shop.orders where lower(status) = 'open' and customer_id + 1 = 5" }));
+  assert.match(expression.join(), /lower|customer_id \+ 1/);
+  const sort = ddls(await ask('suggest_indexes', { sql: 'select id from shop.orders order by customer_id desc, id desc limit 10' }));
+  assert.match(sort.join(), /\(customer_id, id\)/);
+  const gin = await ask('suggest_indexes', { sql: `select id from shop.orders where tags @> '{"kind": 5}'` });
+  assert.match(gin.estimated[0].sql, /using gin \(tags\)/);
+  assert.match(gin.estimated[0].note, /ESTIMATED/);
+});
+
+test('several statements with weights, one of them impossible, within limits', async () => {
+  const queries = [{ sql: kByCustomer, params: [7], weight: 100 }, { sql: 'select name from shop.customers where country = $1 and name = $2', params: ['Chile', 'customer 2'] }, { sql: 'select nope from shop.orders' }];
+  const advice = await ask('suggest_indexes', { queries });
+  assert.equal(advice.statements.length, 2);
+  assert.match(advice.left_out[0].why, /nope/);
+  assert.ok(ddls(advice)[0].includes('customer_id'));
+  assert.equal((await ask('suggest_indexes', { queries, indexes_max: 1 })).steps.flatMap(({ indexes }) => indexes).length, 1);
+  const small = await ask('suggest_indexes', { queries, size_max_bytes: 8192 });
+  assert.ok(small.bytes <= 8192);
+});
+
+test('where HypoPG is not, or its places are taken, the advice is an estimate and says so', async () => {
+  const advice = await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' });
+  assert.equal(advice.judged_by, 'estimate');
+  assert.match(advice.note, /ESTIMATED.*hypopg is not in this database.*create extension hypopg/);
+  assert.match(ddls(advice)[0], /on public\.t \(k\)/);
+  assert.equal((await ask('suggest_indexes', { sql: kByCustomer, params: [7], estimate_only: true })).judged_by, 'estimate');
+});
+
+const many = Array.from({ length: 60 }, (_, n) => ({ sql: `select o.id from shop.orders o join shop.customers c on c.id = o.customer_id where c.name = 'customer ${n}' and o.status = 'open' and o.total > ${n}` }));
+
+test('a search that has no time says that it is not complete', async () => {
+  const advice = await ask('suggest_indexes', { time_budget_ms: 100, queries: many });
+  assert.equal(advice.complete, false);
+  assert.match(advice.hint, /time_budget_ms/);
+});
+
+test('a client that goes away ends the search, and its place is free again', async () => {
+  for (let i = 0; i < 3; i++) {
+    const gone = new AbortController();
+    const tried = () => Number(there("select coalesce(sum(calls), 0) from pg_stat_statements where query ~ 'hypopg_create_index'"));
+    const before = tried();
+    const call = modern(server.url, 'tools/call', { name: 'suggest_indexes', arguments: { queries: many } }, gone.signal);
+    await until('the search has begun', () => tried() > before);
+    gone.abort();
+    await assert.rejects(call);
+  }
+  await until('a session can be had', async () => (await ask('suggest_indexes', { sql: kByCustomer, params: [7] })).judged_by === 'hypopg');
+});
+
+test('findings come with their evidence', async () => {
+  const cast = await ask('optimize_query', { sql: "select * from shop.orders where placed::date = '2021-03-04'" });
+  assert.ok(rules(cast).includes('unusable_index') && rules(cast).includes('select_star'), rules(cast).join());
+  assert.match(cast.findings.find(({ rule }) => rule === 'unusable_index').text, /index orders_placed on shop\.orders cannot be used/);
+  const missing = await ask('optimize_query', { sql: 'select total from shop.orders where customer_id = 5' });
+  const finding = missing.findings.find(({ rule }) => rule === 'missing_index');
+  assert.match(finding.suggestion, /create index concurrently on shop\.orders \(customer_id\)/);
+  assert.equal(finding.evidence.judged_by, 'hypopg');
+  const implicit = await ask('optimize_query', { sql: 'select total from shop.orders where id = 42.5' });
+  assert.ok(rules(implicit).includes('implicit_cast'), rules(implicit).join());
+  const paging = await ask('optimize_query', { sql: 'select id from shop.orders order by id offset $1 limit 10', params: [50000] });
+  assert.ok(rules(paging).includes('offset_paging'), rules(paging).join());
+  const correlated = await ask('optimize_query', { sql: 'select c.id, (select max(total) from shop.orders o where o.customer_id = c.id) from shop.customers c' });
+  assert.ok(rules(correlated).includes('correlated_subquery'), rules(correlated).join());
+  const stale = await ask('optimize_query', { sql: 'select id from shop.never_analyzed where id = 5' });
+  assert.match(stale.findings.find(({ rule }) => rule === 'stale_statistics').suggestion, /^analyze shop\.never_analyzed$/);
+});
+
+test('a rewrite is offered when it gave the same rows and was faster, and not when that cannot be shown', async () => {
+  const { rewrites } = await ask('optimize_query', { sql: "select id, total from shop.orders where placed::date = '2021-03-04'" });
+  assert.equal(rewrites.length, 1);
+  assert.equal(rewrites[0].sql, "select id, total from shop.orders where (placed >= date '2021-03-04' and placed < date '2021-03-04' + 1)");
+  assert.equal(rewrites[0].proof.rows, 36);
+  assert.ok(rewrites[0].measured.speedup >= 1.2 && rewrites[0].measured.runs === 3);
+  const unequal = await ask('optimize_query', { sql: "select doc from shop.orders where placed::date = '2021-03-04'" });
+  assert.equal(unequal.rewrites, undefined);
+  assert.match(unequal.rewrites_not_offered[0].why, /not proved: .*json/);
+  const slower = await ask('optimize_query', { sql: "select id from shop.orders where closed is null and extract(year from closed) = 2023" });
+  assert.match(slower.rewrites_not_offered[0].why, /no faster/);
+  assert.equal((await ask('optimize_query', { sql: "select id from shop.orders where placed::date = '2021-03-04'", rewrites: false })).rewrites, undefined);
+});
+
+test('the same shape asked again and again with other values is N+1', async () => {
+  await callTool(server.url, 'query', { sql: 'select id from shop.customers limit 8' });
+  for (let id = 1; id <= 8; id++) await callTool(server.url, 'query', { sql: `select name from shop.customers where id = ${id}` });
+  const { findings } = await ask('optimize_query', { sql: 'select name from shop.customers where id = 99' });
+  const found = findings.find(({ rule }) => rule === 'n_plus_one');
+  assert.equal(found.evidence.count, 8);
+  assert.equal(found.evidence.asked_before, 'select id from shop.customers limit 8');
+});
+
+test('the workload of pg_stat_statements is read, its values filled in, and advised', async () => {
+  there('select pg_stat_statements_reset()');
+  for (let i = 0; i < 5; i++) there(`select count(*) from shop.orders where customer_id = ${i} and placed >= date '2021-01-01' and status in ('open', 'done')`);
+  there("select sum(total) from shop.orders where closed is null and extract(year from placed) = 2022 and placed < timestamp '2022-06-01' + interval '3 days' limit 5");
+  const advice = await ask('suggest_indexes', {});
+  assert.equal(advice.judged_by, 'hypopg');
+  assert.ok((advice.statements?.length ?? 1) >= 1);
+  assert.match(ddls(advice).join(), /customer_id/);
+  assert.deepEqual((advice.left_out ?? []).filter(({ sql }) => /shop\.orders/.test(sql)), []);
+});
+
+test('it is enabled, disabled and reconfigured under load without a failed call', async () => {
+  let over = false;
+  const failures = [];
+  const load = Array.from({ length: 3 }, async () => {
+    while (!over) {
+      const result = await callTool(server.url, 'suggest_indexes', { sql: kByCustomer, params: [7] }).catch((error) => ({ content: [], isError: !/unknown tool/.test(error.message), text: error.message }));
+      if (result.isError) failures.push(result.text ?? textOf(result));
+    }
+  });
+  for (const plugins of [kPlugins({ runs: 1 }), [{ pool: { connections_max: 10 } }, 'guard', 'query'], kPlugins({ recent_max: 0 }), kPlugins()]) {
+    server.write({ databases: databases(), plugins });
+    const { code, err } = await runBeside(['reload', '-c', server.file]);
+    assert.equal(code, 0, err);
+  }
+  over = true;
+  await Promise.all(load);
+  assert.deepEqual(failures, []);
+  server.write({ databases: databases(), plugins: kPlugins({ width_max: 0 }) });
+  assert.notEqual((await runBeside(['reload', '-c', server.file])).code, 0);
+  server.write({ databases: databases(), plugins: kPlugins() });
+});

@@ -1,0 +1,158 @@
+// The search over a judge whose costs a test knows.
+#include "plugins/optimizer/search.hpp"
+
+#include <functional>
+#include <set>
+
+#include <doctest/doctest.h>
+
+using namespace howdah;
+using namespace howdah::optimizer;
+
+namespace {
+
+class KnownJudge final : public Judge {
+public:
+    using Costs = std::function<Judged(std::size_t, const Indexes&)>;
+    explicit KnownJudge(Costs costs) : costs_(std::move(costs)) {}
+    std::string_view name() const override { return "known"; }
+    Result<Indexes> admit(std::vector<Candidate>& candidates) override {
+        Indexes all;
+        for (std::size_t i = 0; i < candidates.size(); ++i)
+            all.insert(i);
+        return all;
+    }
+    Result<Judged> cost(std::size_t statement, const Indexes& present) override { return costs_(statement, present); }
+
+private:
+    Costs costs_;
+};
+
+std::vector<Candidate> candidatesOf(std::vector<double> bytes) {
+    std::vector<Candidate> candidates;
+    for (const double size : bytes) {
+        Candidate candidate;
+        candidate.bytes = size;
+        candidates.push_back(candidate);
+    }
+    return candidates;
+}
+
+// One statement on one table with all of the candidates.
+Result<SearchOutcome> searched(const KnownJudge::Costs& costs, const std::vector<Candidate>& candidates,
+                               SearchLimits limits = {}, std::size_t plans_max = 1000) {
+    KnownJudge judge(costs);
+    std::vector<Candidate> copy = candidates;
+    auto admitted = judge.admit(copy);
+    std::size_t plans = 0;
+    Search search(judge, candidates, {1}, {*admitted}, limits,
+                  [&](double) -> Result<bool> { return plans++ < plans_max; });
+    return search.run(*admitted);
+}
+
+}  // namespace
+
+TEST_CASE("optimizer: the index that saves most is taken first, one that saves too little not at all") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        double cost = 1000;
+        if (present.count(0)) cost -= 100;
+        if (present.count(1)) cost -= 600;
+        if (present.count(2)) cost -= 1;
+        return Judged{cost, present};
+    };
+    const auto outcome = searched(costs, candidatesOf({1, 1, 1}));
+    REQUIRE(outcome);
+    CHECK(outcome->chosen == Indexes{0, 1});
+    REQUIRE(outcome->steps.size() == 2);
+    CHECK(outcome->steps[0].added == Indexes{1});
+    CHECK(outcome->steps[0].cost_before == 1000);
+    CHECK(outcome->steps[0].cost_after == 400);
+    CHECK(outcome->cost_after == 300);
+    CHECK(outcome->complete);
+}
+
+TEST_CASE("optimizer: two indexes that are of use only together are found together") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        const bool both = present.count(0) && present.count(1);
+        return Judged{both ? 100.0 : 1000.0, both ? Indexes{0, 1} : Indexes{}};
+    };
+    const auto outcome = searched(costs, candidatesOf({1, 1, 1}));
+    REQUIRE(outcome);
+    CHECK(outcome->chosen == Indexes{0, 1});
+    REQUIRE(outcome->steps.size() == 1);
+    CHECK(outcome->steps[0].added.size() == 2);
+}
+
+TEST_CASE("optimizer: of two that save nearly the same the smaller one is taken") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        return Judged{present.count(0) ? 99.9 : present.count(1) ? 100.0 : 1000.0, present};
+    };
+    const auto outcome = searched(costs, candidatesOf({5000, 100}));
+    REQUIRE(outcome);
+    CHECK(outcome->chosen == Indexes{1});
+}
+
+TEST_CASE("optimizer: an index that a later one makes needless is taken out again, and the steps are told without it") {
+    // 0 saves most at first; 1 and 2 together save all of it and more.
+    const auto costs = [](std::size_t, const Indexes& present) {
+        const bool one = present.count(1) > 0, two = present.count(2) > 0;
+        if (one && two) return Judged{100, {1, 2}};
+        if (present.count(0)) return Judged{one || two ? 350.0 : 400.0, present};
+        return Judged{one || two ? 600.0 : 1000.0, present};
+    };
+    const auto outcome = searched(costs, candidatesOf({1, 1, 1}));
+    REQUIRE(outcome);
+    CHECK(outcome->chosen == Indexes{1, 2});
+    CHECK(outcome->cost_after == 100);
+    CHECK(outcome->steps.back().cost_after == 100);
+    for (const SearchStep& step : outcome->steps)
+        CHECK(step.added.count(0) == 0);
+}
+
+TEST_CASE("optimizer: the limits on number and size of the indexes hold") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        return Judged{1000 - 200 * static_cast<double>(present.size()), present};
+    };
+    SearchLimits two;
+    two.indexes_max = 2;
+    CHECK(searched(costs, candidatesOf({1, 1, 1}), two)->chosen.size() == 2);
+    SearchLimits small;
+    small.bytes_max = 100;
+    CHECK(searched(costs, candidatesOf({90, 90, 10}), small)->chosen.size() == 2);
+}
+
+TEST_CASE("optimizer: when time is over what was found so far is told, and that it is not all") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        return Judged{1000 - 100 * static_cast<double>(present.size()), present};
+    };
+    const auto outcome = searched(costs, candidatesOf({1, 1, 1, 1}), {}, 8);
+    REQUIRE(outcome);
+    CHECK_FALSE(outcome->complete);
+    CHECK(outcome->plans == 7);  // time is also looked at once besides
+    CHECK(outcome->cost_after == 1000 - 100 * static_cast<double>(outcome->chosen.size()));
+}
+
+TEST_CASE("optimizer: an error of the judge ends the search with that error") {
+    KnownJudge judge([](std::size_t, const Indexes&) { return Judged{1, {}}; });
+    const std::vector<Candidate> none;
+    Search search(judge, none, {1}, std::vector<Indexes>(1), {},
+                  [](double) -> Result<bool> { return Error::cancelled("gone"); });
+    const auto outcome = search.run({});
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().code == Code::cancelled);
+}
+
+TEST_CASE("optimizer: no plan is asked for twice, and a statement is searched with what it suggests itself") {
+    std::set<std::pair<std::size_t, Indexes>> seen;
+    KnownJudge judge([&](std::size_t statement, const Indexes& present) {
+        CHECK(seen.emplace(statement, present).second);
+        return Judged{present.empty() ? 100.0 : 50.0, present};
+    });
+    const auto candidates = candidatesOf({1, 1});
+    Search search(judge, candidates, {1, 1}, {{0}, {1}}, {}, [](double) -> Result<bool> { return true; });
+    const auto outcome = search.run({0, 1});
+    REQUIRE(outcome);
+    CHECK(outcome->chosen == Indexes{0, 1});
+    CHECK(outcome->cost_after == 100);
+    CHECK(outcome->plans == 6);  // without, with its own, with both at the end
+}
