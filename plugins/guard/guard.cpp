@@ -105,12 +105,10 @@ public:
     void task(Context& context, std::uint64_t token) override {
         if (const auto keeper = catalogs_.ofToken(token)) keeper->run(context);
     }
-    void work(std::uint64_t token) override {
-        if (const LargeStack::Work work = large_stack_.take(token)) work();
-    }
+    void work(std::uint64_t token) override { large_stack_.work(token); }
     void drop(std::uint64_t token) override {
         if (const auto keeper = catalogs_.ofToken(token)) return keeper->notRun();
-        large_stack_.take(token);
+        large_stack_.drop(token);
     }
 
     Result<Json> report(Context& context) override {
@@ -248,7 +246,7 @@ private:
 
         const auto judged = std::make_shared<std::optional<Judged>>();
         const auto work = [this, judged, text = std::string(sql), path, view] { *judged = judge(text, path, view); };
-        if (auto done = large_stack_.run(context, work); !done) return done.error();
+        if (auto done = large_stack_.run(host(), context, work); !done) return done.error();
         if (!*judged) return Error::internal("the worker returned without a judgement of the statement");
         return cache_->insert(sql, path, generation, std::move((*judged)->facts), (*judged)->fingerprint);
     }
@@ -258,7 +256,7 @@ private:
         if (auto scanned = scanText(text, policy_.limits()); !scanned) return scanned.error();
         if (!needsLargeStack(sql)) return patternOf(text);
         const auto pattern = std::make_shared<std::optional<Result<Pattern>>>();
-        if (auto done = large_stack_.run(context, [pattern, text] { *pattern = patternOf(text); }); !done)
+        if (auto done = large_stack_.run(host(), context, [pattern, text] { *pattern = patternOf(text); }); !done)
             return done.error();
         if (!*pattern) return Error::internal("the worker returned without a pattern of the statement");
         return std::move(**pattern);

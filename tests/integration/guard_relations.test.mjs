@@ -37,6 +37,15 @@ const kSchema = `
   create sequence ids; create table numbered (i int default nextval('ids'), u text default md5(random()::text));
   create view books_to_write as select id, title from books;`;
 
+test('another plugin gets the pattern of a text, also of a long one, which a thread of the guard reads', async () => {
+  const server = await startServer({ plugins: ['pool', 'guard', 'query', teller] });
+  const patternOf = async (sql) => textOf(await callTool(server.url, 'pattern_of', { sql }));
+  assert.equal(await patternOf("select 'Ada', 7"), 'select $1, $2');
+  assert.equal(await patternOf(`select '${'x'.repeat(8000)}', 7`), 'select $1, $2');
+  assert.match(await patternOf(`select '${'x'.repeat(8000)}', from`), /does not parse/);
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
+
 for (const major of majors) {
   const { skip } = pinnedServer(major);
   describe(`PostgreSQL ${major}`, { skip }, () => {

@@ -15,6 +15,10 @@ public:
             const std::lock_guard lock(mutex_);
             return call.writeText(last_.dump());
         });
+        auto statement = offer.acquire<howdah_statement_v1>(HOWDAH_STATEMENT_1);
+        if (!statement) return statement.error();
+        statement_ = *statement;
+        offer.bind("pattern_of", [this](howdah::ToolCall& call) { return pattern(call); });
         return {};
     }
 
@@ -33,6 +37,17 @@ public:
     }
 
 private:
+    howdah::Result<void> pattern(howdah::ToolCall& call) {
+        howdah_pattern found{sizeof found, 0, 0, {}};
+        const howdah::Context& context = call.context();
+        if (auto asked = context.check(
+                statement_.table->pattern(statement_.self, context.raw(), howdah::toAbi(call.text("sql")), &found));
+            !asked)
+            return asked;
+        return call.writeText(howdah::fromAbi(found.text));
+    }
+
+    howdah::Offer::Acquired<howdah_statement_v1> statement_;
     std::mutex mutex_;
     Json last_;
 };

@@ -23,7 +23,7 @@ struct howdah_ctx {
     std::vector<std::unique_ptr<char[]>> arena;
     std::vector<std::string> tables;  // of the facts that were attached
     howdah_facts attached{};
-    howdah_status offload_status = HOWDAH_OK;
+    howdah_status wait_status = HOWDAH_OK;  // of waiting for a thread
     int offloads = 0;
 };
 
@@ -57,16 +57,31 @@ howdah_status attachFacts(howdah_ctx* ctx, howdah_query*, const howdah_facts* fa
     return HOWDAH_OK;
 }
 
-howdah_status runJob(howdah_ctx* ctx, std::uint64_t token, std::uint32_t kind, std::uint64_t) {
-    ++ctx->offloads;
-    if (ctx->offload_status < 0) {
-        ctx->last = Error::timeout("no worker was free in time");
-        return ctx->offload_status;
-    }
+howdah_ctx* asking = nullptr;  // whose request it is
+
+howdah_status runJob(const howdah_host*, std::uint64_t token, std::uint32_t kind) {
+    ++asking->offloads;
     CHECK(kind == HOWDAH_OFFLOAD_LARGE_STACK);
+    if (asking->wait_status < 0) return HOWDAH_OK;  // no worker has come to it
     const auto* jobs = static_cast<const howdah_jobs_v1*>(running->get_interface(running->self, HOWDAH_JOBS_1));
     test::runOnStack(kLargeStack, [&] { jobs->work(running->self, token); });
     return HOWDAH_OK;
+}
+
+howdah_status makeEvent(const howdah_host*, std::uint64_t* event) {
+    *event = reinterpret_cast<std::uint64_t>(new bool{false});
+    return HOWDAH_OK;
+}
+void setEvent(const howdah_host*, std::uint64_t event) {
+    *reinterpret_cast<bool*>(event) = true;
+}
+void dropEvent(const howdah_host*, std::uint64_t event) {
+    delete reinterpret_cast<bool*>(event);
+}
+howdah_status waitForEvent(howdah_ctx* ctx, std::uint64_t event, std::uint64_t) {
+    CHECK(*reinterpret_cast<bool*>(event) == (ctx->wait_status == HOWDAH_OK));
+    if (ctx->wait_status < 0) ctx->last = Error::timeout("no worker was free in time");
+    return ctx->wait_status;
 }
 
 howdah_status registerStatement(howdah_ctx*, howdah_str, std::uint32_t) {
@@ -104,11 +119,21 @@ const void* hostInterface(const howdah_host*, const char* id) {
         return table;
     }();
     static const howdah_log_v1 log{sizeof(howdah_log_v1), 0, &writeLine};
-    static const howdah_offload_v1 offload{sizeof(howdah_offload_v1), 0, &runJob, nullptr};
+    static const howdah_offload_v1 offload{sizeof(howdah_offload_v1), 0, nullptr, &runJob};
+    static const howdah_reactor_v1 reactor = [] {
+        howdah_reactor_v1 table{};
+        table.struct_size = sizeof table;
+        table.event_create = &makeEvent;
+        table.event_wait = &waitForEvent;
+        table.event_set = &setEvent;
+        table.event_destroy = &dropEvent;
+        return table;
+    }();
     const std::string_view name(id);
     if (name == HOWDAH_CONTEXT_1) return &context;
     if (name == HOWDAH_QUERY_1) return &query;
     if (name == HOWDAH_OFFLOAD_1) return &offload;
+    if (name == HOWDAH_REACTOR_1) return &reactor;
     if (name == HOWDAH_KERNEL_1) return &kernel;
     if (name == HOWDAH_LOG_1) return &log;
     return nullptr;
@@ -120,6 +145,7 @@ public:
         plugin_ = howdah_plugin_v1.create(&host_);
         REQUIRE(plugin_);
         running = plugin_;
+        asking = &ctx;
         REQUIRE(plugin_->configure(plugin_->self, &ctx, toAbi(section)) == HOWDAH_OK);
         REQUIRE(plugin_->start(plugin_->self, &ctx) == HOWDAH_OK);
     }
@@ -192,7 +218,7 @@ TEST_CASE("guard plugin: others get a text without its constants, also of one th
     CHECK(fromAbi(first.text) == "select $1 from shop.orders where note <> $2");
     CHECK(fromAbi(second.text) == fromAbi(first.text));
     CHECK(guard.pattern("selec", &first) == HOWDAH_ERROR_INVALID_ARGUMENT);
-    guard.ctx.offload_status = HOWDAH_ERROR_TIMEOUT;
+    guard.ctx.wait_status = HOWDAH_ERROR_TIMEOUT;
     CHECK(guard.pattern(longRead(), &second) == HOWDAH_ERROR_TIMEOUT);
 }
 
@@ -248,10 +274,10 @@ TEST_CASE("guard plugin: a long text is judged on a large stack, once") {
 
 TEST_CASE("guard plugin: without a worker a long text is a fault, not a pass") {
     Loaded guard;
-    guard.ctx.offload_status = HOWDAH_ERROR_TIMEOUT;
+    guard.ctx.wait_status = HOWDAH_ERROR_TIMEOUT;
     CHECK(guard.beforeQuery(longRead()) == HOWDAH_FAULT);
     CHECK(guard.ctx.last.code == Code::timeout);
-    guard.ctx.offload_status = HOWDAH_OK;
+    guard.ctx.wait_status = HOWDAH_OK;
     CHECK(guard.beforeQuery(longRead()) == HOWDAH_PROCEED);
 }
 
