@@ -1,0 +1,98 @@
+// The four models, tiers, and the plugin enabled, disabled, reloaded and reconfigured under load.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startCluster } from './cluster.mjs';
+import { asLogin, callAs, databases, foreignIn, hostile, load, markOf, plugins, psql, refusedAs, rowsAs, saidTo, setup, startTenants, tenants, tokenFile } from './multi_tenant_support.mjs';
+import { inFolder, runBeside, startServer } from './support.mjs';
+
+const place = inFolder();
+let cluster;
+
+before(() => {
+  cluster = startCluster();
+  load(setup, cluster.dsn);
+});
+after(() => {
+  cluster?.remove();
+  place.remove();
+});
+
+test('a tier has a database, and so a pool, of its own', async () => {
+  const gold = [...hostile, ['golden', 'tenant=t1 tier=gold scopes=howdah:write']];
+  tokenFile(place.folder, gold);
+  const server = await startServer({ http: '', privileged: false,
+    databases: `  main: { dsn: "${asLogin(cluster)}&application_name=everybody" }\n  gold: { dsn: "${asLogin(cluster)}&application_name=gold" }`,
+    plugins: ['pool', { auth: { token_file: `${place.folder}/tokens` } }, { multi_tenant: { model: 'shared', role: 'app', tiers: { gold: { databases: { main: 'gold' } } } } }, 'guard', 'query'] });
+  try {
+    const pool = (who) => rowsAs(server.url, who, "select current_setting('application_name'), current_setting('app.tenant_id')");
+    assert.deepEqual(await pool('golden'), [['gold', 't1']]);
+    assert.deepEqual(await pool('t1'), [['everybody', 't1']]);
+    assert.match(await refusedAs(server.url, 't1', 'select 1', { database: 'gold' }), /no database/);
+  } finally {
+    await server.stop();
+    tokenFile(place.folder, hostile);
+  }
+});
+
+test('model role and model database', async () => {
+  load(`create table public.by_role (owner name, note text); insert into public.by_role select 'tenant_t' || t, 'mark-t' || t || '-t' || t from generate_series(0, 7) t;
+    alter table public.by_role enable row level security; alter table public.by_role force row level security;
+    create policy own on public.by_role using (owner = current_user); grant select on public.by_role to ${tenants.map((t) => `tenant_${t}`).join(', ')};`, cluster.dsn);
+  const role = await startTenants(cluster, place.folder, { model: 'role' });
+  try {
+    for (const tenant of tenants) assert.deepEqual(await rowsAs(role.url, tenant, 'select note from by_role'), [[markOf(tenant)]]);
+  } finally {
+    await role.stop();
+  }
+  for (const t of ['t0', 't1']) {
+    psql(`create database own_${t}`, cluster.dsn);
+    load(`create table public.notes (note text); insert into public.notes values ('${markOf(t)}'); grant select on public.notes to login;`, cluster.dsn.replace(/\/[^/?]*\?/, `/own_${t}?`));
+  }
+  const own = (t) => asLogin(cluster).replace(/\/[^/?]*\?/, `/own_${t}?`);
+  const database = await startServer({ http: '', privileged: false, databases: `  main: { dsn: "${asLogin(cluster)}" }\n  t0: { dsn: "${own('t0')}" }\n  t1: { dsn: "${own('t1')}" }`,
+    plugins: ['pool', { auth: { token_file: `${place.folder}/tokens` } }, { multi_tenant: { model: 'database' } }, 'guard', 'query'] });
+  try {
+    for (const t of ['t0', 't1']) assert.deepEqual(await rowsAs(database.url, t, 'select note from notes'), [[markOf(t)]]);
+    assert.match(await refusedAs(database.url, 't0', 'select 1', { database: 't1' }), /no database/);
+    assert.ok((await callAs(database.url, 't2', 'query', { sql: 'select 1' })).isError, 'a tenant without a database');
+  } finally {
+    await database.stop();
+  }
+});
+
+test('disabled nothing is scoped, reloaded under load nothing leaks, and a plugin that cannot start closes the queries', async () => {
+  const list = (section, without = '') => ({ plugins: plugins(place.folder, section).filter((plugin) => !plugin[without]) });
+  const server = await startTenants(cluster, place.folder, { model: 'shared', role: 'app' });
+  try {
+    let stop = false;
+    let calls = 0;
+    const load_ = tenants.map(async (tenant) => {
+      while (!stop) {
+        const said = await saidTo(server.url, tenant, 'select note from notes order by id');
+        assert.ok(said.includes(markOf(tenant)), said);
+        assert.deepEqual(foreignIn(said, tenant), []);
+        calls++;
+      }
+    });
+    for (const section of [{ claims: true }, { claims: true, catalogs: 'allow' }, {}]) {
+      server.write({ databases: databases(cluster), ...list({ model: 'shared', role: 'app', ...section }) });
+      const done = await runBeside(['reload', '-c', server.file]);
+      assert.equal(done.code, 0, done.err);
+    }
+    stop = true;
+    await Promise.all(load_);
+    assert.ok(calls > 0);
+    server.write({ databases: databases(cluster), ...list({ model: 'shared', role: 'app', databases: { main: 'gone' } }) });
+    const refused = await runBeside(['reload', '-c', server.file]);
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.err, /multi_tenant\.databases: there is no database gone/);
+    assert.deepEqual(await rowsAs(server.url, 't1', 'select count(*) from notes'), [[20]]);
+    // Without it the role of the dsn asks, to which nothing was granted.
+    server.write({ databases: databases(cluster), ...list({}, 'multi_tenant') });
+    assert.equal((await runBeside(['reload', '-c', server.file])).code, 0);
+    assert.match(await refusedAs(server.url, 't1', 'select count(*) from notes'), /permission denied/);
+  } finally {
+    await server.stop();
+  }
+});
