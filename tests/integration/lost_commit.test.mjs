@@ -100,7 +100,10 @@ for (const [where, pooler] of [['directly', 'none'], ['as behind a transaction p
 
     test('nobody can be asked in time: told as not known, with the id to ask for', async () => {
       proxy.lose = 'after';
-      proxy.onLost = () => { proxy.open = false; };
+      proxy.onLost = () => {
+        proxy.open = false;
+        proxy.cutAll();  // the guard's connection could be asked too
+      };
       try {
         const { json } = await post(server.url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'execute',
           arguments: { sql: 'insert into written values (1)' }, _meta: meta({ 'howdah/timeoutMs': 2000 }) } },
