@@ -10,12 +10,11 @@
 #include <string>
 #include <vector>
 
+#include <howdah/jobs.hpp>
 #include <howdah/plugin.hpp>
-#include <howdah/waiting.hpp>
 
 #include "plugins/analytics/answer.hpp"
 #include "plugins/analytics/export.hpp"
-#include "plugins/analytics/jobs.hpp"
 #include "plugins/analytics/ledger.hpp"
 #include "plugins/analytics/resolver.hpp"
 
@@ -174,15 +173,14 @@ private:
             if (keeping_.exchange(true)) continue;  // a slow disk: the one before has not ended
             const bool save = interval > 0 && host().nowNs() >= save_at;
             if (save) save_at = host().nowNs() + interval;
-            const howdah_status done = jobs_->run(
+            const std::shared_ptr<void> ended(nullptr, [this](void*) { keeping_ = false; });  // run or not
+            (void)jobs_->run(
                 context,
-                [this, save] {
+                [this, save, ended] {
                     ledger_->collect();
                     if (save) ledger_->save();
-                    keeping_ = false;
                 },
-                host().nowNs() + kWorkLimit);
-            if (done == HOWDAH_ERROR_UNAVAILABLE) keeping_ = false;  // no worker took it
+                HOWDAH_OFFLOAD_BLOCKING, host().nowNs() + kWorkLimit);
         }
     }
 
@@ -225,14 +223,11 @@ private:
     template <typename Made>
     Result<std::shared_ptr<Made>> computed(const Context& context, std::function<Made(const History&, WallTime)> make) {
         auto made = std::make_shared<std::optional<Made>>();
-        const howdah_status done = jobs_->run(
-            context,
-            [this, made, make = std::move(make)] {
-                ledger_->collect();
-                ledger_->read([&](const History& history, WallTime now) { made->emplace(make(history, now)); });
-            },
-            kNoDeadline);
-        if (done < 0) return context.lastError();
+        const auto work = [this, made, make = std::move(make)] {
+            ledger_->collect();
+            ledger_->read([&](const History& history, WallTime now) { made->emplace(make(history, now)); });
+        };
+        if (auto done = jobs_->run(context, work); !done) return std::move(done).error();
         return std::shared_ptr<Made>(made, &**made);
     }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <howdah/jobs.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/guard/audit.hpp"
@@ -19,7 +20,6 @@
 #include "plugins/guard/catalogs.hpp"
 #include "plugins/guard/classify.hpp"
 #include "plugins/guard/config.hpp"
-#include "plugins/guard/large_stack.hpp"
 #include "plugins/guard/pattern.hpp"
 #include "plugins/guard/raw_parse.hpp"
 #include "plugins/guard/role.hpp"
@@ -53,6 +53,7 @@ public:
     Result<void> start(Offer& offer) override {
         for (auto checked : {checkScanner(), checkParser()})
             if (!checked) return checked;
+        jobs_.emplace(host());
         for (const Statement& statement : kCatalogStatements)
             if (auto done = offer.statement(statement); !done) return done;
         for (const Statement& statement : {kRoleStatement, kPowersStatement})
@@ -105,10 +106,10 @@ public:
     void task(Context& context, std::uint64_t token) override {
         if (const auto keeper = catalogs_.ofToken(token)) keeper->run(context);
     }
-    void work(std::uint64_t token) override { large_stack_.work(token); }
+    void work(std::uint64_t token) override { jobs_->doWork(token); }
     void drop(std::uint64_t token) override {
         if (const auto keeper = catalogs_.ofToken(token)) return keeper->notRun();
-        large_stack_.drop(token);
+        jobs_->drop(token);
     }
 
     Result<Json> report(Context& context) override {
@@ -244,22 +245,20 @@ private:
             return cache_->insert(sql, path, generation, std::move(judged.facts), judged.fingerprint);
         }
 
-        const auto judged = std::make_shared<std::optional<Judged>>();
-        const auto work = [this, judged, text = std::string(sql), path, view] { *judged = judge(text, path, view); };
-        if (auto done = large_stack_.run(host(), context, work); !done) return done.error();
-        if (!*judged) return Error::internal("the worker returned without a judgement of the statement");
-        return cache_->insert(sql, path, generation, std::move((*judged)->facts), (*judged)->fingerprint);
+        auto judged = jobs_->made(
+            context, [this, text = std::string(sql), path, view] { return judge(text, path, view); },
+            HOWDAH_OFFLOAD_LARGE_STACK);
+        if (!judged) return std::move(judged).error();
+        return cache_->insert(sql, path, generation, std::move(judged->facts), judged->fingerprint);
     }
 
     Result<Pattern> patternIn(const Context& context, std::string_view sql) {
         auto text = std::string(sql);
         if (auto scanned = scanText(text, policy_.limits()); !scanned) return scanned.error();
         if (!needsLargeStack(sql)) return patternOf(text);
-        const auto pattern = std::make_shared<std::optional<Result<Pattern>>>();
-        if (auto done = large_stack_.run(host(), context, [pattern, text] { *pattern = patternOf(text); }); !done)
-            return done.error();
-        if (!*pattern) return Error::internal("the worker returned without a pattern of the statement");
-        return std::move(**pattern);
+        auto pattern = jobs_->made(context, [text] { return patternOf(text); }, HOWDAH_OFFLOAD_LARGE_STACK);
+        if (!pattern) return std::move(pattern).error();
+        return std::move(*pattern);
     }
 
     // howdah.statement/1: the text's judgement for another plugin, copied into its request. It names no database, so
@@ -322,7 +321,7 @@ private:
     AuditScope audit_ = AuditScope::refused;
     std::optional<FactsCache> cache_;
     Catalogs catalogs_;
-    LargeStack large_stack_;
+    std::optional<Jobs> jobs_;
     std::atomic<std::uint64_t> refusals_{0};
 };
 

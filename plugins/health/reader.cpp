@@ -105,11 +105,12 @@ Json Reader::network(const Context& context, const std::string& database) const 
         const auto lookup = std::make_shared<Lookup>(name);
         const std::uint64_t began_ns = host_.nowNs();
         const auto limit_ns = static_cast<std::uint64_t>(config_.check_timeout.count()) * 1'000'000;
-        const howdah_status done = jobs_.run(context, [lookup] { lookup->run(); }, began_ns + limit_ns);
+        const auto done =
+            jobs_.run(context, [lookup] { lookup->run(); }, HOWDAH_OFFLOAD_BLOCKING, began_ns + limit_ns);
         Json entry{{"name", name}, {"ms", msSince(began_ns)}};
-        if (done == HOWDAH_ERROR_TIMEOUT) {
+        if (!done && done.error().code == Code::timeout) {
             entry["error"] = concat("no answer within ", config_.check_timeout.count(), " ms");
-        } else if (done < 0) {
+        } else if (!done) {
             continue;  // no worker was free: that says nothing of the name
         } else if (const std::string error = lookup->error(); !error.empty()) {
             entry["error"] = error;

@@ -12,11 +12,10 @@
 #include <nlohmann/json.hpp>
 
 #include <howdah/abi/sql.h>
-#include <howdah/host.hpp>
+#include <howdah/jobs.hpp>
 
 #include "plugins/health/check.hpp"
 #include "plugins/health/history.hpp"
-#include "plugins/health/jobs.hpp"
 #include "plugins/health/table.hpp"
 
 namespace howdah::health {

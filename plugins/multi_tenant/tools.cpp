@@ -184,18 +184,12 @@ Result<void> Tools::audit(ToolCall& call) const {
         return Error::notFound("tenant ", tenant, " has no audit log yet");
     if (!isTenantId(tenant)) return Error::invalidArgument("tenant must be the id of a tenant");
     if (!log_) return Error::unavailable("no audit log is kept").withHint("the operator can set multi_tenant.audit");
-    struct Outcome {
-        std::optional<Result<Verified>> found;
-    };
-    const auto outcome = std::make_shared<Outcome>();
     const auto newest = static_cast<std::size_t>(call.integer("last", 0));
-    if (auto ran = jobs_.run(call.context(),
-                             [outcome, log = log_, tenant, newest] { outcome->found = log->verify(tenant, newest); });
-        !ran)
-        return ran;
-    if (!outcome->found) return Error::internal("the worker returned without a result");
-    if (!*outcome->found) return std::move(*outcome->found).error();
-    const Verified& found = **outcome->found;
+    const auto verified =
+        jobs_.made(call.context(), [log = log_, tenant, newest] { return log->verify(tenant, newest); });
+    if (!verified) return verified.error();
+    if (!*verified) return verified->error();
+    const Verified& found = **verified;
     Document answer{{"tenant", tenant},
                     {"sound", found.problem.empty()},
                     {"first", found.first},

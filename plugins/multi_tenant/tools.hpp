@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
+#include <howdah/jobs.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/multi_tenant/audit/log.hpp"
 #include "plugins/multi_tenant/checks/finding.hpp"
 #include "plugins/multi_tenant/directory.hpp"
-#include "plugins/multi_tenant/jobs.hpp"
 
 namespace howdah::multi_tenant {
 

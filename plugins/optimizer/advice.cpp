@@ -47,7 +47,7 @@ Result<void> Advisor::plan(Target& target, const ExplainOptions& options) {
     auto plan = explain(call_, target.ask, options);
     if (!plan) return std::move(plan).error();
     target.plan = std::move(*plan);
-    auto uses = stack_.run(call_.context(), [copy = target.plan] { return usesOf(copy); });
+    auto uses = jobs_.made(call_.context(), [copy = target.plan] { return usesOf(copy); }, HOWDAH_OFFLOAD_LARGE_STACK);
     if (!uses) return std::move(uses).error();
     target.uses = std::move(*uses);
     return {};

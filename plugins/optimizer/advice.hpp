@@ -9,9 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include <howdah/jobs.hpp>
+
 #include "plugins/optimizer/config.hpp"
 #include "plugins/optimizer/hypopg_judge.hpp"
-#include "plugins/optimizer/large_stack.hpp"
 #include "plugins/optimizer/plan_text.hpp"
 #include "plugins/optimizer/search.hpp"
 
@@ -47,8 +48,8 @@ struct Advice {
 
 class Advisor {
 public:
-    Advisor(ToolCall& call, LargeStack& stack, const HypopgJudge::Sessions& sessions)
-        : call_(call), stack_(stack), sessions_(sessions) {}
+    Advisor(ToolCall& call, Jobs& jobs, const HypopgJudge::Sessions& sessions)
+        : call_(call), jobs_(jobs), sessions_(sessions) {}
 
     // Plans the statement and reads how it uses its tables.
     Result<void> plan(Target& target, const ExplainOptions& options);
@@ -64,7 +65,7 @@ private:
     Result<void> estimateRest(const std::vector<Target>& targets, const Indexes& admitted, Advice& advice);
 
     ToolCall& call_;
-    LargeStack& stack_;
+    Jobs& jobs_;
     const HypopgJudge::Sessions sessions_;
 };
 

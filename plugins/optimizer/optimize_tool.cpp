@@ -12,13 +12,13 @@ namespace {
 class Optimize {
 public:
     Optimize(ToolCall& call, const Shared& shared)
-        : call_(call), shared_(shared), advisor_(call, shared.stack, shared.sessions), target_{askOf(call, shared)} {}
+        : call_(call), shared_(shared), advisor_(call, shared.jobs, shared.sessions), target_{askOf(call, shared)} {}
 
     Result<void> run() {
         ExplainOptions options;
         options.analyze = call_.boolean("analyze");
         if (auto planned = advisor_.plan(target_, options); !planned) return planned;
-        auto shape = shared_.stack.run(call_.context(), [sql = target_.ask.sql] { return shapeOf(sql); });
+        auto shape = shared_.jobs.made(call_.context(), [sql = target_.ask.sql] { return shapeOf(sql); }, HOWDAH_OFFLOAD_LARGE_STACK);
         if (!shape) return std::move(shape).error();
         if (!*shape) return std::move(*shape).error();
         auto catalog = advisor_.catalogOf({target_});

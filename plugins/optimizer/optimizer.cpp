@@ -1,6 +1,6 @@
 // The plugin: the tools explain_query, suggest_indexes and optimize_query, and the memory of what was asked of late.
 //
-// Threads: as plugin.hpp says; only recent_ and stack_ change after start(), behind locks of their own.
+// Threads: as plugin.hpp says; only recent_ and jobs_ change after start(), behind locks of their own.
 #include <functional>
 #include <optional>
 
@@ -34,7 +34,8 @@ public:
         if (!statements) return statements.error();
         auto database = defaultDatabase(offer.context());
         if (!database) return database.error();
-        shared_.emplace(Shared{config_, stack_, *recent_, *sessions, *statements, *database});
+        jobs_.emplace(host());
+        shared_.emplace(Shared{config_, *jobs_, *recent_, *sessions, *statements, *database});
         offer.bind("explain_query", [this](ToolCall& call) { return explainQuery(call, *shared_); });
         offer.bind("suggest_indexes", [this](ToolCall& call) { return suggestIndexes(call, *shared_); });
         offer.bind("optimize_query", [this](ToolCall& call) { return optimizeQuery(call, *shared_); });
@@ -54,10 +55,8 @@ public:
         return proceed();
     }
 
-    void work(std::uint64_t token) override {
-        if (const LargeStack::Work work = stack_.take(token)) work();
-    }
-    void drop(std::uint64_t token) override { (void)stack_.take(token); }
+    void work(std::uint64_t token) override { jobs_->doWork(token); }
+    void drop(std::uint64_t token) override { jobs_->drop(token); }
 
     Result<Json> report(Context&) override {
         return Json{{"status", "ok"}, {"principals_remembered", recent_->principalCount()}};
@@ -91,7 +90,7 @@ private:
     }
 
     Config config_;
-    LargeStack stack_;
+    std::optional<Jobs> jobs_;
     std::optional<Recent> recent_;
     std::optional<Shared> shared_;
 };

@@ -24,7 +24,7 @@ bool readsTables(const Target& target) {
 class Suggest {
 public:
     Suggest(ToolCall& call, const Shared& shared)
-        : call_(call), shared_(shared), advisor_(call, shared.stack, shared.sessions) {}
+        : call_(call), shared_(shared), advisor_(call, shared.jobs, shared.sessions) {}
 
     Result<void> run() {
         const AdviceOptions options = adviceOptions(call_, shared_.config);

@@ -7,18 +7,18 @@
 
 #include <howdah/abi/session.h>
 #include <howdah/abi/statement.h>
+#include <howdah/jobs.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/optimizer/advice.hpp"
 #include "plugins/optimizer/config.hpp"
-#include "plugins/optimizer/large_stack.hpp"
 #include "plugins/optimizer/recent.hpp"
 
 namespace howdah::optimizer {
 
 struct Shared {
     const Config& config;
-    LargeStack& stack;
+    Jobs& jobs;
     const Recent& recent;
     Offer::Acquired<howdah_session_v1> sessions;
     Offer::Acquired<howdah_statement_v1> statements;

@@ -57,16 +57,13 @@ Result<void> Writer::wait(const Context& context, std::shared_ptr<Waiting> waiti
         lead = !std::exchange(draining_, true);
     }
     if (lead && !jobs_.start([this] { drain(); })) {
-        // The workers' queue is full: waiting for one is worth more than losing the record.
-        if (auto ran = jobs_.run(context, [this] { drain(); }); !ran) {
-            Batch left;
-            {
-                const std::lock_guard lock(mutex_);
-                left.swap(queue_);
-                draining_ = false;
-            }
-            settle(left, ran);
+        Batch left;
+        {
+            const std::lock_guard lock(mutex_);
+            left.swap(queue_);
+            draining_ = false;
         }
+        settle(left, Error::unavailable("no worker thread takes more work at this moment").withHint("try again"));
     }
     const howdah_status woken = waiting->written.wait(context);
     const std::lock_guard lock(waiting->mutex);

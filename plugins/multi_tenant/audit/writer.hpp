@@ -19,11 +19,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include <howdah/host.hpp>
-#include <howdah/waiting.hpp>
+#include <howdah/jobs.hpp>
 
 #include "plugins/multi_tenant/audit/log.hpp"
-#include "plugins/multi_tenant/jobs.hpp"
 
 namespace howdah::multi_tenant {
 
