@@ -105,8 +105,7 @@ Json Reader::network(const Context& context, const std::string& database) const 
         const auto lookup = std::make_shared<Lookup>(name);
         const std::uint64_t began_ns = host_.nowNs();
         const auto limit_ns = static_cast<std::uint64_t>(config_.check_timeout.count()) * 1'000'000;
-        const auto done =
-            jobs_.run(context, [lookup] { lookup->run(); }, HOWDAH_OFFLOAD_BLOCKING, began_ns + limit_ns);
+        const auto done = jobs_.run(context, [lookup] { lookup->run(); }, HOWDAH_OFFLOAD_BLOCKING, began_ns + limit_ns);
         Json entry{{"name", name}, {"ms", msSince(began_ns)}};
         if (!done && done.error().code == Code::timeout) {
             entry["error"] = concat("no answer within ", config_.check_timeout.count(), " ms");

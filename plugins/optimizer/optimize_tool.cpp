@@ -18,7 +18,8 @@ public:
         ExplainOptions options;
         options.analyze = call_.boolean("analyze");
         if (auto planned = advisor_.plan(target_, options); !planned) return planned;
-        auto shape = shared_.jobs.made(call_.context(), [sql = target_.ask.sql] { return shapeOf(sql); }, HOWDAH_OFFLOAD_LARGE_STACK);
+        auto shape = shared_.jobs.made(
+            call_.context(), [sql = target_.ask.sql] { return shapeOf(sql); }, HOWDAH_OFFLOAD_LARGE_STACK);
         if (!shape) return std::move(shape).error();
         if (!*shape) return std::move(*shape).error();
         auto catalog = advisor_.catalogOf({target_});

@@ -2,8 +2,8 @@
 // work() and drop() pass on to doTask(), doWork() and drop() here. A token is looked up once, so each piece is run or
 // dropped exactly once.
 //
-// Waiting is by an event and not by offload.run(): that gives the work to the plugin whose request it is, which inside a
-// service is another one.
+// Waiting is by an event and not by offload.run(): that gives the work to the plugin whose request it is, which inside
+// a service is another one.
 //
 // Threads: any.
 // Owns:    each piece from hand-over until it has run or was dropped.

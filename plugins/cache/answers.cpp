@@ -1,0 +1,92 @@
+#include "plugins/cache/answers.hpp"
+
+namespace howdah::cache {
+namespace {
+
+using Document = nlohmann::ordered_json;
+
+Document levelOf(Memory::Load load, Budget budget, std::uint64_t hits) {
+    return {{"entries", load.entries},
+            {"entries_max", budget.entries},
+            {"bytes", load.bytes},
+            {"bytes_max", budget.bytes},
+            {"hits", hits}};
+}
+
+double percent(std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0 : static_cast<double>(part * 1000 / whole) / 10;
+}
+
+Document diskOf(const Shelf& shelf, Budget budget, std::uint64_t hits) {
+    const Shelf::Figures figures = shelf.figures();
+    Document disk = levelOf({figures.load.entries, figures.load.bytes}, budget, hits);
+    disk["state"] = figures.state;
+    disk["written"] = figures.written;
+    disk["left_out"] = figures.left_out;
+    disk["damaged"] = figures.damaged;
+    disk["set_aside"] = figures.load.set_aside;
+    disk["late"] = figures.late;
+    return disk;
+}
+
+}  // namespace
+
+Document statsOf(const Recall& recall, const Config& config, const Databases& databases, const Ledger& ledger,
+                 const Shelf* shelf) {
+    const auto sum = [&](Counter Counters::* which) { return sumOf(recall.counters(), which); };
+    const std::uint64_t hits =
+        sum(&Counters::hits_l1) + sum(&Counters::hits_l2) + sum(&Counters::hits_l3) + sum(&Counters::hits_shared);
+    const std::uint64_t misses = sum(&Counters::misses);
+    Document stats{{"hits", hits},
+                   {"misses", misses},
+                   {"hit_percent", percent(hits, hits + misses)},
+                   {"age_max_ms", config.ttl_ns / kMs},
+                   {"database_ms_saved", sum(&Counters::saved_ns) / kMs}};
+    const Budget near{config.l1.entries * recall.counters().size(), config.l1.bytes * recall.counters().size()};
+    stats["levels"] = {{"l1", levelOf(recall.memory().l1(), near, sum(&Counters::hits_l1))},
+                       {"l2", levelOf(recall.memory().l2(), config.l2, sum(&Counters::hits_l2))}};
+    if (shelf) stats["levels"]["l3"] = diskOf(*shelf, config.l3.budget, sum(&Counters::hits_l3));
+    stats["hits_shared"] = sum(&Counters::hits_shared);
+    stats["hits_errors"] = sum(&Counters::hits_errors);
+    stats["stored"] = sum(&Counters::stored);
+    stats["stored_errors"] = sum(&Counters::stored_errors);
+    stats["not_looked_up"] = {{"not_cacheable", sum(&Counters::not_cacheable)},
+                              {"names_a_moment", sum(&Counters::moments)},
+                              {"dry_or_stable", sum(&Counters::flagged)},
+                              {"database_off_or_unknown", sum(&Counters::switched_off)}};
+    stats["not_kept"] = {{"written_meanwhile", sum(&Counters::written_meanwhile)},
+                         {"too_large", sum(&Counters::too_large)},
+                         {"failed", sum(&Counters::failed)}};
+    stats["gone"] = {{"outdated", sum(&Counters::outdated)}, {"expired", sum(&Counters::expired)}};
+    stats["waits_late"] = sum(&Counters::waits_late);
+    stats["writes"] = {{"seen", sum(&Counters::writes)},
+                       {"of_whole_databases", sum(&Counters::writes_of_databases)},
+                       {"unsettled", sum(&Counters::writes_unsettled)}};
+    stats["databases"] = Document::object();
+    for (const auto& database : databases.all())
+        stats["databases"][database->name()] = database->isOff() ? "off" : database->oid() == 0 ? "unknown" : "ready";
+    stats["epochs_outlive_process"] = ledger.isLasting();
+    return stats;
+}
+
+nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf) {
+    const auto sum = [&](Counter Counters::* which) { return sumOf(recall.counters(), which); };
+    const std::uint64_t hits =
+        sum(&Counters::hits_l1) + sum(&Counters::hits_l2) + sum(&Counters::hits_l3) + sum(&Counters::hits_shared);
+    nlohmann::json report{
+        {"status", "ok"}, {"checks", nlohmann::json::array()}, {"hits", hits}, {"misses", sum(&Counters::misses)}};
+    const auto warn = [&](const char* name, std::string text, const char* remedy) {
+        report["status"] = "warn";
+        report["checks"].push_back({{"name", name}, {"status", "warn"}, {"text", std::move(text)}, {"remedy", remedy}});
+    };
+    if (!ledger.isLasting())
+        warn("state folder",
+             "another howdah process has it: nothing is kept on disk, and this process learns of the "
+             "other's writes only by ttl_ms",
+             "give each process a state_dir of its own");
+    if (shelf && shelf->figures().state == "failing")
+        warn("disk", "the cache on disk cannot be used; the log says why", "make room, or set cache.l3.enabled: false");
+    return report;
+}
+
+}  // namespace howdah::cache

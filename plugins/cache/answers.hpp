@@ -1,0 +1,16 @@
+// What cache_stats and `howdah doctor` show.
+//
+// Threads: any.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "plugins/cache/recall.hpp"
+
+namespace howdah::cache {
+
+nlohmann::ordered_json statsOf(const Recall& recall, const Config& config, const Databases& databases,
+                               const Ledger& ledger, const Shelf* shelf);
+nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf);
+
+}  // namespace howdah::cache

@@ -1,0 +1,110 @@
+// The plugin: hooks of stage recall, and the tools cache_stats and cache_invalidate.
+//
+// Threads: as plugin.hpp says; what start() makes does not change after it.
+// Owns:    the epochs, the levels, the file.
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include <howdah/plugin.hpp>
+
+#include "plugins/cache/answers.hpp"
+#include "plugins/cache/invalidate.hpp"
+
+namespace howdah::cache {
+namespace {
+
+class Cache final : public Plugin {
+public:
+    Result<void> configure(const Json& section) override {
+        auto config = Config::parse(section);
+        if (!config) return config.error();
+        config_ = std::move(*config);
+        return {};
+    }
+
+    Result<void> start(Offer& offer) override {
+        for (const Statement* statement : {&kIdentityStatement, &kRelationStatement})
+            if (auto done = offer.statement(*statement); !done) return done;
+        const Context& context = offer.context();
+        howdah_str text{}, folder{};
+        if (auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !listed)
+            return listed;
+        if (auto made = context.check(host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &folder));
+            !made)
+            return made;
+        const std::string state(fromAbi(folder));
+        std::vector<std::string> names;
+        for (const Json& database : Json::parse(fromAbi(text)))
+            names.push_back(database.value("name", ""));
+        for (const std::string& off : config_.databases_off)
+            if (std::find(names.begin(), names.end(), off) == names.end())
+                return Error::invalidArgument("cache.databases_off: there is no database ", off);
+
+        auto ledger = Ledger::open({state, config_.unsettled_ns}, bootNs());
+        if (!ledger) return ledger.error();
+        ledger_ = std::move(*ledger);
+        jobs_.emplace(host());
+        databases_.emplace(names, config_.databases_off);
+        if (auto made = makeShelf(state); !made) return made;
+        recall_.emplace(host(), config_, *ledger_, *databases_, shelf_ ? &*shelf_ : nullptr);
+        offer.bind("cache_stats", [this](ToolCall& call) { return stats(call); });
+        offer.bind("cache_invalidate", [this](ToolCall& call) { return invalidate(call, *databases_, *ledger_); });
+        return {};
+    }
+
+    void stop() override {
+        if (shelf_ && recall_) shelf_->finish(recall_->memory().all());
+    }
+
+    Verdict beforeQuery(Query& query) override { return recall_->before(query); }
+    Verdict afterQuery(Query& query, const howdah_result& result) override {
+        recall_->after(query, result);
+        return proceed();
+    }
+    Verdict onError(Query& query, const Error& error) override {
+        recall_->failed(query, error);
+        return proceed();
+    }
+
+    void work(std::uint64_t token) override { jobs_->doWork(token); }
+    void drop(std::uint64_t token) override { jobs_->drop(token); }
+
+    Result<Json> report(Context&) override { return reportOf(*recall_, *ledger_, shelf_ ? &*shelf_ : nullptr); }
+
+private:
+    Result<void> stats(ToolCall& call) {
+        const std::string json = statsOf(*recall_, config_, *databases_, *ledger_, shelf_ ? &*shelf_ : nullptr).dump();
+        if (auto done = call.writeText(json); !done) return done;
+        return call.structuredWanted() ? call.writeStructured(json) : Result<void>{};
+    }
+
+    // A cache that cannot have its file serves from memory; a key that is named and does not fit is a mistake to be
+    // told.
+    Result<void> makeShelf(const std::string& state) {
+        if (!config_.l3.on) return {};
+        if (!ledger_->isLasting()) {
+            host().log(LogLevel::warn, "another process uses ", state, ": nothing is kept on disk by this one");
+            return {};
+        }
+        const bool own = config_.l3.key_file.empty();
+        auto vault = Vault::open(own ? state + "/key" : config_.l3.key_file, own);
+        if (!vault) return vault.error();
+        shelf_.emplace(host(), *jobs_, config_.l3, *ledger_, *databases_, state, std::move(*vault));
+        shelf_->begin();
+        return {};
+    }
+
+    Config config_;
+    std::unique_ptr<Ledger> ledger_;
+    std::optional<Jobs> jobs_;
+    std::optional<Databases> databases_;
+    std::optional<Shelf> shelf_;
+    std::optional<Recall> recall_;
+};
+
+}  // namespace
+}  // namespace howdah::cache
+
+using CachePlugin = howdah::cache::Cache;
+HOWDAH_PLUGIN(CachePlugin)

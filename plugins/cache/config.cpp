@@ -1,0 +1,46 @@
+#include "plugins/cache/config.hpp"
+
+namespace howdah::cache {
+namespace {
+
+using Json = nlohmann::json;
+
+void read(const Json& section, const char* key, std::size_t& value) {
+    value = section.value(key, value);
+}
+void readMs(const Json& section, const char* key, std::uint64_t& value_ns) {
+    value_ns = section.value(key, value_ns / kMs) * kMs;
+}
+void read(const Json& section, const char* level, Budget& budget) {
+    const Json own = section.value(level, Json::object());
+    read(own, "entries_max", budget.entries);
+    read(own, "bytes_max", budget.bytes);
+}
+
+}  // namespace
+
+Result<Config> Config::parse(const Json& section) {
+    Config config;
+    readMs(section, "ttl_ms", config.ttl_ns);
+    readMs(section, "negative_ttl_ms", config.negative_ttl_ns);
+    readMs(section, "coalesce_ms", config.coalesce_ns);
+    readMs(section, "unsettled_ms", config.unsettled_ns);
+    read(section, "entry_bytes_max", config.entry_bytes_max);
+    read(section, "relations_max", config.relations_max);
+    read(section, "l1", config.l1);
+    read(section, "l2", config.l2);
+    read(section, "l3", config.l3.budget);
+    const Json disk = section.value("l3", Json::object());
+    config.l3.on = disk.value("enabled", config.l3.on);
+    config.l3.key_file = disk.value("key_file", config.l3.key_file);
+    readMs(disk, "read_ms", config.l3.read_ns);
+    config.databases_off = section.value("databases_off", config.databases_off);
+    if (config.entry_bytes_max > config.l2.bytes / 16)
+        return Error::invalidArgument("cache.entry_bytes_max is ", config.entry_bytes_max,
+                                      ", more than a sixteenth of cache.l2.bytes_max with ", config.l2.bytes);
+    if (!config.l3.key_file.empty() && config.l3.key_file.front() != '/')
+        return Error::invalidArgument("cache.l3.key_file must be an absolute path, got ", config.l3.key_file);
+    return config;
+}
+
+}  // namespace howdah::cache

@@ -1,0 +1,39 @@
+// The plugin's section of the configuration. Ranges and descriptions stand in plugin.json; the kernel checks them.
+//
+// Threads: immutable after configure().
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <howdah/result.hpp>
+
+#include "plugins/cache/clock.hpp"
+#include "plugins/cache/tier.hpp"
+
+namespace howdah::cache {
+
+struct Config {
+    std::uint64_t ttl_ns = 60'000 * kMs;          // an answer's age at most: the bound for writes past Howdah
+    std::uint64_t negative_ttl_ns = 5'000 * kMs;  // the same of an error that would come again; 0 = none are kept
+    std::uint64_t coalesce_ns = 2'000 * kMs;      // a call waits so long for another's equal read; 0 = not at all
+    std::uint64_t unsettled_ns = 60'000 * kMs;    // a write whose end is not known may come true within
+    std::size_t entry_bytes_max = 262'144;
+    std::size_t relations_max = 64;
+    Budget l1{1'000, 4u << 20};    // of each shard
+    Budget l2{50'000, 64u << 20};  // of the process
+    struct Disk {
+        bool on = false;
+        Budget budget{200'000, 512u << 20};
+        std::string key_file;              // empty: one is made in the state folder
+        std::uint64_t read_ns = 20 * kMs;  // a call waits so long for the disk
+    } l3;
+    std::vector<std::string> databases_off;
+
+    static Result<Config> parse(const nlohmann::json& section);
+};
+
+}  // namespace howdah::cache

@@ -1,0 +1,62 @@
+#include "plugins/cache/databases.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <howdah/rows.hpp>
+
+#include "plugins/cache/clock.hpp"
+
+namespace howdah::cache {
+namespace {
+
+constexpr std::uint64_t kPause_ns = 1'000 * kMs;  // after a database that did not answer
+constexpr std::uint64_t kLimit_ms = 1'000;
+
+}  // namespace
+
+std::string Database::identity() const {
+    const std::lock_guard lock(mutex_);
+    return identity_;
+}
+
+void Database::ask(const Context& context) {
+    if (context.host().nowNs() < next_ns_.load() || asking_.exchange(true)) return;
+    if (!tryToAsk(context)) next_ns_ = context.host().nowNs() + kPause_ns;
+    asking_ = false;
+}
+
+// A database that does not answer is not told of: whoever queries it hears that.
+bool Database::tryToAsk(const Context& context) {
+    howdah_query_request request{};
+    request.struct_size = sizeof request;
+    request.access = kIdentityStatement.access;
+    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
+    request.database = toAbi(name_);
+    request.sql = toAbi(kIdentityStatement.sql);
+    request.timeout_ms = kLimit_ms;
+    howdah_rows* handle = nullptr;
+    if (context.host().query().run(context.raw(), &request, &handle) < 0) return false;
+    Rows rows(context, handle);
+    const auto found = rows.next();
+    if (!found || !*found || rows.cells().size() != 2 || rows.integer(0) == 0) return false;
+    {
+        const std::lock_guard lock(mutex_);
+        identity_ = rows.text(1);
+    }
+    oid_.store(static_cast<std::uint32_t>(rows.integer(0)), std::memory_order_release);
+    return true;
+}
+
+Databases::Databases(const std::vector<std::string>& names, const std::vector<std::string>& off) {
+    for (const std::string& name : names)
+        databases_.push_back(std::make_unique<Database>(name, std::find(off.begin(), off.end(), name) != off.end()));
+}
+
+Database* Databases::find(std::string_view name) const {
+    const auto found = std::find_if(databases_.begin(), databases_.end(),
+                                    [&](const auto& database) { return database->name() == name; });
+    return found == databases_.end() ? nullptr : found->get();
+}
+
+}  // namespace howdah::cache

@@ -1,0 +1,86 @@
+// One answer that is remembered: rows, or an error that would come again, with what it stands on.
+//
+// Threads: immutable once made, but for the mark that it was used; shared by levels and shards.
+// Owns:    every byte of it; columns and batches point into its block.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <howdah/abi/query.h>
+#include <howdah/host.hpp>
+#include <howdah/result.hpp>
+
+namespace howdah::cache {
+
+// A relation's epoch when the read began. The answer holds as long as all of its epochs are what they were.
+struct Footing {
+    std::uint32_t slot = 0;
+    std::uint64_t epoch = 0;
+    bool operator==(const Footing&) const = default;
+};
+
+class Entry;
+using EntryPtr = std::shared_ptr<const Entry>;
+
+class Entry {
+public:
+    // When it was true, and until when it may be given out (bootNs).
+    struct Life {
+        std::uint64_t born_ns = 0;  // before its read began
+        std::uint64_t ends_ns = 0;
+    };
+
+    static EntryPtr ofResult(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings,
+                             const howdah_result& result);
+    static EntryPtr ofError(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings, Error error);
+
+    // As bytes and back, for the disk. Nothing: these are not the bytes of an entry.
+    std::string toBytes() const;
+    static EntryPtr fromBytes(std::string_view bytes, std::uint64_t hash);
+
+    const std::string& key() const { return key_; }
+    std::uint64_t hash() const { return hash_; }
+    const Life& life() const { return life_; }
+    const std::vector<Footing>& footings() const { return footings_; }
+    const std::optional<Error>& error() const { return error_; }
+    const std::vector<howdah_column>& columns() const { return columns_; }
+    const std::vector<howdah_batch>& batches() const { return batches_; }
+    const howdah_trailer& trailer() const { return trailer_; }
+    std::size_t size() const { return size_; }  // bytes of memory, all told
+
+    // It has been given out again: worth a place on disk, which most of a scan is not. Written once, so that hits share
+    // it.
+    void noteUse() const {
+        if (!used_.load(std::memory_order_relaxed)) used_.store(true, std::memory_order_relaxed);
+    }
+    bool wasUsed() const { return used_.load(std::memory_order_relaxed); }
+
+private:
+    Entry(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings);
+    void takeResult(const howdah_result& result);
+    void weigh();
+
+    std::string key_;
+    std::uint64_t hash_;
+    Life life_;
+    std::vector<Footing> footings_;
+    std::optional<Error> error_;
+    std::unique_ptr<char[]> block_;  // names, rows, command tag
+    std::size_t block_size_ = 0;
+    std::vector<howdah_column> columns_;
+    std::vector<howdah_batch> batches_;
+    howdah_trailer trailer_{};
+    std::size_t size_ = 0;
+    mutable std::atomic<bool> used_{false};
+};
+
+// Bytes of rows, names and tag: what a result would take, before it is copied.
+std::size_t sizeOf(const howdah_result& result);
+
+}  // namespace howdah::cache

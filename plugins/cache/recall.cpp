@@ -1,0 +1,228 @@
+#include "plugins/cache/recall.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "plugins/cache/key.hpp"
+
+namespace howdah::cache {
+namespace {
+
+bool knowsRelations(const howdah_facts& facts) {
+    return facts.struct_size >= offsetof(howdah_facts, schema_version) + sizeof facts.schema_version;
+}
+
+// The database has said so, and would again as long as rows and definitions stay: data it cannot compute with, names
+// and types that do not fit. Not a lack of privileges, which are granted without a trace here.
+bool wouldComeAgain(const Error& error) {
+    if (error.code != Code::database || error.sqlstate == "42501") return false;
+    return error.sqlstate.starts_with("21") || error.sqlstate.starts_with("22") || error.sqlstate.starts_with("42");
+}
+
+// PostgreSQL has rolled the write back, or never saw it. All else leaves it open: a lost connection, a deadline of
+// ours, a server that is shut down, which may have been while it was committing.
+bool isSettled(const Error& error) {
+    const std::string& state = error.sqlstate;
+    if (!state.empty()) return !state.starts_with("08") && !state.starts_with("57P") && state != "40003";
+    return error.code == Code::invalid_argument || error.code == Code::not_found || error.code == Code::refused;
+}
+
+}  // namespace
+
+Recall::Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf)
+    : host_(host),
+      config_(config),
+      ledger_(ledger),
+      databases_(databases),
+      shelf_(shelf),
+      memory_(ledger, config.l1, config.l2, host.reactor().shard_count(host.raw())),
+      shards_(host.reactor().shard_count(host.raw())),
+      counters_(shards_.size()) {}
+
+std::size_t Recall::shardOf(const Query& query) const {
+    return host_.reactor().shard(query.context().raw());
+}
+
+// --- on the way in
+
+Verdict Recall::before(Query& query) {
+    const std::size_t shard = shardOf(query);
+    if (!query.readOnly()) return beforeWrite(query, shard);
+    Counters& counters = counters_[shard];
+    if (!mayBeKept(query, counters)) return Verdict::proceed();
+    Database* database = databases_.find(query.database());
+    if (!database || database->isOff()) return ++counters.switched_off, Verdict::proceed();
+    if (database->oid() == 0) {
+        database->ask(query.context());  // from the next read on it is remembered
+        return ++counters.switched_off, Verdict::proceed();
+    }
+    std::string& key = shards_[shard].key;
+    writeKey(*query.raw(), key);
+    const std::uint64_t hash = hashOf(key, ledger_.seed());
+    if (const Entry* entry = memory_.find(shard, hash, key, bootNs(), counters)) return give(shard, *entry);
+    return miss(query, shard, *database, hash);
+}
+
+bool Recall::mayBeKept(const Query& query, Counters& counters) const {
+    if (query.flags() & (HOWDAH_RUN_DRY | HOWDAH_RUN_STABLE)) return ++counters.flagged, false;
+    const howdah_facts* facts = query.facts();
+    if (!facts || !knowsRelations(*facts) || !(facts->flags & HOWDAH_FACT_CACHEABLE) || facts->schema_version == 0 ||
+        facts->relation_count > config_.relations_max || query.scopeHash() == 0)
+        return ++counters.not_cacheable, false;
+    if (namesAMoment(query.raw()->parameters, query.raw()->parameter_count)) return ++counters.moments, false;
+    return true;
+}
+
+// The bytes stay the level's own until this shard looks again; the kernel copies them before.
+Verdict Recall::give(std::size_t shard, const Entry& entry) {
+    Counters& counters = counters_[shard];
+    if (entry.error()) return ++counters.hits_errors, Verdict::deny(*entry.error());
+    counters.saved_ns += entry.trailer().elapsed_ns;
+    ReplyData data{entry.columns(), entry.batches(), entry.trailer()};
+    data.trailer.elapsed_ns = 0;  // no statement was sent
+    return Verdict::reply(std::move(data));
+}
+
+std::vector<Footing> Recall::footingsOf(const Query& query, const Database& database) const {
+    const howdah_facts& facts = *query.facts();
+    std::vector<Footing> footings;
+    footings.reserve(facts.relation_count + 2);
+    footings.push_back(ledger_.footing(Ledger::slotOf(0, 0)));
+    footings.push_back(ledger_.footing(Ledger::slotOf(database.oid(), 0)));
+    for (std::uint64_t i = 0; i < facts.relation_count; ++i)
+        footings.push_back(ledger_.footing(Ledger::slotOf(database.oid(), facts.relations[i])));
+    return footings;
+}
+
+bool Recall::isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const {
+    return std::all_of(footings.begin(), footings.end(),
+                       [&](const Footing& footing) { return ledger_.isQuiet(footing.slot, now_ns); });
+}
+
+Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash) {
+    Counters& counters = counters_[shard];
+    const std::string key = shards_[shard].key;  // another query may have the buffer while this one waits
+    if (!isQuiet(footingsOf(query, database), bootNs())) return ++counters.written_meanwhile, Verdict::proceed();
+
+    Flights::Ticket ticket;
+    if (config_.coalesce_ns > 0) ticket = flights_.board(hash, key);
+    if (ticket.part == Flights::Part::follower) {
+        const auto outcome = flights_.wait(query.context(), ticket.flight, host_.nowNs() + config_.coalesce_ns);
+        if (outcome.late) ++counters.waits_late;
+        if (outcome.entry && ledger_.stands(outcome.entry->footings())) {
+            ++counters.hits_shared;
+            return give(shard, memory_.lend(shard, outcome.entry));
+        }
+        ticket.part = outcome.part;
+    }
+    auto reading =
+        std::make_unique<Reading>(flights_, ticket.part == Flights::Part::leader ? std::move(ticket.flight) : nullptr);
+
+    if (const EntryPtr kept = fromShelf(query, hash, key, counters)) {
+        ++counters.hits_l3;
+        kept->noteUse();
+        shelf_->take(memory_.store(shard, kept));
+        reading->land(Flights::Landing::shared, kept);
+        return give(shard, *kept);
+    }
+    ++counters.misses;
+    reading->key = key;
+    reading->hash = hash;
+    reading->born_ns = bootNs();
+    reading->footings = footingsOf(query, database);
+    if (!isQuiet(reading->footings, reading->born_ns)) {
+        ++counters.written_meanwhile;
+        reading->land(Flights::Landing::apart);
+        return Verdict::proceed();
+    }
+    shards_[shard].readings[query.raw()] = std::move(reading);
+    return Verdict::proceed();
+}
+
+EntryPtr Recall::fromShelf(const Query& query, std::uint64_t hash, std::string_view key, Counters& counters) {
+    if (!shelf_) return nullptr;
+    EntryPtr entry = shelf_->find(query.context(), hash, key);
+    if (!entry) return nullptr;
+    if (bootNs() >= entry->life().ends_ns) return ++counters.expired, nullptr;
+    if (!ledger_.stands(entry->footings())) return ++counters.outdated, nullptr;
+    return entry;
+}
+
+// All that the write can reach moves before it is sent and when its end is known. What it reaches is not always known,
+// and then it is the database.
+Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
+    Counters& counters = counters_[shard];
+    ++counters.writes;
+    Database* database = databases_.find(query.database());
+    if (database && database->oid() == 0) database->ask(query.context());
+    const std::uint32_t oid = database ? database->oid() : 0;
+    const howdah_facts* facts = query.facts();
+    std::vector<std::uint32_t> slots;
+    if (oid != 0 && facts && knowsRelations(*facts) && (facts->flags & HOWDAH_FACT_REACH_KNOWN) &&
+        facts->kind != HOWDAH_STATEMENT_DDL) {
+        for (std::uint64_t i = 0; i < facts->relation_count; ++i)
+            slots.push_back(Ledger::slotOf(oid, facts->relations[i]));
+    } else {
+        ++counters.writes_of_databases;
+        slots.push_back(Ledger::slotOf(oid, 0));
+    }
+    shards_[shard].writings[query.raw()] = std::make_unique<Writing>(ledger_, std::move(slots));
+    return Verdict::proceed();
+}
+
+// --- on the way out
+
+void Recall::after(Query& query, const howdah_result& result) {
+    const std::size_t shard = shardOf(query);
+    if (auto writing = shards_[shard].writings.extract(query.raw())) {
+        writing.mapped()->settled = true;
+        return;
+    }
+    const auto found = shards_[shard].readings.extract(query.raw());
+    if (!found) return;
+    Reading& reading = *found.mapped();
+    Counters& counters = counters_[shard];
+    if (result.flags & HOWDAH_RESULT_STREAMED || sizeOf(result) > config_.entry_bytes_max) {
+        ++counters.too_large;
+        return reading.land(Flights::Landing::kept_by_nobody);
+    }
+    if (result.flags & HOWDAH_RESULT_REPLIED) return reading.land(Flights::Landing::apart);
+    keep(shard, reading,
+         Entry::ofResult(std::move(reading.key), reading.hash, {reading.born_ns, reading.born_ns + config_.ttl_ns},
+                         std::move(reading.footings), result));
+}
+
+void Recall::failed(Query& query, const Error& error) {
+    const std::size_t shard = shardOf(query);
+    if (auto writing = shards_[shard].writings.extract(query.raw())) {
+        writing.mapped()->settled = (query.flags() & HOWDAH_RUN_DRY) || isSettled(error);
+        if (!writing.mapped()->settled) ++counters_[shard].writes_unsettled;
+        return;
+    }
+    const auto found = shards_[shard].readings.extract(query.raw());
+    if (!found) return;
+    Reading& reading = *found.mapped();
+    if (config_.negative_ttl_ns == 0 || !wouldComeAgain(error)) {
+        ++counters_[shard].failed;
+        return reading.land(Flights::Landing::failed);
+    }
+    const std::uint64_t ttl_ns = std::min(config_.negative_ttl_ns, config_.ttl_ns);
+    keep(shard, reading,
+         Entry::ofError(std::move(reading.key), reading.hash, {reading.born_ns, reading.born_ns + ttl_ns},
+                        std::move(reading.footings), error));
+}
+
+// What was written meanwhile may or may not be in it. A write from now on is met when the entry is looked up.
+void Recall::keep(std::size_t shard, Reading& reading, EntryPtr entry) {
+    if (!ledger_.stands(entry->footings())) {
+        ++counters_[shard].written_meanwhile;
+        return reading.land(Flights::Landing::apart);
+    }
+    ++(entry->error() ? counters_[shard].stored_errors : counters_[shard].stored);
+    std::vector<EntryPtr> left = memory_.store(shard, entry);
+    reading.land(Flights::Landing::shared, std::move(entry));
+    if (shelf_) shelf_->take(std::move(left));
+}
+
+}  // namespace howdah::cache

@@ -1,0 +1,95 @@
+// What the hooks do: look up, remember, and take note of writes.
+//
+// Threads: any shard; what a query leaves between its hooks is its shard's own.
+// Owns:    the levels in memory, the reads under way.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <howdah/plugin.hpp>
+
+#include "plugins/cache/config.hpp"
+#include "plugins/cache/databases.hpp"
+#include "plugins/cache/flights.hpp"
+#include "plugins/cache/memory.hpp"
+#include "plugins/cache/shelf.hpp"
+
+namespace howdah::cache {
+
+class Recall {
+public:
+    Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf);
+
+    Verdict before(Query& query);
+    void after(Query& query, const howdah_result& result);
+    void failed(Query& query, const Error& error);
+
+    const Memory& memory() const { return memory_; }
+    const std::vector<Counters>& counters() const { return counters_; }
+
+private:
+    // A read that was let through. What nobody landed has failed.
+    struct Reading {
+        Reading(Flights& its_flights, Flights::FlightPtr its_flight)
+            : flights(its_flights), flight(std::move(its_flight)) {}
+        Reading(const Reading&) = delete;
+        Reading& operator=(const Reading&) = delete;
+        ~Reading() { land(Flights::Landing::failed); }
+        void land(Flights::Landing landing, EntryPtr entry = nullptr) {
+            if (flight) flights.land(std::exchange(flight, nullptr), landing, std::move(entry));
+        }
+
+        Flights& flights;
+        Flights::FlightPtr flight;  // null: nobody waits for it
+        std::string key;
+        std::uint64_t hash = 0;
+        std::uint64_t born_ns = 0;
+        std::vector<Footing> footings;
+    };
+    // A write that was let through. One whose end nobody told may still come true.
+    struct Writing {
+        Writing(Ledger& its_ledger, std::vector<std::uint32_t> its_slots)
+            : ledger(its_ledger), slots(std::move(its_slots)) {
+            ledger.beginWrite(slots);
+        }
+        Writing(const Writing&) = delete;
+        Writing& operator=(const Writing&) = delete;
+        ~Writing() { ledger.endWrite(slots, settled, bootNs()); }
+
+        Ledger& ledger;
+        const std::vector<std::uint32_t> slots;
+        bool settled = false;
+    };
+    struct alignas(128) Shard {
+        std::string key;  // of the query that is looked at
+        std::unordered_map<const howdah_query*, std::unique_ptr<Reading>> readings;
+        std::unordered_map<const howdah_query*, std::unique_ptr<Writing>> writings;
+    };
+
+    std::size_t shardOf(const Query& query) const;
+    Verdict beforeWrite(Query& query, std::size_t shard);
+    bool mayBeKept(const Query& query, Counters& counters) const;
+    Verdict miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash);
+    EntryPtr fromShelf(const Query& query, std::uint64_t hash, std::string_view key, Counters& counters);
+    Verdict give(std::size_t shard, const Entry& entry);
+    void keep(std::size_t shard, Reading& reading, EntryPtr entry);
+    bool isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const;
+    std::vector<Footing> footingsOf(const Query& query, const Database& database) const;
+
+    const Host& host_;
+    const Config& config_;
+    Ledger& ledger_;
+    Databases& databases_;
+    Shelf* shelf_;  // null: nothing is kept on disk
+    Memory memory_;
+    Flights flights_;
+    std::vector<Shard> shards_;
+    std::vector<Counters> counters_;
+};
+
+}  // namespace howdah::cache

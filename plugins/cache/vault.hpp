@@ -1,0 +1,42 @@
+// Seals what goes to the disk: AES-256-GCM with a key for each scope, derived from one that a file holds.
+//
+// Threads: any.
+// Owns:    the key, wiped at the end.
+// Errors:  open(): unavailable where the file cannot be read or made, invalid_argument where it holds no key.
+// Source:  NIST SP 800-38D (GCM, random 96-bit nonces); RFC 5869 (HKDF).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <howdah/result.hpp>
+
+namespace howdah::cache {
+
+class Vault {
+public:
+    static constexpr std::size_t kKeyBytes = 32;
+
+    // Makes the file, for its owner alone, if `may_make`.
+    static Result<Vault> open(const std::string& path, bool may_make);
+    Vault(Vault&&) = default;
+    Vault& operator=(Vault&&) = default;
+    ~Vault();
+
+    // `scope` chooses the key, `about` must be the same when it is opened. Empty: it could not be done.
+    std::string seal(std::string_view scope, std::string_view about, std::string_view text) const;
+    // Nothing for what was altered, or sealed for another scope, about something else, or with another key.
+    std::optional<std::string> open(std::string_view scope, std::string_view about, std::string_view sealed) const;
+
+private:
+    using Key = std::array<unsigned char, kKeyBytes>;
+    explicit Vault(const Key& key) : key_(key) {}
+    std::optional<Key> keyOf(std::string_view scope) const;
+
+    Key key_;
+};
+
+}  // namespace howdah::cache

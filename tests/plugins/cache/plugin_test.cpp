@@ -1,0 +1,325 @@
+// The plugin over a fake host: what is remembered, for whom, and until when.
+#include <thread>
+
+#include "tests/plugins/cache/cache_host.hpp"
+
+using namespace howdah;
+using namespace howdah::cache;
+using namespace howdah::cache::test;
+
+namespace {
+
+struct Stage {
+    explicit Stage(std::string_view section = "{}") : host(folder.path()) { host.begin(section); }
+    ~Stage() { host.stop(); }
+    Folder folder;
+    CacheHost host;
+};
+
+FakeQueryPtr readOf(std::uint32_t relation, std::string sql = "select name from t") {
+    return FakeQuery::reads(std::move(sql), {relation});
+}
+
+}  // namespace
+
+TEST_CASE("cache: the same question is answered without the database, by every shard") {
+    Stage stage;
+    CHECK(stage.host.read(readOf(1), "first").asked);
+    const auto again = stage.host.read(readOf(1), "second");
+    CHECK_FALSE(again.asked);
+    CHECK(again.cells == std::vector<std::string>{"first"});
+    CHECK_FALSE(stage.host.read(readOf(1), "second", 1).asked);
+    const Json stats = stage.host.stats();
+    CHECK(stats["hits"] == 2);
+    CHECK(stats["misses"] == 1);
+    CHECK(stats["levels"]["l1"]["hits"] == 1);
+    CHECK(stats["levels"]["l2"]["hits"] == 1);
+    CHECK(stats["database_ms_saved"] == 2);
+}
+
+TEST_CASE("cache: another scope is another question, whatever the text") {
+    Stage stage;
+    CHECK(stage.host.read(FakeQuery::reads("select name from t", {1}, 7), "of seven").asked);
+    const auto other = stage.host.read(FakeQuery::reads("select name from t", {1}, 8), "of eight");
+    CHECK(other.asked);
+    CHECK(stage.host.read(FakeQuery::reads("select name from t", {1}, 7), "").cells[0] == "of seven");
+    CHECK(stage.host.read(FakeQuery::reads("select name from t", {1}, 8), "").cells[0] == "of eight");
+}
+
+TEST_CASE("cache: only what the guard calls cacheable is remembered") {
+    Stage stage;
+    const auto isAsked = [&](auto change) {
+        for (int round = 0; round < 2; ++round) {
+            auto query = readOf(1, "select now()");
+            change(*query);
+            if (!stage.host.read(std::move(query), "x").asked) return false;
+        }
+        return true;
+    };
+    CHECK(isAsked([](FakeQuery& query) { query.facts = nullptr; }));
+    CHECK(isAsked([](FakeQuery& query) { query.judged.flags = HOWDAH_FACT_READ_ONLY; }));
+    CHECK(isAsked([](FakeQuery& query) { query.judged.schema_version = 0; }));
+    CHECK(isAsked([](FakeQuery& query) { query.judged.struct_size = offsetof(howdah_facts, relations); }));
+    CHECK(isAsked([](FakeQuery& query) { query.scope_hash = 0; }));
+    CHECK(isAsked([](FakeQuery& query) { query.flags = HOWDAH_RUN_DRY; }));
+    CHECK(isAsked([](FakeQuery& query) { query.flags = HOWDAH_RUN_STABLE; }));
+    CHECK(isAsked([](FakeQuery& query) { query.with({textValue("Today")}); }));
+    CHECK_FALSE(isAsked([](FakeQuery&) {}));
+}
+
+TEST_CASE("cache: at relations_max tables an answer is remembered, beyond it is not") {
+    Stage stage(R"({"relations_max":2})");
+    CHECK(stage.host.read(FakeQuery::reads("two", {1, 2}), "x").asked);
+    CHECK(stage.host.isKept(FakeQuery::reads("two", {1, 2})));
+    CHECK(stage.host.read(FakeQuery::reads("three", {1, 2, 3}), "x").asked);
+    CHECK_FALSE(stage.host.isKept(FakeQuery::reads("three", {1, 2, 3})));
+}
+
+TEST_CASE("cache: a write makes answers over its relations out of date, and no others") {
+    Stage stage;
+    stage.host.read(readOf(1, "over one"), "old");
+    stage.host.read(readOf(2, "over two"), "old");
+    stage.host.write(FakeQuery::writes("update one", {1}));
+    CHECK(stage.host.read(readOf(1, "over one"), "new").cells[0] == "new");
+    CHECK(stage.host.read(readOf(2, "over two"), "new").cells[0] == "old");
+}
+
+TEST_CASE("cache: a write under another name of the same database counts as well") {
+    Stage stage;
+    stage.host.read(readOf(1), "old");
+    auto write = FakeQuery::writes("update one", {1});
+    write->database = toAbi("same");
+    stage.host.write(std::move(write));
+    CHECK(stage.host.read(readOf(1), "new").cells[0] == "new");
+}
+
+TEST_CASE("cache: a write whose reach is not known, or DDL, makes all of the database out of date") {
+    for (const int how : {0, 1, 2, 3}) {
+        CAPTURE(how);
+        Stage stage;
+        stage.host.read(readOf(1), "old");
+        auto write = FakeQuery::writes("write", {2});
+        if (how == 0) write->facts = nullptr;
+        if (how == 1) write->judged.flags = 0;
+        if (how == 2) write->judged.kind = HOWDAH_STATEMENT_DDL;
+        if (how == 3) write->judged.struct_size = offsetof(howdah_facts, relations);
+        stage.host.write(std::move(write));
+        CHECK(stage.host.read(readOf(1), "new").cells[0] == "new");
+        CHECK(stage.host.stats()["writes"]["of_whole_databases"] == 1);
+    }
+}
+
+TEST_CASE("cache: while a write is under way nothing it reaches is given out or remembered") {
+    Stage stage;
+    stage.host.read(readOf(1), "old");
+    auto write = FakeQuery::writes("update one", {1});
+    REQUIRE(stage.host.before(*write) == HOWDAH_PROCEED);
+    CHECK(stage.host.read(readOf(1), "not yet").asked);
+    CHECK_FALSE(stage.host.isKept(readOf(1)));
+    stage.host.after(*write, {});
+    CHECK(stage.host.read(readOf(1), "new").asked);
+    CHECK(stage.host.read(readOf(1), "").cells[0] == "new");
+}
+
+TEST_CASE("cache: a read that a write crossed is answered and not remembered") {
+    Stage stage;
+    for (const bool write_ends : {true, false}) {
+        auto read = readOf(1);
+        REQUIRE(stage.host.before(*read) == HOWDAH_PROCEED);
+        auto write = FakeQuery::writes("update one", {1});
+        REQUIRE(stage.host.before(*write) == HOWDAH_PROCEED);
+        if (write_ends) stage.host.after(*write, {});
+        stage.host.after(*read, {"of some time"});
+        if (!write_ends) stage.host.after(*write, {});
+        CHECK_FALSE(stage.host.isKept(readOf(1)));
+        stage.host.write(FakeQuery::writes("update one", {1}));
+    }
+}
+
+TEST_CASE(
+    "cache: after a write that failed for sure answers are remembered again, after one that is open they are not") {
+    Stage stage;
+    const auto fails = [&](const Error& error, std::uint32_t relation, std::uint32_t flags = 0) {
+        auto write = FakeQuery::writes("update", {relation});
+        write->flags = flags;
+        REQUIRE(stage.host.before(*write) == HOWDAH_PROCEED);
+        stage.host.failed(*write, error);
+        const std::string text = concat("select name from t", relation);
+        stage.host.read(readOf(relation, text), "x");
+        return stage.host.isKept(readOf(relation, text));
+    };
+    CHECK(fails(Error::database("23505", "duplicate key"), 1));
+    CHECK(fails(Error::refused("denied"), 2));
+    CHECK_FALSE(fails(Error::database("08006", "connection lost"), 3));
+    CHECK_FALSE(fails(Error::database("40003", "completion unknown"), 4));
+    CHECK_FALSE(fails(Error::timeout("late"), 5));
+    CHECK_FALSE(fails(Error::cancelled("gone"), 6));
+    CHECK_FALSE(fails(Error::unavailable("lost"), 7));
+    CHECK_FALSE(fails(Error::internal("fault"), 8));
+    CHECK_FALSE(fails(Error::database("57P01", "terminating connection"), 9));
+    CHECK(fails(Error::timeout("late"), 10, HOWDAH_RUN_DRY));
+    Error too_long = Error::timeout("the statement took too long");
+    too_long.sqlstate = "57014";
+    CHECK(fails(too_long, 11));
+    CHECK(stage.host.stats()["writes"]["unsettled"] == 7);
+}
+
+TEST_CASE("cache: an error that would come again is remembered, one that may pass is not") {
+    Stage stage;
+    const auto fails = [&](const char* sqlstate) {
+        auto query = readOf(1, sqlstate);
+        REQUIRE(stage.host.before(*query) == HOWDAH_PROCEED);
+        stage.host.failed(*query, Error::database(sqlstate, "no"));
+        auto again = readOf(1, sqlstate);
+        const std::uint32_t verdict = stage.host.before(*again);
+        if (verdict == HOWDAH_PROCEED) stage.host.after(*again, {"x"});
+        return verdict == HOWDAH_DENY && CacheHost::denied.sqlstate == sqlstate && CacheHost::denied.message == "no";
+    };
+    CHECK(fails("22012"));
+    CHECK(fails("42883"));
+    CHECK(fails("21000"));
+    CHECK_FALSE(fails("42501"));
+    CHECK_FALSE(fails("57014"));
+    CHECK_FALSE(fails("53300"));
+    stage.host.write(FakeQuery::writes("update", {1}));
+    auto later = readOf(1, "22012");
+    CHECK(stage.host.before(*later) == HOWDAH_PROCEED);
+    stage.host.after(*later, {"x"});
+}
+
+TEST_CASE("cache: an answer at entry_bytes_max is remembered, a larger one and a streamed one are not") {
+    Stage stage(R"({"entry_bytes_max":1024})");
+    const auto sizedTo = [](std::size_t bytes) { return std::string(bytes - 4 - 5 - 8, 'x'); };  // cell head, name, tag
+    CHECK(stage.host.read(readOf(1, "fits"), sizedTo(1024)).asked);
+    CHECK(stage.host.isKept(readOf(1, "fits")));
+    CHECK(stage.host.read(readOf(1, "too large"), sizedTo(1025)).asked);
+    CHECK_FALSE(stage.host.isKept(readOf(1, "too large")));
+    auto streamed = readOf(1, "streamed");
+    REQUIRE(stage.host.before(*streamed) == HOWDAH_PROCEED);
+    const FakeRows rows({"x"});
+    howdah_result result = rows.result();
+    result.flags = HOWDAH_RESULT_STREAMED;
+    result.batch_count = 0;
+    stage.host.afterResult(*streamed, result);
+    CHECK_FALSE(stage.host.isKept(readOf(1, "streamed")));
+    CHECK(stage.host.stats()["not_kept"]["too_large"] == 2);
+}
+
+TEST_CASE("cache: a database that is off is asked, and its writes still count for its other name") {
+    Stage stage(R"({"databases_off":["same"]})");
+    CHECK_FALSE(stage.host.isKept(readOf(1)));
+    auto off = readOf(1);
+    off->database = toAbi("same");
+    stage.host.read(std::move(off), "x");
+    off = readOf(1);
+    off->database = toAbi("same");
+    CHECK_FALSE(stage.host.isKept(std::move(off)));
+    CHECK(stage.host.isKept(readOf(1)));
+    auto write = FakeQuery::writes("update", {1});
+    write->database = toAbi("same");
+    stage.host.write(std::move(write));
+    CHECK_FALSE(stage.host.isKept(readOf(1)));
+}
+
+TEST_CASE("cache: a call that asks what another is reading costs no read of its own") {
+    Stage stage;
+    auto leader = readOf(1);
+    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
+    std::atomic<std::uint32_t> verdict{0};
+    auto follower = readOf(1);
+    std::thread waits([&] { verdict = stage.host.before(*follower, 1); });
+    stage.host.after(*leader, {"one read"});
+    waits.join();
+    CHECK(verdict == HOWDAH_REPLY);
+    CHECK(follower->replied == std::vector<std::string>{"one read"});
+    CHECK(stage.host.stats()["misses"] == 1);
+}
+
+TEST_CASE("cache: when the read that others wait for fails, one of them reads, and it is answered") {
+    Stage stage;
+    auto leader = readOf(1);
+    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
+    std::atomic<std::uint32_t> verdict{0};
+    auto follower = readOf(1);
+    std::thread waits([&] { verdict = stage.host.before(*follower, 1); });
+    stage.host.failed(*leader, Error::timeout("late"));
+    waits.join();
+    CHECK(verdict == HOWDAH_PROCEED);
+    stage.host.after(*follower, {"read by the other"}, 1);
+    CHECK(stage.host.read(readOf(1), "").cells[0] == "read by the other");
+}
+
+TEST_CASE("cache: who waits longer than coalesce_ms asks the database himself") {
+    Stage stage(R"({"coalesce_ms":1})");
+    auto leader = readOf(1);
+    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
+    auto follower = readOf(1);
+    CHECK(stage.host.before(*follower, 1) == HOWDAH_PROCEED);
+    CHECK(stage.host.stats()["waits_late"] == 1);
+    stage.host.after(*follower, {"a"}, 1);
+    stage.host.after(*leader, {"b"});
+    CHECK(stage.host.isKept(readOf(1)));
+}
+
+TEST_CASE("cache: a tenant does not wait for another's equal text") {
+    Stage stage;
+    auto leader = FakeQuery::reads("select name from t", {1}, 7);
+    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
+    CHECK(stage.host.read(FakeQuery::reads("select name from t", {1}, 8), "of eight").asked);
+    stage.host.after(*leader, {"of seven"});
+}
+
+TEST_CASE("cache_invalidate: a relation, a database, and what is not there") {
+    Stage stage;
+    stage.host.read(readOf(41, "of it"), "old");
+    stage.host.read(readOf(42, "of another"), "old");
+    CHECK(stage.host.call("cache_invalidate", {{"relation", "shop.orders"}}).status == HOWDAH_OK);
+    CHECK(stage.host.read(readOf(41, "of it"), "new").cells[0] == "new");
+    CHECK(stage.host.read(readOf(42, "of another"), "new").cells[0] == "old");
+    const auto whole = stage.host.call("cache_invalidate", Json::object());
+    CHECK(Json::parse(whole.structured) == Json::parse(R"({"database":"main","invalidated":"database"})"));
+    CHECK(stage.host.read(readOf(42, "of another"), "new").cells[0] == "new");
+    stage.host.relation = 0;
+    CHECK(stage.host.call("cache_invalidate", {{"relation", "no.such"}}).status == HOWDAH_ERROR_NOT_FOUND);
+    CHECK(stage.host.call("cache_invalidate", {{"database", "no"}}).error.message ==
+          "no database \"no\"; configured: main, same");
+}
+
+TEST_CASE("cache_invalidate: a tenant may not make others' answers out of date") {
+    Stage stage;
+    stage.host.read(readOf(1), "old");
+    stage.host.principal.tenant = toAbi("acme");
+    CHECK(stage.host.call("cache_invalidate", Json::object()).status == HOWDAH_ERROR_REFUSED);
+    CHECK(stage.host.isKept(readOf(1)));
+}
+
+TEST_CASE("cache: answers on disk outlive the instance that takes over, as long as nothing was written") {
+    const Folder folder;
+    const char* section = R"({"l3":{"enabled":true,"read_ms":1000},"ttl_ms":86400000})";
+    CacheHost fresh(folder.path());
+    {
+        CacheHost old(folder.path());
+        old.begin(section);
+        CacheHost::until([&] { return old.stats()["levels"]["l3"]["state"] == "ready"; });
+        old.read(readOf(1, "stays"), "from disk");
+        old.read(readOf(2, "is written"), "from disk");
+        fresh.begin(R"({"ttl_ms":86400000})");  // beside it, as a reload does: the epochs go on
+        old.stop();
+    }
+    fresh.write(FakeQuery::writes("update", {2}));
+    CacheHost last(folder.path());
+    last.begin(section);
+    fresh.stop();
+    CacheHost::until([&] { return last.stats()["levels"]["l3"]["state"] == "ready"; });
+    CHECK(last.read(readOf(1, "stays"), "asked").cells[0] == "from disk");
+    CHECK(last.read(readOf(2, "is written"), "asked").cells[0] == "asked");
+    CHECK(last.stats()["levels"]["l3"]["hits"] == 1);
+    last.stop();
+}
+
+TEST_CASE("configuration: what is off must be a database there is") {
+    const Folder folder;
+    CacheHost host(folder.path());
+    REQUIRE(host.load(&howdah_plugin_v1) == "");
+    CHECK(host.start(R"({"databases_off":["nope"]})") == "cache.databases_off: there is no database nope");
+}
