@@ -24,7 +24,7 @@ struct Config {
     unsigned principals_max = 256;                 // remembered at once
     std::chrono::seconds recent_window{600};       // what is older is forgotten
     unsigned n_plus_one_min = 5;                   // statements of one shape that are worth a word
-    unsigned runs = 3;                             // of each text, where a rewrite is measured
+    unsigned runs = 5;                             // of each text, where a rewrite is measured
     double speedup_min = 1.2;                      // a rewrite that gains less is not offered
     unsigned offset_min = 1000;                    // rows skipped that are worth a word
     double estimate_factor = 10;                   // rows expected against rows met

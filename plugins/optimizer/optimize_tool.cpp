@@ -126,10 +126,11 @@ private:
         }
         auto timing = compareTimes(call_, target_.ask, sql, shared_.config.runs);
         if (!timing) return dropped(rules, "not measured: ", timing.error());
-        if (timing->speedup() < shared_.config.speedup_min) {
-            rejected_.push_back({{"rules", rules},
-                                 {"why", concat("the same rows, and no faster: ", shortNumber(timing->before_ms),
-                                                " ms before, ", shortNumber(timing->after_ms), " ms after")}});
+        if (!timing->apart || timing->speedup() < shared_.config.speedup_min) {
+            rejected_.push_back(
+                {{"rules", rules},
+                 {"why", concat("the same rows, and no faster for certain: ", shortNumber(timing->before_ms),
+                                " ms before, ", shortNumber(timing->after_ms), " ms after")}});
             return false;
         }
         rewrites_.push_back(

@@ -43,7 +43,8 @@ Result<Timing> compareTimes(Call& call, const Ask& ask, const std::string& other
         before.push_back(first->execution_ms);
         after.push_back(second->execution_ms);
     }
-    return Timing{median(before), median(after), runs};
+    const bool apart = std::ranges::max(after) < std::ranges::min(before);
+    return Timing{median(before), median(after), runs, apart};
 }
 
 }  // namespace howdah::optimizer

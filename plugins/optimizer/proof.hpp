@@ -21,6 +21,7 @@ Result<Equality> compareRows(Call& call, const Ask& ask, const std::string& othe
 struct Timing {
     double before_ms = 0, after_ms = 0;  // medians of execution, without the time to send the rows
     std::size_t runs = 0;                // of each
+    bool apart = false;                  // the slowest run of the one was faster than the fastest of the other
     double speedup() const { return after_ms > 0 ? before_ms / after_ms : 1; }
 };
 // By turns, so that what else the server does hits both.

@@ -23,7 +23,7 @@ mkdirSync(bin);
 for (const name of ['bash', 'dirname', 'env', 'grep', 'id', 'sort', 'true', 'xargs']) {
   symlinkSync(['/usr/bin', '/bin'].map((folder) => join(folder, name)).find(existsSync), join(bin, name));
 }
-for (const name of ['apt-get', 'clang-format-19', 'cmake', 'git', 'ip', 'openssl', 'pkg-config', 'python3', 'shellcheck', 'xz']) noted(name);
+for (const name of ['apt-get', 'clang-format-19', 'cmake', 'git', 'ip', 'openssl', 'pkg-config', 'python3', 'redis-server', 'shellcheck', 'xz']) noted(name);
 fake('dpkg-query', 'for package; do :; done\ncase " $MISSING " in *" $package "*) exit 1 ;; esac\nprintf "ii "');
 
 // Root becomes nobody; everybody else is without root already.

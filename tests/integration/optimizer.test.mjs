@@ -175,12 +175,12 @@ test('a rewrite is offered when it gave the same rows and was faster, and not wh
   assert.equal(rewrites.length, 1);
   assert.equal(rewrites[0].sql, "select id, total from shop.orders where (placed >= date '2021-03-04' and placed < date '2021-03-04' + 1)");
   assert.equal(rewrites[0].proof.rows, 36);
-  assert.ok(rewrites[0].measured.speedup >= 1.2 && rewrites[0].measured.runs === 3);
+  assert.ok(rewrites[0].measured.speedup >= 1.2 && rewrites[0].measured.runs === 5);
   const unequal = await ask('optimize_query', { sql: "select doc from shop.orders where placed::date = '2021-03-04'" });
   assert.equal(unequal.rewrites, undefined);
   assert.match(unequal.rewrites_not_offered[0].why, /not proved: .*json/);
   const slower = await ask('optimize_query', { sql: "select id from shop.orders where closed is null and extract(year from closed) = 2023" });
-  assert.match(slower.rewrites_not_offered[0].why, /no faster/);
+  assert.match(slower.rewrites_not_offered[0].why, /no faster for certain/);
   assert.equal((await ask('optimize_query', { sql: "select id from shop.orders where placed::date = '2021-03-04'", rewrites: false })).rewrites, undefined);
 });
 
