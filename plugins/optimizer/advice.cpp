@@ -38,6 +38,7 @@ std::vector<Indexes> gatherCandidates(const std::vector<Target>& targets, const 
             by_target[at].insert(place->second);
         }
     }
+    shareAlike(by_target, advice.candidates);
     return by_target;
 }
 

@@ -4,7 +4,9 @@
 // Source:  PostgreSQL manual, "Multicolumn Indexes", "Indexes and ORDER BY", "Partial Indexes", "BRIN", "GIN".
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "plugins/optimizer/index_spec.hpp"
 #include "plugins/optimizer/tokens.hpp"
@@ -22,6 +24,7 @@ struct Part {
     std::string column;
     bool descending = false;
     bool nulls_first = false;
+    bool any_order = false;  // compared with =, so that it has one value wherever the rest is in order
 };
 using Key = std::vector<Part>;
 
@@ -107,9 +110,9 @@ private:
         if (!use_->groups.empty()) orders.push_back(keyOf(use_->groups));
         for (const Key& order : orders) {
             add(order, "sort");
-            if (!equal_.empty()) add(joined(keyOf(equal_), order), "equality and sort");
+            if (!equal_.empty()) add(joined(fixed(equal_), order), "equality and sort");
             for (const std::string& first : equal_)
-                add(joined({{first}}, order), "equality and sort");
+                add(joined(fixed({first}), order), "equality and sort");
         }
     }
 
@@ -117,6 +120,12 @@ private:
         Key key;
         for (const std::string& column : columns)
             key.push_back({column});
+        return key;
+    }
+    static Key fixed(const std::vector<std::string>& columns) {
+        Key key = keyOf(columns);
+        for (Part& part : key)
+            part.any_order = true;
         return key;
     }
     static Key joined(Key first, const Key& then) {
@@ -151,8 +160,9 @@ private:
         IndexSpec spec;
         spec.schema = table_->schema, spec.table = table_->name;
         // Read backwards, an index gives the opposite order: only a mixture needs to be written down.
-        const bool all_down =
-            std::all_of(key.begin(), key.end(), [](const Part& part) { return part.descending && part.nulls_first; });
+        const bool all_down = std::all_of(key.begin(), key.end(), [](const Part& part) {
+            return part.any_order || (part.descending && part.nulls_first);
+        });
         for (const Part& part : key) {
             std::string text = quoteName(part.column);
             if (part.descending && !all_down) text += " desc";
@@ -257,6 +267,25 @@ std::vector<Candidate> candidatesFor(const std::vector<std::vector<TableUse>>& s
         for (const TableUse& use : uses)
             maker.use(use);
     return maker.take();
+}
+
+void shareAlike(std::vector<std::set<std::size_t>>& by_statement, const std::vector<Candidate>& candidates) {
+    const auto beginning = [&](std::size_t index) {
+        const IndexSpec& spec = candidates[index].spec;
+        return std::tuple(spec.schema, spec.table, spec.columns.front());
+    };
+    std::map<std::tuple<std::string, std::string, std::string>, std::set<std::size_t>> alike;
+    for (std::size_t index = 0; index < candidates.size(); ++index)
+        if (candidates[index].spec.plain()) alike[beginning(index)].insert(index);
+    for (std::set<std::size_t>& own : by_statement) {
+        std::set<std::size_t> also;
+        for (const std::size_t index : own) {
+            if (!candidates[index].spec.plain()) continue;
+            const std::set<std::size_t>& more = alike[beginning(index)];
+            also.insert(more.begin(), more.end());
+        }
+        own.merge(also);
+    }
 }
 
 }  // namespace howdah::optimizer

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,5 +48,9 @@ struct CandidateLimits {
 // What is worth being judged for these uses of tables; none that an existing index makes needless.
 std::vector<Candidate> candidatesFor(const std::vector<std::vector<TableUse>>& statements, const Catalog& catalog,
                                      const CandidateLimits& limits);
+
+// A plain B-tree that begins like one of a statement's own may do for that statement too: so one index can serve
+// several.
+void shareAlike(std::vector<std::set<std::size_t>>& by_statement, const std::vector<Candidate>& candidates);
 
 }  // namespace howdah::optimizer

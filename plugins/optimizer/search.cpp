@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
+#include <optional>
 
 namespace howdah::optimizer {
 namespace {
 
-constexpr double kNearlySame = 0.01;    // of the best gain: then the smaller index wins
-constexpr std::size_t kGroupMax = 6;    // indexes that are tried together
-constexpr double kPassedOver = 0.1;     // of a statement's gain: what the planner did not take when it could saves less
-constexpr double kBoundSlack = 1.0001;  // a bound that is met exactly is not passed
+constexpr double kNearlySame = 0.01;  // of the best gain: then the smaller index wins
+constexpr std::size_t kGroupMax = 6;  // indexes that are tried together
+constexpr double kPassedOver = 0.1;   // of a statement's gain: what the planner did not take when it could saves less
+constexpr double kExchangeShare = 0.25;  // of what a further index must save: an exchange makes none more
+constexpr double kBoundSlack = 1.0001;   // a bound that is met exactly is not passed
 
 }  // namespace
 
@@ -28,6 +31,10 @@ Indexes Search::onTables(std::size_t statement, const Indexes& present) const {
     std::set_intersection(present.begin(), present.end(), candidates_of_[statement].begin(),
                           candidates_of_[statement].end(), std::inserter(relevant, relevant.end()));
     return relevant;
+}
+
+bool Search::fits(const Indexes& indexes) const {
+    return indexes.size() <= limits_.indexes_max && (limits_.bytes_max == 0 || bytesOf(indexes) <= limits_.bytes_max);
 }
 
 double Search::bytesOf(const Indexes& indexes) const {
@@ -82,7 +89,7 @@ Result<SearchOutcome> Search::run(const Indexes& admitted) {
         if (!grown || !*grown) break;
     }
     if (!over_) {
-        if (auto done = prune(); !done && !over_) return std::move(done).error();
+        if (auto done = improve(std::move(*pool)); !done && !over_) return std::move(done).error();
     }
     outcome_.complete = !over_;
     if (auto told = tellAfter(); !told) return std::move(told).error();
@@ -115,6 +122,7 @@ Result<std::vector<Search::Entry>> Search::entries(const Indexes& admitted) {
         if (!best) return std::move(best).error();
         const double gain = std::max(0.0, outcome_.before[statement].cost - best->cost) * weights_[statement];
         outcome_.cost_with_all += best->cost * weights_[statement];
+        least_.push_back(best->cost);
         for (const std::size_t index : all)
             bounds[index] += best->used.count(index) > 0 ? gain : gain * kPassedOver;
         if (best->used.size() > 1 && best->used.size() <= kGroupMax && gain > 0) pool.push_back({best->used, 0, 0});
@@ -148,9 +156,7 @@ Result<bool> Search::grow(std::vector<Entry>& pool) {
         for (Entry& entry : pool) {
             Indexes with = outcome_.chosen;
             with.insert(entry.indexes.begin(), entry.indexes.end());
-            const bool fits =
-                with.size() <= limits_.indexes_max && (limits_.bytes_max == 0 || bytesOf(with) <= limits_.bytes_max);
-            if (fits) {
+            if (fits(with)) {
                 top = &entry;
                 break;
             }
@@ -176,7 +182,7 @@ Result<bool> Search::grow(std::vector<Entry>& pool) {
     const double cost_after = now - chosen->bound;
     addStep(chosen->indexes, cost_after);
     const double left = outcome_.cost_before > 0 ? cost_after / outcome_.cost_before : 0;
-    done_ = std::max(done_, std::min(0.9, 0.3 + 0.6 * (1 - left)));
+    done_ = std::max(done_, std::min(0.6, 0.3 + 0.3 * (1 - left)));
     // Bounds of what was planned with at an earlier step still hold: more indexes leave less to save.
     return true;
 }
@@ -190,51 +196,146 @@ void Search::addStep(const Indexes& added, double cost_after) {
     outcome_.cost_after = cost_after;
 }
 
-// Takes out the one whose absence costs least, as long as that is too little to keep it. All or nothing: where time
-// ends it, what was chosen stays as it was.
-Result<void> Search::prune() {
-    done_ = std::max(done_, 0.9);
-    Indexes left = outcome_.chosen;
-    double now = outcome_.cost_after;
-    for (;;) {
-        std::size_t needless = candidates_.size();
-        double least = now * (1 + limits_.gain_min_percent / 100);
-        for (const std::size_t index : left) {
-            Indexes without = left;
-            without.erase(index);
-            auto cost_then = total(without);
-            if (!cost_then) return std::move(cost_then).error();
-            if (*cost_then < least) {
-                least = *cost_then;
-                needless = index;
-            }
-        }
-        if (needless == candidates_.size()) break;
-        left.erase(needless);
-        now = least;
-    }
-    if (left.size() == outcome_.chosen.size()) return {};
-    return retell(left);
+Result<Search::Choice> Search::choose(const Indexes& indexes) {
+    Choice choice{indexes, {}, 0};
+    auto sum = total(indexes, &choice.judged);
+    if (!sum) return std::move(sum).error();
+    choice.cost = *sum;
+    return choice;
 }
 
-// The steps again, for what is left: each with its own before and after.
-Result<void> Search::retell(const Indexes& left) {
-    std::vector<SearchStep> steps;
-    Indexes present;
-    double now = outcome_.cost_before;
+// Nothing where the cost would not be below that. A plan that does not use an index stays as it is without it, and none
+// becomes cheaper.
+Result<std::optional<Search::Choice>> Search::without(const Choice& choice, std::size_t index, double below) {
+    Choice left = choice;
+    left.indexes.erase(index);
+    for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
+        if (choice.judged[statement].used.count(index) == 0) continue;
+        auto judged = cost(statement, left.indexes);
+        if (!judged) return std::move(judged).error();
+        left.cost += (judged->cost - choice.judged[statement].cost) * weights_[statement];
+        left.judged[statement] = std::move(*judged);
+        if (left.cost >= below) return std::optional<Choice>{};
+    }
+    return left.cost < below ? std::optional(std::move(left)) : std::nullopt;
+}
+
+// Nothing where the cost would not be below that, which is known as soon as what is left could not save it.
+Result<std::optional<Search::Choice>> Search::with(const Choice& choice, const Indexes& more, double below) {
+    Choice grown = choice;
+    grown.indexes.insert(more.begin(), more.end());
+    const auto suggests = [&](std::size_t statement) { return !onTables(statement, more).empty(); };
+    double at_best = choice.cost;
+    for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
+        if (suggests(statement)) at_best -= (choice.judged[statement].cost - least_[statement]) * weights_[statement];
+    }
+    for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
+        if (at_best >= below) return std::optional<Choice>{};
+        if (!suggests(statement)) continue;
+        auto judged = cost(statement, grown.indexes);
+        if (!judged) return std::move(judged).error();
+        at_best += (judged->cost - least_[statement]) * weights_[statement];
+        grown.cost += (judged->cost - choice.judged[statement].cost) * weights_[statement];
+        grown.judged[statement] = std::move(*judged);
+    }
+    return grown.cost < below ? std::optional(std::move(grown)) : std::nullopt;
+}
+
+// Takes out the one whose absence costs least, as long as there are too many or that is too little to keep it. Nothing
+// where the cost would not be below that.
+Result<std::optional<Search::Choice>> Search::trimmed(Choice choice, double below) {
+    while (!choice.indexes.empty()) {
+        const double needless = choice.cost * (1 + limits_.gain_min_percent / 100);
+        double limit = fits(choice.indexes) ? std::min(needless, below) : below;
+        std::optional<Choice> best;
+        for (const std::size_t index : choice.indexes) {
+            auto left = without(choice, index, limit);
+            if (!left) return std::move(left).error();
+            if (!*left) continue;
+            best = std::move(*left);
+            limit = best->cost;
+        }
+        if (!best) break;
+        choice = std::move(*best);
+    }
+    return fits(choice.indexes) && choice.cost < below ? std::optional(std::move(choice)) : std::nullopt;
+}
+
+// Where time ends it, the best that was found until then stays.
+Result<void> Search::improve(std::vector<Entry> pool) {
+    auto choice = choose(outcome_.chosen);
+    if (!choice) return std::move(choice).error();
+    auto left = trimmed(*choice, std::numeric_limits<double>::infinity());
+    if (!left && !over_) return std::move(left).error();
+    if (left && *left) choice = std::move(**left);
+    while (!over_) {
+        auto better = exchange(*choice, pool);
+        if (!better && !over_) return std::move(better).error();
+        if (!better || !*better) break;
+    }
+    return choice->indexes == outcome_.chosen ? Result<void>{} : retell(*choice);
+}
+
+// Adds what may save most and takes out what is missed least then; the first of them that saves enough. More indexes
+// never cost more, so what saves too little beside all the others saves no more in the place of one.
+Result<bool> Search::exchange(Choice& choice, std::vector<Entry>& pool) {
+    for (Entry& entry : pool) {
+        entry.bound = 0;
+        for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
+            if (!onTables(statement, entry.indexes).empty())
+                entry.bound += (choice.judged[statement].cost - least_[statement]) * weights_[statement];
+        }
+    }
+    std::sort(pool.begin(), pool.end(), [](const Entry& a, const Entry& b) { return a.bound > b.bound; });
+    const double below = choice.cost * (1 - limits_.gain_min_percent / 100 * kExchangeShare);
+    for (const Entry& entry : pool) {
+        if (choice.cost - entry.bound >= below) return false;
+        done_ += (0.95 - done_) / 200;
+        auto grown = with(choice, entry.indexes, below);
+        if (!grown) return std::move(grown).error();
+        if (!*grown) continue;
+        auto left = trimmed(std::move(**grown), below);
+        if (!left) return std::move(left).error();
+        // One more than before must save what any index must.
+        const std::size_t count = (*left ? (*left)->indexes.size() : 0), was = choice.indexes.size();
+        const double each = choice.cost * limits_.gain_min_percent / 100;
+        if (!*left || (count > was && choice.cost - (*left)->cost < each * static_cast<double>(count - was))) continue;
+        choice = std::move(**left);
+        return true;
+    }
+    return false;
+}
+
+// The steps again, for what is left and what came instead: each with its own before and after. Those there is no time
+// to tell apart are one step.
+Result<void> Search::retell(const Choice& choice) {
+    std::vector<Indexes> parts;
+    Indexes fresh = choice.indexes;
     for (const SearchStep& step : outcome_.steps) {
-        Indexes added;
-        std::set_intersection(step.added.begin(), step.added.end(), left.begin(), left.end(),
-                              std::inserter(added, added.end()));
-        if (added.empty()) continue;
-        present.insert(added.begin(), added.end());
-        auto then = total(present);
+        Indexes kept;
+        std::set_intersection(step.added.begin(), step.added.end(), choice.indexes.begin(), choice.indexes.end(),
+                              std::inserter(kept, kept.end()));
+        for (const std::size_t index : kept)
+            fresh.erase(index);
+        if (!kept.empty()) parts.push_back(std::move(kept));
+    }
+    for (const std::size_t index : fresh)
+        parts.push_back({index});
+    std::vector<SearchStep> steps;
+    Indexes present, untold;
+    double now = outcome_.cost_before;
+    for (const Indexes& part : parts) {
+        present.insert(part.begin(), part.end());
+        untold.insert(part.begin(), part.end());
+        auto then = present == choice.indexes ? Result<double>(choice.cost) : total(present);
+        if (!then && over_) continue;
         if (!then) return std::move(then).error();
-        steps.push_back({std::move(added), now, *then});
+        steps.push_back({std::move(untold), now, *then});
+        untold.clear();
         now = *then;
     }
     outcome_.steps = std::move(steps);
-    outcome_.chosen = left;
+    outcome_.chosen = choice.indexes;
     outcome_.cost_after = now;
     return {};
 }

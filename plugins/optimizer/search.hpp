@@ -2,8 +2,9 @@
 //
 // First each statement is planned with all of its candidates at once: what the planner then uses is worth a look, alone
 // and together, and no smaller set can save much more than that plan does. Those bounds order a greedy search, in which
-// a candidate is planned with only when nothing before it may still save more. At the end whatever the later ones have
-// made needless is taken out again.
+// a candidate is planned with only when nothing before it may still save more. Then whatever the later ones have made
+// needless is taken out again, and as long as that saves something a further one is put in the place of the one that is
+// missed least then: what was best at an early step need not be among the best few in the end.
 //
 // Threads: the request's.
 // Errors:  of the judge. At the end of the time what was found so far is the outcome.
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,14 +59,26 @@ private:
         double bound = 0;       // what it saves at most, or did when it was last planned with
         std::size_t round = 0;  // when that was; 0 = never
     };
+    // Some indexes, and what each statement costs with them.
+    struct Choice {
+        Indexes indexes;
+        std::vector<Judged> judged;
+        double cost = 0;
+    };
     Result<Judged> cost(std::size_t statement, const Indexes& present);
     Result<double> total(const Indexes& present, std::vector<Judged>* told = nullptr);
+    Result<Choice> choose(const Indexes& indexes);
+    Result<std::optional<Choice>> without(const Choice& choice, std::size_t index, double below);
+    Result<std::optional<Choice>> with(const Choice& choice, const Indexes& more, double below);
+    Result<std::optional<Choice>> trimmed(Choice choice, double below);
     Result<std::vector<Entry>> entries(const Indexes& admitted);
     Result<bool> grow(std::vector<Entry>& entries);
-    Result<void> prune();
+    Result<void> improve(std::vector<Entry> pool);
+    Result<bool> exchange(Choice& choice, std::vector<Entry>& pool);
     Result<void> tellAfter();
-    Result<void> retell(const Indexes& left);
+    Result<void> retell(const Choice& choice);
     void addStep(const Indexes& added, double cost_after);
+    bool fits(const Indexes& indexes) const;
     Indexes onTables(std::size_t statement, const Indexes& present) const;
     double bytesOf(const Indexes& indexes) const;
 
@@ -75,6 +89,7 @@ private:
     const SearchLimits limits_;
     const GoesOn goes_on_;
     SearchOutcome outcome_;
+    std::vector<double> least_;  // that each statement costs, with all it suggests
     double done_ = 0;
     std::map<std::pair<std::size_t, Indexes>, Judged> known_;
     bool over_ = false;

@@ -2,15 +2,13 @@
 // how long each takes.
 //
 //   HOWDAH_PROGRAM=build/release/howdah tests/support/with_cluster -- tests/integration/node_modules/.bin/node tests/bench/optimizer_advice.mjs
-import { startCluster } from '../integration/cluster.mjs';
-import { greedyBaseline, joins, tpch } from '../integration/optimizer_workloads.mjs';
-import { callTool, psql, startServer, textOf } from '../integration/support.mjs';
+import { greedyBaseline, joins, joinsNotVacuumed, loaded, tpch } from '../integration/optimizer_workloads.mjs';
+import { callTool, startServer, textOf } from '../integration/support.mjs';
 
 const percent = (part, whole) => `${(100 * part / whole).toFixed(1)} %`;
 
-for (const workload of [tpch, joins]) {
-  const cluster = startCluster('--database', 'work', '--load', workload.file);
-  psql('create extension hypopg', cluster.dsn);
+for (const workload of [tpch, joins, joinsNotVacuumed]) {
+  const cluster = loaded(workload);
   const server = await startServer({ databases: `  main: { dsn: "${cluster.dsn}" }`, plugins: ['pool', 'guard', 'query', { optimizer: {} }] });
   const queries = workload.queries.map((sql) => ({ sql }));
   for (const time_budget_ms of [28000, 5000, 2000]) {

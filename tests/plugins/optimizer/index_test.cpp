@@ -129,6 +129,23 @@ TEST_CASE("optimizer: a mixed order is written down, one that is all backward is
     CHECK(has(backward, "create index on shop.orders (customer, day)"));
 }
 
+TEST_CASE("optimizer: a descending order behind a column of one value is an index read backward") {
+    const auto ddls = suggested("(o.customer = 7)", shop(), R"({"Sort Key":["o.day DESC"]})");
+    CHECK(has(ddls, "create index on shop.orders (customer, day)"));
+    CHECK_FALSE(has(ddls, "create index on shop.orders (customer, day desc)"));
+}
+
+TEST_CASE("optimizer: what one statement suggests is also of those whose own begin with the same column") {
+    const auto candidate = [](std::vector<std::string> keys, std::string predicate = "") {
+        return Candidate{{"shop", "orders", "btree", keys, keys, {}, std::move(predicate), ""}, 0, ""};
+    };
+    const std::vector<Candidate> candidates{candidate({"customer"}), candidate({"customer", "day"}), candidate({"day"}),
+                                            candidate({"customer"}, "status = 'open'")};
+    std::vector<std::set<std::size_t>> by_statement{{0}, {1, 3}, {2}};
+    shareAlike(by_statement, candidates);
+    CHECK(by_statement == std::vector<std::set<std::size_t>>{{0, 1}, {0, 1, 3}, {2}});
+}
+
 TEST_CASE("optimizer: nothing is suggested that an existing index does") {
     Catalog catalog;
     Table orders = shop().tables().front();

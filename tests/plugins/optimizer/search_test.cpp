@@ -83,6 +83,26 @@ TEST_CASE("optimizer: two indexes that are of use only together are found togeth
     CHECK(outcome->steps[0].added.size() == 2);
 }
 
+TEST_CASE(
+    "optimizer: at the maximum an index that was best alone gives its place to one that is better beside the other") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        const bool zero = present.count(0) > 0, one = present.count(1) > 0, two = present.count(2) > 0;
+        if (one && two) return Judged{zero ? 99.0 : 100.0, present};
+        if (zero) return Judged{one ? 350.0 : two ? 390.0 : 400.0, present};
+        return Judged{one ? 500.0 : two ? 900.0 : 1000.0, present};
+    };
+    SearchLimits two;
+    two.indexes_max = 2;
+    const auto outcome = searched(costs, candidatesOf({1, 1, 1}), two);
+    REQUIRE(outcome);
+    CHECK(outcome->chosen == Indexes{1, 2});
+    CHECK(outcome->cost_after == 100);
+    REQUIRE(outcome->steps.size() == 2);
+    CHECK(outcome->steps[0].cost_before == 1000);
+    CHECK(outcome->steps[0].cost_after == outcome->steps[1].cost_before);
+    CHECK(outcome->steps[1].cost_after == 100);
+}
+
 TEST_CASE("optimizer: of two that save nearly the same the smaller one is taken") {
     const auto costs = [](std::size_t, const Indexes& present) {
         return Judged{present.count(0) ? 99.9 : present.count(1) ? 100.0 : 1000.0, present};
