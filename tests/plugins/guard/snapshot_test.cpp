@@ -106,7 +106,8 @@ TEST_CASE("guard snapshot: a view passes only if everything it calls passes, how
                                   [30005,200,"plain","v",false,false,0],[30006,200,"by_op","v",false,false,0],
                                   [30007,200,"strange","v",false,false,0],[30008,200,"stored","m",false,false,0],
                                   [30009,200,"opened","v",false,false,0],[30010,200,"over_opened","v",false,false,0]])")
-        .add(Part::code, R"([["r",30002,[870],[20001,30001],false],["r",30003,[],[30002],false],["r",30004,[2626],[],false],
+        .add(Part::code,
+             R"([["r",30002,[870],[20001,30001],false],["r",30003,[],[30002],false],["r",30004,[2626],[],false],
                              ["r",30005,[870],[30001],false],["r",30006,[],[20010],false],["r",30007,[],[99999],false],
                              ["r",30008,[2626],[],false],["r",30009,[],[20001],false],["r",30010,[],[30009],false]])");
     for (const char* name : {"calls", "over", "sleeps", "by_op", "strange"})
