@@ -148,7 +148,7 @@ Result<void> NodeJudge::judgeCall(NameView name, int arguments, Rule if_unknown)
         if (!found.objection.empty()) return refuse(own_safe ? Rule::function_shadowed : if_unknown, found.objection);
         users = found.any;
     }
-    if (!own_safe && !(users && !unsafe)) {
+    if (!own_safe && (!users || unsafe)) {
         const bool opened = policy_.opensFunction(name.schema, name.name, unsafe) ||
                             (path_ == Path::write && (!unsafe || writeMayCall(name.name)));
         if (!opened) return refuse(unsafe ? Rule::function_unsafe : if_unknown, written(name));

@@ -22,7 +22,7 @@ namespace howdah::guard {
 // NOLINTBEGIN(readability-identifier-naming): PostgreSQL's names and numbers
 enum class Tag : std::uint16_t {
     unknown = 0,
-#define TAG(name, number) name = number,
+#define TAG(name, number) name = (number),
 #include "plugins/guard/parse_nodes.inc"
 #undef TAG
 };
@@ -128,7 +128,7 @@ private:
     template <typename T>
     static T load(const void* from, std::size_t offset) {
         T value;
-        std::memcpy(&value, static_cast<const char*>(from) + offset, sizeof value);
+        std::memcpy(static_cast<void*>(&value), static_cast<const char*>(from) + offset, sizeof value);
         return value;
     }
 
