@@ -33,7 +33,7 @@ for (let round = 0; round < kRounds + 50; round++) {
 for (const [name, list] of Object.entries(took)) {
   list.sort((a, b) => a - b);
   const at = (share) => list[Math.floor(list.length * share)].toFixed(2);
-  console.log(`${name.padEnd(8)} median ${at(0.5)} ms, p90 ${at(0.9)} ms, ${list.length} calls`);
+  console.log(`multi_tenant: ${name}: median ${at(0.5)} ms, p90 ${at(0.9)} ms, ${list.length} calls`);
 }
 for (const server of Object.values(servers)) await server.stop();
 cluster.remove();

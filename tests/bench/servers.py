@@ -1,4 +1,8 @@
-"""Starts the two servers alike: the ceiling and Howdah, over HTTP or stdio, on the same unix socket of PostgreSQL."""
+"""Starts the servers alike: the ceiling and Howdah, over HTTP or stdio, on the same unix socket of PostgreSQL.
+
+ceiling: ceiling.cpp with a database; fixed: the same without; howdah: the core plugins; features: and those of MORE; cached:
+and the cache.
+"""
 import json
 import os
 import re
@@ -25,11 +29,20 @@ plugins:
   - guard
   - query{query}
   - schema
-limits: {{request_timeout_ms: 600000}}
+{more}limits: {{request_timeout_ms: 600000}}
 log: {{level: warn, file: "{log}"}}
 control: {{enabled: false}}
 state_dir: "{state}"
 """
+# The features together, each with its work to do at every call; and the cache, which leaves the others out of a hit.
+FEATURES = """  - health
+  - analytics
+  - rate_limit: {tiers: {default: {principal: {calls: {second: 1000000}}, client: {calls: {second: 1000000}}}}}
+  - multi_tenant: {model: shared, default: t1}
+  - optimizer
+"""
+MORE = {"howdah": "", "features": FEATURES + "  - cache: {databases_off: [main]}\n", "cached": FEATURES + "  - cache\n"}
+
 LIFTED_POOL = ": {rows_max: 1000000, bytes_max: 4294967296, statement_timeout_ms: 600000}"
 LIFTED_QUERY = ": {rows_max: 1000000, rows_limit: 1000000, timeout_ms: 600000}"
 
@@ -61,7 +74,7 @@ def headers(method="tools/call"):
 
 def good_answer(name, rows):
     """What stands near the end of an answer with so many rows, and in no error: also those come with HTTP status 200."""
-    if name == "ceiling":
+    if name in ("ceiling", "fixed"):
         return f'row_count\\":{rows}}}"}}],"isError":false'
     return f'row_count":{rows},"truncated":false}},"isError":false'
 
@@ -79,7 +92,7 @@ def free_port():
 
 
 class Servers:
-    """Command lines of both servers, and the folder with their configuration and logs."""
+    """Command lines of the servers, and the folder with their configuration and logs."""
 
     def __init__(self, build, folder, dsn):
         self._build, self._folder, self._dsn = build, folder, dsn
@@ -87,21 +100,22 @@ class Servers:
     def stdio_command(self, name, dsn=None, lifted=False):
         if name == "ceiling":
             return [f"{self._build}/tests/bench/ceiling", "--stdio"]
-        return self._howdah("stdio", "stdio: {}", dsn or self._dsn, lifted)
+        return self._howdah(name, "stdio", "stdio: {}", dsn or self._dsn, lifted)
 
     def start_http(self, name, lifted=False, dsn=None):
         port = free_port()
-        if name == "ceiling":
-            command = [f"{self._build}/tests/bench/ceiling", str(port), str(THREADS), str(CONNECTIONS_A_THREAD)]
+        if name in ("ceiling", "fixed"):
+            connections = CONNECTIONS_A_THREAD if name == "ceiling" else 0
+            command = [f"{self._build}/tests/bench/ceiling", str(port), str(THREADS), str(connections)]
         else:
             listen = f"http: {{listen: 127.0.0.1:{port}, auth: none}}"
-            command = self._howdah("http", listen, dsn or self._dsn, lifted)
+            command = self._howdah(name, "http", listen, dsn or self._dsn, lifted)
         return HttpServer(name, command, port)
 
-    def _howdah(self, transport, transport_line, dsn, lifted):
-        name = f"{self._folder}/{transport}{'-lifted' if lifted else ''}{'' if dsn == self._dsn else '-down'}"
+    def _howdah(self, variant, transport, transport_line, dsn, lifted):
+        name = f"{self._folder}/{variant}-{transport}{'-lifted' if lifted else ''}{'' if dsn == self._dsn else '-down'}"
         with open(f"{name}.yaml", "w") as file:
-            file.write(CONFIG.format(transport=transport_line, dsn=dsn, log=f"{name}.log", state=self._folder,
+            file.write(CONFIG.format(transport=transport_line, dsn=dsn, log=f"{name}.log", state=f"{name}-state", more=MORE[variant],
                                      pool=LIFTED_POOL if lifted else ": {rows_max: 100000, bytes_max: 268435456}",
                                      query=LIFTED_QUERY if lifted else ""))
         return [f"{self._build}/howdah", "serve", "-c", f"{name}.yaml"]
