@@ -68,6 +68,13 @@ void printAnswer(const Json& result) {
     }
 }
 
+void printMember(const Json& result, const std::string& member) {
+    const Json content = result.value("structuredContent", Json::object());
+    if (!content.contains(member)) return printAnswer(result);
+    const Json& value = content[member];
+    std::printf("%s\n", value.is_string() ? value.get_ref<const std::string&>().c_str() : dumpJson(value, 2).c_str());
+}
+
 int call(const CommonOptions& common, const CallOptions& options) {
     std::unique_ptr<Server> server;
     std::string url = options.url;
@@ -82,6 +89,7 @@ int call(const CommonOptions& common, const CallOptions& options) {
         http.auth = "none";
         http.listen.front().port = 0;
         const std::string path = http.path;
+        if (options.any_tool) config->tools.profile = "all";
         config->transports.http = std::move(http);
         Server::Options parts;
         parts.control = false;
@@ -99,6 +107,8 @@ int call(const CommonOptions& common, const CallOptions& options) {
     if (!result) return fail(result.error(), result.error().code == Code::unavailable ? kUnreachable : kUsage);
     if (options.json) {
         std::printf("%s\n", dumpJson(*result, 2).c_str());
+    } else if (!options.print.empty()) {
+        printMember(*result, options.print);
     } else {
         printAnswer(*result);
     }

@@ -1,5 +1,7 @@
 // howdah: the command line.
+#include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,6 +13,7 @@
 #include "kernel/base/nearest.hpp"
 #include "kernel/cli/commands.hpp"
 #include "kernel/config/environment.hpp"
+#include "kernel/host/plugin_manager.hpp"
 #include "kernel/server/server.hpp"
 #include "kernel/transport/http_listener.hpp"
 
@@ -59,9 +62,8 @@ void demoOptions(CLI::App& app, Asked& asked) {
     app.add_option("--log-level", asked.demo.log_level, "debug, info, warn, error")->capture_default_str();
 }
 
-void callOptions(CLI::App& app, Asked& asked) {
+void argumentOptions(CLI::App& app, Asked& asked) {
     configOption(app, asked);
-    app.add_option("tool", asked.call.tool, "name of the tool")->required();
     app.add_option("arguments", asked.call.arguments, "key=value; values other than text are JSON");
     app.add_option("--url", asked.call.url,
                    "a running server, e.g. http://127.0.0.1:8642/mcp, https://db.example:8642/mcp or "
@@ -70,6 +72,11 @@ void callOptions(CLI::App& app, Asked& asked) {
                    "PEM file of the authorities that may vouch for https://; without it the system's")
         ->needs("--url");
     app.add_flag("--json", asked.call.json, "print the whole result as JSON");
+}
+
+void callOptions(CLI::App& app, Asked& asked) {
+    app.add_option("tool", asked.call.tool, "name of the tool")->required();
+    argumentOptions(app, asked);
 }
 
 constexpr Command kCommands[] = {
@@ -92,6 +99,47 @@ constexpr Command kCommands[] = {
     {"", "reload", "let a running server read its configuration again", configOption,
      [](Asked& asked) { return reload(asked.common); }},
 };
+
+bool ours(std::string_view word) {
+    return std::any_of(std::begin(kCommands), std::end(kCommands),
+                       [&](const Command& command) { return word == (*command.group ? command.group : command.name); });
+}
+
+// The configuration that the words name, before anything else is known of them.
+CommonOptions namedConfig(int argc, char** argv) {
+    CommonOptions common;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if ((word == "-c" || word == "--config") && i + 1 < argc) common.config = argv[i + 1];
+        if (word.starts_with("--config=")) common.config = word.substr(std::string_view("--config=").size());
+    }
+    return common;
+}
+
+// What the configured plugins add. Looked up for --help and for a word that is none of ours: ours are never theirs, and
+// do not read a configuration to be understood.
+Result<std::vector<CommandManifest>> pluginCommands(int argc, char** argv) {
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    const bool help = first == "--help" || first == "-h";
+    if (first.empty() || ours(first) || (first.starts_with('-') && !help)) return std::vector<CommandManifest>{};
+    auto config = loadConfig(namedConfig(argc, argv));
+    if (!config) return std::move(config).error();
+    return PluginManager::commands(*config, pluginPaths(*config));
+}
+
+void addPluginCommand(CLI::App& app, const CommandManifest& command, Asked& asked) {
+    if (ours(command.name)) return;
+    CLI::App* parent = app.add_subcommand(command.name, command.summary)->require_subcommand(1);
+    for (const CommandManifest::Action& action : command.actions) {
+        CLI::App* made = parent->add_subcommand(action.name, action.summary);
+        argumentOptions(*made, asked);
+        made->callback([&asked, action] {
+            asked.call.tool = action.tool;
+            asked.call.print = action.print;
+            asked.call.any_tool = true;
+        });
+    }
+}
 
 const char* groupText(std::string_view group) {
     return group == "config" ? "the configuration" : "the plugins of a running server";
@@ -156,11 +204,21 @@ int run(int argc, char** argv) {
         added.emplace_back(made, &command);
     }
 
+    const auto brought = pluginCommands(argc, argv);
+    if (brought) {
+        for (const CommandManifest& command : *brought)
+            addPluginCommand(app, command, asked);
+    }
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& wrong) {
         if (wrong.get_exit_code() != 0) {
-            if (auto problem = commandProblem(app)) return fail(*problem, kUsage);
+            if (auto problem = commandProblem(app)) {
+                // Whoever meant a plugin's command has to know why there is none.
+                if (!brought) problem->hint += concat("\n  plugins' commands are not known: ", brought.error().message);
+                return fail(*problem, kUsage);
+            }
         }
         int code = app.exit(wrong, asked.channel ? std::cerr : std::cout, std::cerr);
         return code == 0 ? kDone : kUsage;
@@ -168,6 +226,7 @@ int run(int argc, char** argv) {
     for (const auto& [parsed, command] : added) {
         if (*parsed) return command->run(asked);
     }
+    if (asked.call.any_tool) return call(asked.common, asked.call);
     return kUsage;
 }
 

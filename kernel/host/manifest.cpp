@@ -31,6 +31,7 @@ constexpr std::string_view kSchema = R"json({
     "ttl": {"type": "integer", "minimum": 0, "maximum": 86400000},
     "scope": {"enum": ["private", "public"]},
     "names": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 128}, "maxItems": 64, "uniqueItems": true},
+    "word": {"type": "string", "pattern": "^[a-z][a-z0-9-]*$", "maxLength": 32},
     "run": {"enum": ["shard", "worker", "process"]}
   },
   "properties": {
@@ -71,6 +72,16 @@ constexpr std::string_view kSchema = R"json({
         "annotations": {"type": "object"},
         "taskSupport": {"enum": ["forbidden", "optional", "required"]},
         "profiles": {"$ref": "#/$defs/names"}}}},
+    "commands": {"type": "array", "maxItems": 16, "items": {
+      "type": "object", "required": ["name", "summary", "actions"], "additionalProperties": false,
+      "properties": {
+        "name": {"$ref": "#/$defs/word"},
+        "summary": {"type": "string", "minLength": 1, "maxLength": 200},
+        "actions": {"type": "array", "minItems": 1, "maxItems": 32, "items": {
+          "type": "object", "required": ["name", "tool"], "additionalProperties": false,
+          "properties": {"name": {"$ref": "#/$defs/word"},
+                         "tool": {"type": "string", "maxLength": 64},
+                         "print": {"type": "string", "minLength": 1, "maxLength": 64}}}}}}},
     "prompts": {"type": "array", "maxItems": 256, "items": {
       "type": "object", "required": ["name"], "additionalProperties": false,
       "properties": {
@@ -175,6 +186,27 @@ Result<ToolManifest> toolOf(const Json& json, std::string_view file) {
     return tool;
 }
 
+Result<CommandManifest> commandOf(const Json& json, const std::vector<ToolManifest>& tools, std::string_view file) {
+    CommandManifest command{json["name"].get<std::string>(), json["summary"].get<std::string>(), {}};
+    for (const Json& action : json["actions"]) {
+        CommandManifest::Action one;
+        one.name = action["name"].get<std::string>();
+        one.tool = action["tool"].get<std::string>();
+        one.print = action.value("print", std::string{});
+        const auto tool = std::find_if(tools.begin(), tools.end(), [&](const auto& of) { return of.name == one.tool; });
+        if (tool == tools.end()) {
+            return Error::invalidArgument(file, ": command \"", command.name, " ", one.name, "\": the plugin has no tool \"",
+                                          one.tool, "\"");
+        }
+        const auto same = [&](const auto& other) { return other.name == one.name; };
+        if (std::any_of(command.actions.begin(), command.actions.end(), same))
+            return Error::invalidArgument(file, ": command \"", command.name, " ", one.name, "\" is there twice");
+        one.summary = tool->listing.value("title", one.tool);
+        command.actions.push_back(std::move(one));
+    }
+    return command;
+}
+
 PromptManifest promptOf(const Json& json) {
     PromptManifest prompt;
     prompt.name = json["name"].get<std::string>();
@@ -269,6 +301,11 @@ Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name
         auto tool = toolOf(tool_json, name);
         if (!tool) return std::move(tool).error();
         manifest.tools.push_back(std::move(*tool));
+    }
+    for (const Json& command_json : json.value("commands", Json::array())) {
+        auto command = commandOf(command_json, manifest.tools, name);
+        if (!command) return std::move(command).error();
+        manifest.commands.push_back(std::move(*command));
     }
     for (const Json& prompt : json.value("prompts", Json::array()))
         manifest.prompts.push_back(promptOf(prompt));

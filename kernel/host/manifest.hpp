@@ -37,6 +37,19 @@ struct ToolManifest {
     std::vector<MirroredParameter> mirrored;
 };
 
+// `howdah NAME ACTION key=value`: each action calls one of the plugin's tools.
+struct CommandManifest {
+    struct Action {
+        std::string name;
+        std::string tool;
+        std::string print;    // the member of its structured content that is printed; "" = the answer's text
+        std::string summary;  // the tool's title
+    };
+    std::string name;
+    std::string summary;
+    std::vector<Action> actions;
+};
+
 struct PromptManifest {
     std::string name;
     std::string description;
@@ -69,6 +82,7 @@ struct Manifest {
     RowsUse rows = RowsUse::none;     // "rows"
 
     std::vector<ToolManifest> tools;
+    std::vector<CommandManifest> commands;
     std::vector<PromptManifest> prompts;
     std::vector<ResourceManifest> resources;
     std::vector<ResourceManifest> resource_templates;

@@ -249,6 +249,27 @@ Result<void> PluginManager::checkNames(const Config& config, const std::vector<P
         "add that plugin to plugins:, or write auth: none for a server only this machine reaches");
 }
 
+Result<std::vector<CommandManifest>> PluginManager::commands(const Config& config,
+                                                             const std::vector<std::filesystem::path>& search_paths) {
+    std::vector<CommandManifest> found;
+    std::vector<std::string_view> brought_by;
+    for (const PluginEntry& entry : config.plugins) {
+        auto plugin = discover(config, entry, search_paths);
+        if (!plugin) return std::move(plugin).error();
+        for (CommandManifest& command : plugin->manifest->commands) {
+            const auto same = [&](const CommandManifest& other) { return other.name == command.name; };
+            const auto other = std::find_if(found.begin(), found.end(), same);
+            if (other != found.end()) {
+                return Error::refused("plugins \"", brought_by[static_cast<std::size_t>(other - found.begin())], "\" and \"",
+                                      entry.id, "\" both bring the command \"", command.name, "\"");
+            }
+            found.push_back(std::move(command));
+            brought_by.push_back(entry.id);
+        }
+    }
+    return found;
+}
+
 Result<std::vector<std::string>> PluginManager::check(const Config& config,
                                                       const std::vector<std::filesystem::path>& search_paths) {
     auto plugins = discoverAll(config, search_paths, true);

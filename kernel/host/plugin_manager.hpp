@@ -71,6 +71,11 @@ public:
     static Result<std::vector<std::string>> check(const Config& config,
                                                   const std::vector<std::filesystem::path>& search_paths);
 
+    // The commands that the configured plugins bring; an error when one's manifest cannot be read, or when two bring the
+    // same. Loads no code.
+    static Result<std::vector<CommandManifest>> commands(const Config& config,
+                                                         const std::vector<std::filesystem::path>& search_paths);
+
 private:
     // Every configured plugin with its manifest. One that cannot run is blocked with the reason; strict, it is the end.
     static Result<std::vector<PluginStatus>> discoverAll(const Config& config,
