@@ -7,10 +7,10 @@
 #include <string>
 #include <utility>
 
+#include <howdah/parameters.hpp>
 #include <howdah/plugin.hpp>
 #include <howdah/reply.hpp>
 
-#include "parameters.hpp"
 #include "result_file.hpp"
 #include "writes.hpp"
 

@@ -3,9 +3,8 @@
 #include <utility>
 
 #include <howdah/content.hpp>
+#include <howdah/parameters.hpp>
 #include <howdah/reply.hpp>
-
-#include "parameters.hpp"
 
 namespace howdah::query {
 namespace {

@@ -4,10 +4,9 @@
 #include <optional>
 #include <utility>
 
+#include <howdah/parameters.hpp>
 #include <howdah/questions.hpp>
 #include <howdah/reply.hpp>
-
-#include "parameters.hpp"
 
 namespace howdah::query {
 namespace {

@@ -1,4 +1,4 @@
-// The argument "params" as parameters of a statement: $1 is the first element.
+// A JSON array of a call's arguments as the parameters of a statement: $1 is the first element.
 //
 // Owns: nothing but what it had to write anew; the array must outlive it.
 #pragma once
@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include <howdah/tool_call.hpp>
+#include <howdah/call.hpp>
 
-namespace howdah::query {
+namespace howdah {
 
 class Parameters {
 public:
@@ -49,4 +49,4 @@ private:
     Values values_;
 };
 
-}  // namespace howdah::query
+}  // namespace howdah
