@@ -18,12 +18,17 @@ void TableGraph::merge(std::span<const std::pair<Oid, Oid>> inheritance) {
     for (const auto& [parent, child] : inheritance)
         for (const Oid member : {parent, child}) {
             const Oid name = nameOf(member);
-            const auto found = relations_.find(member);
-            if (found == relations_.end() || member == name) continue;
-            found->second.tree = name;
-            Relation& whole = relations_[name];
-            whole.plain = whole.plain && found->second.plain;
-            whole.cascades.insert(whole.cascades.end(), found->second.cascades.begin(), found->second.cascades.end());
+            if (member == name || !relations_.contains(member)) continue;
+            // Made before the member is looked up: a new entry may end every iterator. A root that the catalog did not
+            // tell of may be anything.
+            const auto [root, unknown] = relations_.try_emplace(name);
+            Relation& whole = root->second;
+            Relation& part = relations_.find(member)->second;
+            if (unknown) whole.steady = whole.plain = false;
+            part.tree = name;
+            part.steady = part.steady && whole.tree != 0;
+            whole.plain = whole.plain && part.plain;
+            whole.cascades.insert(whole.cascades.end(), part.cascades.begin(), part.cascades.end());
         }
 }
 

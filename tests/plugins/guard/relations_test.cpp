@@ -158,4 +158,21 @@ TEST_CASE("guard relations: a write that runs code, or is no plain one, may chan
         CHECK_MESSAGE(writeOf(sql) == std::nullopt, std::string(sql));
 }
 
+TEST_CASE("guard relations: a tree whose root the catalog does not tell of is not known") {
+    TableGraph graph;
+    for (const Oid child : {20, 21, 22})
+        graph.relation(child).tree = child;
+    const std::pair<Oid, Oid> inheritance[] = {{10, 20}, {10, 21}};
+    graph.merge(inheritance);
+    const auto known = [&](Oid oid) {
+        const Oids one{oid};
+        return std::pair(graph.behind(one), graph.reachedFrom(one));
+    };
+    for (const Oid child : {20, 21}) {
+        CHECK_FALSE(known(child).first);
+        CHECK_FALSE(known(child).second);
+    }
+    CHECK(known(22) == std::pair(std::optional(Oids{22}), std::optional(Oids{22})));
+}
+
 }  // namespace howdah::guard
