@@ -38,6 +38,13 @@ bool tellsOfChange(std::string_view sqlstate) {
     return sqlstate == "42P01" || sqlstate == "42883" || sqlstate == "42703" || sqlstate == "42704";
 }
 
+// DDL, or a function that may do anything: of one that is known to change rows at most, or none, the volatility alone
+// says nothing (random(), nextval()).
+bool mayChangeCatalog(const howdah_facts& facts) {
+    const bool runs_code = (facts.flags & HOWDAH_FACT_VOLATILE) != 0 && (facts.flags & HOWDAH_FACT_REACH_KNOWN) == 0;
+    return facts.kind == HOWDAH_STATEMENT_DDL || runs_code;
+}
+
 class Guard final : public Plugin {
 public:
     Result<void> configure(const Json& section) override {
@@ -93,8 +100,7 @@ public:
 
     Verdict afterQuery(Query& query, const howdah_result&) override {
         const howdah_facts* facts = query.facts();
-        if (!query.readOnly() && facts && (facts->kind == HOWDAH_STATEMENT_DDL || facts->flags & HOWDAH_FACT_VOLATILE))
-            invalidate(query);
+        if (!query.readOnly() && facts && mayChangeCatalog(*facts)) invalidate(query);
         return proceed();
     }
 
