@@ -81,6 +81,14 @@ FunctionClass functionClass(std::string_view schema, std::string_view function) 
     }
 }
 
+bool isSafeInWrites(std::string_view schema, std::string_view function) {
+    constexpr std::string_view kNames[] = {
+        "nextval",     "pg_advisory_xact_lock",     "pg_advisory_xact_lock_shared",     "pg_current_xact_id",
+        "pg_notify",   "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared", "setval",
+        "txid_current"};
+    return (schema.empty() || schema == "pg_catalog") && std::ranges::find(kNames, function) != std::end(kNames);
+}
+
 bool isImmutableFunction(std::string_view function) {
     return kindOf(function) == 'c';
 }

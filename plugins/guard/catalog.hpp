@@ -18,6 +18,10 @@ enum class FunctionClass {
 // Of a function written without a schema, as pg_catalog.name or as information_schema.name; unknown otherwise.
 FunctionClass functionClass(std::string_view schema, std::string_view function);
 
+// Those beside the safe ones that write what a write may: sequences, transaction ids, locks and messages that end with
+// the transaction. None changes rows.
+bool isSafeInWrites(std::string_view schema, std::string_view function);
+
 // Whether each function of that name is safe and IMMUTABLE.
 bool isImmutableFunction(std::string_view function);
 

@@ -126,10 +126,12 @@ from (select a.attrelid::int8 as relation, a.attname as name, a.atttypid::int8 a
                                                     and p.pronargs - p.pronargdefaults <= 1))) a
 group by part)sql"};
 
-// [kind of the holder, holder, functions of PostgreSQL's own it calls, the user's objects it uses, it reads the clock,
-// the session or a system catalog, or makes a moment of a text]: views, policies for reads, checks of domains, and
-// columns generated when they are read. What a tree of code uses of the user's is in pg_depend, or it could be dropped
-// under it; PostgreSQL's own functions are not, so their numbers are read from the tree.
+// [kind, holder, functions of PostgreSQL's own it calls, the user's objects it uses, it reads the clock, the session, a
+// system catalog or a sample, or makes a moment of a text]. Kinds: r a view, or a column that is generated when it is
+// read; p a policy for reads; t a domain's check; d a type's default; f defaults of a function's arguments; w all that
+// a write to a table runs (defaults, checks, policies of any sort), with the functions alone. What a tree of code uses
+// of the user's is in pg_depend, or it could be dropped under it; PostgreSQL's own functions are not, so their numbers
+// are read from the tree. A function's planner support is not run by who calls it.
 inline constexpr Statement kCode{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(kind, holder, calls, uses, unsteady))::text
 from (select t.kind, t.holder::int8 as holder,
@@ -141,11 +143,13 @@ from (select t.kind, t.holder::int8 as holder,
              array(select distinct d.refobjid::int8 from pg_catalog.pg_depend d
                    where d.classid = t.class and d.objid = t.code and d.refobjid >= 16384
                      and not (d.refobjid = t.holder and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+                     and not exists (select from pg_catalog.pg_proc s
+                                     where t.kind = 'f' and s.oid = t.holder and s.prosupport = d.refobjid)
                      and d.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass,
                                           'pg_catalog.pg_operator'::pg_catalog.regclass,
                                           'pg_catalog.pg_type'::pg_catalog.regclass,
                                           'pg_catalog.pg_class'::pg_catalog.regclass)) as uses,
-             t.tree ~ '[{](SQLVALUEFUNCTION :op ([0-8]|14) |NEXTVALUEEXPR |TABLEFUNC |JSONEXPR |COERCEVIAIO |ARRAYCOERCE)'
+             t.tree ~ '[{](SQLVALUEFUNCTION :op ([0-8]|14) |NEXTVALUEEXPR |TABLEFUNC |TABLESAMPLECLAUSE |JSONEXPR |COERCEVIAIO )'
                or exists (select from pg_catalog.unnest(pg_catalog.string_to_array(t.tree, ':relid '))
                                         with ordinality as pieces(piece, number)
                           where number > 1 and pg_catalog.split_part(piece, ' ', 1) <> '0'
@@ -166,23 +170,39 @@ from (select t.kind, t.holder::int8 as holder,
             union all
             select 't', k.contypid, k.oid, 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.conbin::text
             from pg_catalog.pg_constraint k
-            where k.contypid <> 0 and k.oid >= 16384 and k.conbin is not null) t) c
+            where k.contypid <> 0 and k.oid >= 16384 and k.conbin is not null
+            union all
+            select 'd', y.oid, y.oid, 'pg_catalog.pg_type'::pg_catalog.regclass, y.typdefaultbin::text
+            from pg_catalog.pg_type y where y.oid >= 16384 and y.typdefaultbin is not null
+            union all
+            select 'f', f.oid, f.oid, 'pg_catalog.pg_proc'::pg_catalog.regclass, f.proargdefaults::text
+            from pg_catalog.pg_proc f where f.oid >= 16384 and f.proargdefaults is not null) t) c
+group by part
+union all
+select pg_catalog.json_agg(pg_catalog.json_build_array('w', holder, calls, null, false))::text
+from (select holder::int8, pg_catalog.array_agg(distinct pg_catalog.split_part(piece, ' ', 1)::int8) as calls,
+             pg_catalog.row_number() over () / 200 as part
+      from (select g.adrelid as holder, g.adbin::text as tree
+            from pg_catalog.pg_attrdef g where g.adrelid >= 16384
+            union all
+            select k.conrelid, k.conbin::text
+            from pg_catalog.pg_constraint k where k.contype = 'c' and k.conrelid >= 16384
+            union all
+            select p.polrelid, pg_catalog.concat(p.polqual::text, p.polwithcheck::text)
+            from pg_catalog.pg_policy p) t,
+           pg_catalog.unnest(pg_catalog.string_to_array(
+             pg_catalog.replace(pg_catalog.replace(t.tree, ':aggfnoid ', ':funcid '), ':winfnoid ', ':funcid '),
+             ':funcid ')) with ordinality as pieces(piece, number)
+      where number > 1 and pg_catalog.length(pg_catalog.split_part(piece, ' ', 1)) <= 5
+      group by holder) c
 group by part)sql"};
 
-// [what, relation, other relation]: s one of PostgreSQL's own functions that is not IMMUTABLE, i a parent and its
-// child, c a table and one whose foreign key passes its changes on, x a relation where writing runs the user's code (a
-// trigger, a rule, or a volatile function of his in a default, check or policy; 0 for a domain's check, which may be
-// anywhere).
+// [what, object, other object]: s one of PostgreSQL's own functions that is not IMMUTABLE, i a parent and its child,
+// c a table and one whose foreign key passes its changes on, x a relation where writing runs a trigger or a rule, u a
+// function or type and what its values pass through: a type of its arguments, or a VOLATILE function that reads or
+// writes them as texts; w a table and what of the user's a write to it uses. What that does is followed through views,
+// aggregates and types.
 inline constexpr Statement kReach{R"sql(
-with volatile_code(class, code) as (
-  select d.classid, d.objid
-  from pg_catalog.pg_depend d
-  left join pg_catalog.pg_operator o
-    on d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass and o.oid = d.refobjid
-  join pg_catalog.pg_proc f
-    on f.oid = case when d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass then d.refobjid else o.oprcode end
-  where d.refobjid >= 16384 and f.provolatile = 'v'
-    and d.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass))
 select pg_catalog.json_agg(pg_catalog.json_build_array(what, relation, other))::text
 from (select what, relation::int8, other::int8, pg_catalog.row_number() over () / 500 as part
       from (select 's' as what, p.oid as relation, 0::pg_catalog.oid as other
@@ -199,17 +219,30 @@ from (select what, relation::int8, other::int8, pg_catalog.row_number() over () 
             union
             select 'x', r.ev_class, 0 from pg_catalog.pg_rewrite r where r.oid >= 16384 and r.ev_type <> '1'
             union
-            select 'x', a.adrelid, 0
-            from volatile_code v join pg_catalog.pg_attrdef a on a.oid = v.code
-            where v.class = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+            select 'u', p.oid, argument
+            from pg_catalog.pg_proc p,
+                 pg_catalog.unnest(coalesce(p.proallargtypes, p.proargtypes::pg_catalog.oid[])) argument
+            where p.oid >= 16384 and argument >= 16384
             union
-            select 'x', k.conrelid, 0
-            from volatile_code v join pg_catalog.pg_constraint k on k.oid = v.code
-            where v.class = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+            select 'u', t.oid, p.oid
+            from pg_catalog.pg_type t
+            join pg_catalog.pg_proc p
+              on p.oid in (t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout)
+            where t.oid >= 16384 and p.oid >= 16384 and p.provolatile = 'v'
             union
-            select 'x', p.polrelid, 0
-            from volatile_code v join pg_catalog.pg_policy p on p.oid = v.code
-            where v.class = 'pg_catalog.pg_policy'::pg_catalog.regclass) r) r
+            select 'w', coalesce(a.adrelid, k.conrelid, p.polrelid), d.refobjid
+            from pg_catalog.pg_depend d
+            left join pg_catalog.pg_attrdef a
+              on d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and a.oid = d.objid
+            left join pg_catalog.pg_constraint k
+              on d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass and k.oid = d.objid and k.contype = 'c'
+            left join pg_catalog.pg_policy p
+              on d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and p.oid = d.objid
+            where d.refobjid >= 16384 and coalesce(a.adrelid, k.conrelid, p.polrelid) >= 16384
+              and (d.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                                    'pg_catalog.pg_operator'::pg_catalog.regclass,
+                                    'pg_catalog.pg_type'::pg_catalog.regclass)
+                   or (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid <> p.polrelid))) r) r
 group by part)sql"};
 
 // What all of the above depends on, as one short text: equal means unchanged. With $1 the transactions that the last

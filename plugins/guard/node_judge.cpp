@@ -15,16 +15,6 @@ namespace {
 constexpr std::string_view kExplainOptions[] = {"analyze",   "buffers",  "costs",   "format", "generic_plan", "memory",
                                                 "serialize", "settings", "summary", "timing", "verbose",      "wal"};
 
-// Built-ins that write what a write may write: sequences, transaction ids, locks and messages that end with the
-// transaction.
-bool writeMayCall(std::string_view function) {
-    constexpr std::string_view kNames[] = {
-        "nextval",     "pg_advisory_xact_lock",     "pg_advisory_xact_lock_shared",     "pg_current_xact_id",
-        "pg_notify",   "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared", "setval",
-        "txid_current"};
-    return std::ranges::find(kNames, function) != std::end(kNames);
-}
-
 bool startsUpper(std::string_view text) {
     return !text.empty() && text[0] >= 'A' && text[0] <= 'Z';
 }
@@ -139,7 +129,8 @@ Result<void> NodeJudge::judgeCall(NameView name, int arguments, Rule if_unknown)
     if (catalog_ && path_ == Path::write) {
         // Whatever is not PostgreSQL's own, or not known to write no rows, may change anything.
         noteUse(catalog_->function(name, Resolver::kAnyNumber));
-        steady_ = steady_ && (own_safe || writeMayCall(name.name) || catalog_->function(name, arguments).any);
+        steady_ =
+            steady_ && (own_safe || isSafeInWrites(name.schema, name.name) || catalog_->function(name, arguments).any);
     }
     if (resolver_) {
         const Resolver::Found found = resolver_->function(name, arguments);
@@ -150,7 +141,7 @@ Result<void> NodeJudge::judgeCall(NameView name, int arguments, Rule if_unknown)
     }
     if (!own_safe && (!users || unsafe)) {
         const bool opened = policy_.opensFunction(name.schema, name.name, unsafe) ||
-                            (path_ == Path::write && (!unsafe || writeMayCall(name.name)));
+                            (path_ == Path::write && (!unsafe || isSafeInWrites(name.schema, name.name)));
         if (!opened) return refuse(unsafe ? Rule::function_unsafe : if_unknown, written(name));
         facts_.unresolved = facts_.unresolved || (resolver_ && !users && !unsafe);
     }

@@ -257,16 +257,20 @@ void Snapshot::Builder::link() {
     }
 }
 
+bool Snapshot::Builder::isRunByReads(const Code& code) const {
+    if (code.kind == 'p') return secured_.contains(code.holder);
+    if (code.kind == 'r') return !stored_.contains(code.holder);
+    return code.kind == 't';
+}
+
 void Snapshot::Builder::linkCode() {
-    std::unordered_set<Oid> secured;
     for (const Relation& relation : relations_) {
-        if (relation.secured) secured.insert(relation.object.oid);
+        if (relation.secured) secured_.insert(relation.object.oid);
         if (relation.kind == 'm') stored_.insert(relation.object.oid);
     }
     for (const Code& code : code_) {
-        if (code.kind == 'p' && !secured.contains(code.holder)) continue;
-        if (code.kind == 'r' && isStored(code.holder)) continue;
-        const Key holder = keyOf(code.kind == 't' ? ObjectKind::type : ObjectKind::relation, code.holder);
+        if (!isRunByReads(code)) continue;
+        const Key holder = code.holderKey();
         for (Oid called : code.calls)
             needFunction(holder, called, false);
         for (Oid used : code.uses)
@@ -309,6 +313,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Builder::build(const Policy& p
     for (Oid oid : opened)
         made_->failing_.erase(keyOf(ObjectKind::relation, oid));
     noteUnsteady();
+    noteChanging();
     drawTables();
     if (!made_->passes(ObjectKind::type, 0)) made_->everywhere_ = made_->objectionTo(ObjectKind::type, 0);
     made_->bytes_ += made_->failing_.size() * 32;

@@ -62,7 +62,13 @@ private:
         Oid type = 0;
     };
     struct Code {
-        char kind = 'r';
+        char kind = 'r';  // as in catalog_statements.hpp
+
+        ObjectKind holderKind() const {
+            if (kind == 'f') return ObjectKind::function;
+            return kind == 't' || kind == 'd' ? ObjectKind::type : ObjectKind::relation;
+        }
+        Key holderKey() const { return keyOf(holderKind(), holder); }
         Oid holder = 0;
         std::vector<Oid> calls;
         std::vector<Oid> uses;
@@ -85,9 +91,16 @@ private:
     void linkCode();
     void spread();
     void noteUnsteady();
+    void noteChanging();
     void drawTables();
-    bool isSteadyCode(const Code& code) const;
-    bool isStored(Oid relation) const { return stored_.contains(relation); }
+    void drawRelations();
+    bool isRunByReads(const Code& code) const;
+    bool isSteadyCall(Oid function, bool in_policy) const;
+    bool mayChange(Oid own_function) const;
+    void connect(Key holder, Oid used);
+    void connect(const Code& code);
+    void connectValues();
+    void spreadTo(std::unordered_set<Key>& marked) const;
     void need(Key holder, Key used);
     void needFunction(Key holder, Oid function, bool may_be_internal);
     void needAny(Key holder, Oid oid);
@@ -111,7 +124,9 @@ private:
     std::unordered_set<Key> known_;
     std::unordered_multimap<Key, Key> used_by_;
     std::vector<Key> failed_;
-    std::unordered_set<Oid> stored_;  // materialized views: their code runs when they are refreshed
+    std::unordered_set<Oid> stored_;    // materialized views: their code runs when they are refreshed
+    std::unordered_set<Oid> secured_;   // row security is on
+    std::unordered_set<Key> changing_;  // may change rows when used, read or written
 };
 
 }  // namespace howdah::guard

@@ -17,6 +17,15 @@ using Oids = std::vector<std::uint32_t>;
 
 constexpr Oid kBooks = 30001, kAuthors = 30002, kLoans = 30010, kMembers = 30011, kArchive = 30020;
 
+constexpr const char* kOpened[] = {"twice", "asked", "writes", "adding", "telling", "noting", "of_dom", "since"};
+
+// The operator has opened all that a test calls: what is looked at is what an answer depends on.
+Policy opened() {
+    auto policy = Policy::make({{std::begin(kOpened), std::end(kOpened)}, {"<->", "<#>"}, {}, {}}, {}, 1);
+    REQUIRE(policy);
+    return *policy;
+}
+
 // public: books, authors, v (a view of books), clock (a view that asks what time it is), loans of members (cascade),
 // logged (a trigger), archive of two children, far (outside), stored (a materialized view), ids (a sequence).
 std::shared_ptr<const Snapshot> library() {
@@ -45,27 +54,47 @@ std::shared_ptr<const Snapshot> library() {
         ["r",30008,[],[30001],true],["r",30024,[1299],[30001],false]])");
     add(Part::reach, R"([["s",1299,0],["s",2077,0],["s",2049,0],["i",30020,30021],["i",30020,30022],["i",30027,30028],
         ["c",30011,30010],["c",30001,30012],["x",30012,0],["x",30028,0]])");
-    auto policy = Policy::make({{"twice", "asked", "writes"}, {"<->", "<#>"}, {}, {}}, {}, 1);
-    REQUIRE(policy);
-    auto built = builder.build(*policy);
+    auto built = builder.build(opened());
     REQUIRE(built);
     return *built;
 }
 
-// The relations of a read that may be kept, or none.
-std::optional<Oids> readOf(const std::string& sql) {
+using Rows = std::vector<std::pair<Part, std::string_view>>;
+
+// Those rows and the functions lower, now, pg_sleep, nextval and random of PostgreSQL's own; public is in the path, and
+// acme is not.
+std::shared_ptr<const Snapshot> catalogOf(const Rows& rows) {
+    Snapshot::Builder builder;
+    const auto add = [&](Part part, std::string_view json) { REQUIRE(builder.add(part, json)); };
+    add(Part::own_functions, R"([[870,"lower"],[1299,"now"],[2626,"pg_sleep"],[1574,"nextval"],[1598,"random"]])");
+    add(Part::schemas, R"([[11,"pg_catalog",true],[100,"public",true],[200,"acme",false],[0,"reader",false]])");
+    add(Part::functions, R"([[20002,100,"asked",1,0,false,"f","s",0,null,false,null,false,false],
+                             [20003,100,"writes",1,0,false,"f","v",0,null,false,null,false,false]])");
+    add(Part::relations, R"([[30001,100,"books","r",false,false,0]])");
+    add(Part::reach, R"([["s",1299,0],["s",2626,0],["s",1574,0],["s",1598,0]])");
+    for (const auto& [part, json] : rows)
+        add(part, json);
+    auto built = builder.build(opened());
+    REQUIRE(built);
+    return *built;
+}
+
+std::shared_ptr<const Snapshot> theLibrary() {
     static const auto snapshot = library();
+    return snapshot;
+}
+
+// The relations of a read that may be kept, or none.
+std::optional<Oids> readOf(const std::string& sql, const std::shared_ptr<const Snapshot>& snapshot = theLibrary()) {
     const SchemaSet path = SchemaSet::ofSession(*snapshot);
     const Resolver resolver(*snapshot, path);
-    auto policy = Policy::make({{"twice", "asked", "writes"}, {"<->", "<#>"}, {}, {}}, {}, 1);
-    auto facts = classify(sql, *policy, &resolver);
+    auto facts = classify(sql, opened(), &resolver);
     REQUIRE_MESSAGE(facts, sql << ": " << facts.error().rule);
     CHECK_FALSE(facts->reach_known);
     return facts->steady ? std::optional(facts->relations) : std::nullopt;
 }
 
-std::optional<Oids> writeOf(const std::string& sql) {
-    static const auto snapshot = library();
+std::optional<Oids> writeOf(const std::string& sql, const std::shared_ptr<const Snapshot>& snapshot = theLibrary()) {
     const SchemaSet path = SchemaSet::ofSession(*snapshot);
     const Resolver resolver(*snapshot, path);
     auto facts = classifyWrite(sql, Policy{}, &resolver);
@@ -156,6 +185,92 @@ TEST_CASE("guard relations: a write that runs code, or is no plain one, may chan
           "insert into notes select b.mood from authors b", "truncate notes", "create table n (i int)",
           "explain analyze insert into notes values (1)", "insert into notes values (set_limit(0.3))"})
         CHECK_MESSAGE(writeOf(sql) == std::nullopt, std::string(sql));
+}
+
+TEST_CASE("guard relations: an aggregate is what the functions behind it are") {
+    const auto catalog =
+        catalogOf({{Part::functions, R"([[20010,100,"adding",1,0,false,"a","i",0,null,false,[870],false,false],
+                               [20011,100,"telling",1,0,false,"a","i",0,null,false,[870,20002],false,false],
+                               [20012,100,"noting",1,0,false,"a","i",0,null,false,[20003],false,false]])"},
+                   {Part::relations, R"([[30002,100,"told","v",false,false,0],[30003,100,"noted","v",false,false,0],
+                               [30004,100,"over_noted","v",false,false,0]])"},
+                   {Part::code, R"([["r",30002,[],[20011,30001],false],["r",30003,[],[20012,30001],false],
+                          ["r",30004,[],[30003],false]])"}});
+    CHECK(readOf("select adding(id) from books", catalog) == Oids{kBooks});
+    CHECK(writeOf("insert into books select adding(id) from books", catalog) == Oids{kBooks});
+    for (const char* sql : {"select telling(id) from books", "select noting(id) from books", "select * from told",
+                            "select * from noted", "select * from over_noted"})
+        CHECK_MESSAGE(readOf(sql, catalog) == std::nullopt, std::string(sql));
+    for (const char* sql : {"insert into books select noting(id) from books", "insert into books select * from noted",
+                            "insert into books select * from over_noted"})
+        CHECK_MESSAGE(writeOf(sql, catalog) == std::nullopt, std::string(sql));
+    CHECK(writeOf("insert into books select * from told", catalog) == Oids{kBooks});  // it tells and changes nothing
+}
+
+// dated(d dom), lists(d dom[]), pairs(p pair), where dom's check asks what time it is and pair has a field of it;
+// of_dom(dom) is IMMUTABLE; calm is a domain whose check is; states(s calm).
+TEST_CASE("guard relations: a domain whose check follows the clock makes unsteady what is made of it") {
+    const auto catalog = catalogOf(
+        {{Part::functions, R"([[20020,100,"of_dom",1,0,false,"f","i",0,null,false,null,false,false]])"},
+         {Part::types,
+          R"([[40001,100,"dom",1082,0,null],[40002,100,"_dom",40001,0,null],[40003,100,"pair",0,30040,null],
+                           [40004,100,"calm",25,0,null],[40011,100,"dated",0,30041,null],[40012,100,"lists",0,30042,null],
+                           [40013,100,"pairs",0,30043,null],[40014,100,"states",0,30044,null]])"},
+         {Part::relations, R"([[30040,100,"pair","c",false,false,40003],[30041,100,"dated","r",false,false,40011],
+                               [30042,100,"lists","r",false,false,40012],[30043,100,"pairs","r",false,false,40013],
+                               [30044,100,"states","r",false,false,40014],[30045,100,"of_pairs","v",false,false,0]])"},
+         {Part::columns, R"([[30040,"first",40001],[30041,"d",40001],[30042,"d",40002],[30043,"p",40003],
+                             [30044,"s",40004]])"},
+         {Part::code, R"([["t",40001,[1299],[40001],false],["t",40004,[870],[40004],false],
+                          ["r",30045,[],[30043],false]])"},
+         {Part::reach, R"([["u",20020,40001]])"}});
+    for (const char* sql :
+         {"select * from dated", "select * from lists", "select * from pairs", "select * from of_pairs",
+          "select $1::dom", "select $1::dom[]", "select $1::_dom", "select $1::pair", "select of_dom($1)"})
+        CHECK_MESSAGE(readOf(sql, catalog) == std::nullopt, std::string(sql));
+    for (const char* sql : {"insert into dated values ($1)", "insert into lists values ($1)",
+                            "insert into pairs values ($1)", "insert into books select of_dom(id) from books"})
+        CHECK_MESSAGE(writeOf(sql, catalog) == std::nullopt, std::string(sql));
+    CHECK(readOf("select * from states", catalog) == Oids{30044});
+    CHECK(writeOf("insert into states values ($1)", catalog) == Oids{30044});
+    CHECK(writeOf("insert into books values ($1)", catalog) == Oids{kBooks});
+}
+
+TEST_CASE("guard relations: a domain whose check writes may do so in any write") {
+    const Rows domain{{Part::types, R"([[40001,100,"dom",23,0,null]])"}};
+    for (const char* code : {R"([["t",40001,[],[20003,40001],false]])", R"([["t",40001,[2626],[],false]])"}) {
+        auto rows = domain;
+        rows.emplace_back(Part::code, code);
+        CHECK_MESSAGE(writeOf("insert into books values (1)", catalogOf(rows)) == std::nullopt, std::string(code));
+    }
+    CHECK(writeOf("insert into books values (1)", catalogOf(domain)) == Oids{kBooks});
+}
+
+TEST_CASE("guard relations: what only a write runs makes its reach unknown, and no read unsteady") {
+    const auto catalog =
+        catalogOf({{Part::functions, R"([[20030,100,"since",1,1,false,"f","i",0,null,false,null,false,false],
+                               [20031,100,"noisy_in",1,0,false,"f","v",0,null,false,null,false,false]])"},
+                   {Part::types,
+                    R"([[40001,100,"noted",23,0,null],[40011,100,"numbers",0,30054,null],[40002,100,"noisy",0,0,null],
+                           [40012,100,"noise",0,30055,null]])"},
+                   {Part::relations, R"([[30050,100,"noted","v",false,false,0],[30051,100,"guarded","r",true,false,0],
+                               [30052,100,"sleepy","r",false,false,0],[30053,100,"numbered","r",false,false,0],
+                               [30054,100,"numbers","r",false,false,40011],[30055,100,"noise","r",false,false,40012]])"},
+                   {Part::columns, R"([[30054,"n",40001],[30055,"n",40002]])"},
+                   {Part::code, R"([["r",30050,[],[20003],false],["w",30052,[2626],[],false],
+                          ["w",30053,[1574,1598,1299],[],false],["d",40001,[],[20003],false],
+                          ["f",20030,[],[20003],false]])"},
+                   {Part::reach, R"([["u",40002,20031],["w",30051,30050]])"}});
+    for (const char* sql :
+         {"insert into guarded values (1)", "insert into sleepy default values", "insert into numbers default values",
+          "insert into noise values ($1)", "insert into books select since()", "insert into books select * from noted"})
+        CHECK_MESSAGE(writeOf(sql, catalog) == std::nullopt, std::string(sql));
+    CHECK(writeOf("insert into numbered default values", catalog) == Oids{30053});
+    CHECK(readOf("select * from guarded", catalog) == Oids{30051});
+    CHECK(readOf("select * from sleepy", catalog) == Oids{30052});
+    CHECK(readOf("select * from numbers", catalog) == Oids{30054});
+    CHECK(readOf("select * from noise", catalog) == std::nullopt);
+    CHECK(readOf("select since()", catalog) == std::nullopt);
 }
 
 TEST_CASE("guard relations: a tree whose root the catalog does not tell of is not known") {
