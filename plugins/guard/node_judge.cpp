@@ -101,7 +101,7 @@ void NodeJudge::findRelations() {
     std::vector<Oid> named;
     for (const TableUse& use : facts_.tables) {
         if (isCatalogRelation(use.table.schema, use.table.name)) return;
-        const std::vector<Oid> meant = catalog_->relationsNamed(use.table);
+        const std::vector<Oid> meant = catalog_->relationsNamed(use.table, Schemas::all);
         if (meant.empty() && !use.maybe_cte) return;
         named.insert(named.end(), meant.begin(), meant.end());
     }
@@ -188,10 +188,9 @@ Result<void> NodeJudge::judgeAttributes() {
         if (catalog_ && path_ == Path::write) noteUse(catalog_->function({{}, use.name}, 1));
         if (use.of_row_function) {
             if (auto judged = judgeAttribute(use.name); !judged) return judged;
-        } else if (resolver_ && resolver_->anyFunctionNamed(use.name) && !isColumn(use)) {
-            const Resolver::Found found =
-                isQueryOnly(use) ? resolver_->functionOfRows(use.name) : resolver_->function({{}, use.name}, 1);
-            noteUse(found);
+        } else if (resolver_ && resolver_->anyFunctionNamed(use.name)) {
+            noteUse(calledBy(use, Schemas::all));
+            const Resolver::Found found = calledBy(use, Schemas::of_path);
             if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
         }
         notePassed(noted);
@@ -203,17 +202,20 @@ bool NodeJudge::isWithQuery(std::string_view name) const {
     return std::ranges::find(with_queries_, name) != with_queries_.end();
 }
 
-bool NodeJudge::isQueryOnly(const AttributeUses::Use& use) const {
-    return attributes_.isQueryOnly(use.qualifier, [&](std::string_view name) {
-        return isWithQuery(name) && !resolver_->relation({{}, name}).any;
+// What v.f may call where v is one of the relations of those schemas: nothing if all of them have a column f.
+Resolver::Found NodeJudge::calledBy(const AttributeUses::Use& use, Schemas schemas) const {
+    if (isColumn(use, schemas)) return {};
+    const bool query_only = attributes_.isQueryOnly(use.qualifier, [&](std::string_view name) {
+        return isWithQuery(name) && resolver_->relationsNamed({{}, name}, schemas).empty();
     });
+    return query_only ? resolver_->functionOfRows(use.name) : resolver_->function({{}, use.name}, 1);
 }
 
-bool NodeJudge::isColumn(const AttributeUses::Use& use) const {
+bool NodeJudge::isColumn(const AttributeUses::Use& use, Schemas schemas) const {
     const std::vector<NameView> relations = attributes_.relationsOf(use.qualifier);
     return !relations.empty() && std::ranges::all_of(relations, [&](NameView relation) {
         const bool may_be_cte = relation.schema.empty() && isWithQuery(relation.name);
-        return !may_be_cte && resolver_->allHaveColumn(relation, use.name);
+        return !may_be_cte && resolver_->allHaveColumn(relation, use.name, schemas);
     });
 }
 
@@ -255,11 +257,10 @@ Result<void> NodeJudge::judgeOperator(NameView name) {
     const Use use{Node::expression, name, 0};
     if (name.name.empty() || hasPassed(use)) return {};
     const bool builtin = (name.schema.empty() || name.schema == "pg_catalog") && isBuiltinOperator(name.name);
-    Resolver::Found found;
     const bool opened = policy_.opensOperator(name.schema, name.name);
-    if (catalog_) noteUse(catalog_->op(name));
-    if (resolver_ && !opened) found = resolver_->op(name);
-    if (!found.objection.empty())
+    const Resolver::Found found = catalog_ ? catalog_->op(name) : Resolver::Found{};
+    noteUse(found);
+    if (resolver_ && !opened && !found.objection.empty())
         return refuse(builtin ? Rule::operator_shadowed : Rule::operator_not_allowed, found.objection);
     if (!builtin && path_ == Path::read && !opened && !found.any)
         return refuse(Rule::operator_not_allowed, written(name));
@@ -272,9 +273,9 @@ Result<void> NodeJudge::noteType(const NodeView& node) {
     const NameView name = nameOf(node.list(Field::names));
     const Use use{Node::type, name, 0};
     if (hasPassed(use)) return {};
-    if (catalog_) noteUse(catalog_->type(name));
+    const Resolver::Found found = catalog_ ? catalog_->type(name) : Resolver::Found{};
+    noteUse(found);
     if (resolver_) {
-        const Resolver::Found found = resolver_->type(name);
         if (!found.objection.empty()) return refuse(Rule::type_not_allowed, found.objection);
         if (!found.any && !name.schema.empty() && name.schema != "pg_catalog") facts_.unresolved = true;
     }

@@ -51,10 +51,10 @@ private:
     Result<void> judgeAttribute(std::string_view text);
     Result<void> judgeIndirection(const NodeView& node);
     Result<void> judgeAttributes();
-    void noteUse(const Resolver::Found& found) { steady_ = steady_ && (!found.any || found.steady); }
+    void noteUse(const Resolver::Found& found) { steady_ = steady_ && found.steady; }
     void findRelations();
-    bool isQueryOnly(const AttributeUses::Use& use) const;
-    bool isColumn(const AttributeUses::Use& use) const;
+    Resolver::Found calledBy(const AttributeUses::Use& use, Schemas schemas) const;
+    bool isColumn(const AttributeUses::Use& use, Schemas schemas) const;
     bool isWithQuery(std::string_view name) const;
     Result<void> judgeRelation(const NodeView& node);
     Result<void> judgeJoin(const NodeView& node);

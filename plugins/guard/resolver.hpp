@@ -7,7 +7,6 @@
 //          (func_get_detail), catalog/namespace.c.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +20,6 @@ namespace howdah::guard {
 class SchemaSet {
 public:
     static SchemaSet ofSession(const Snapshot& snapshot);
-    // Where a scope has set the search_path or the role: every schema whose name stands in those texts.
-    static SchemaSet ofScope(const Snapshot& snapshot, std::optional<std::string_view> search_path,
-                             std::optional<std::string_view> role);
 
     bool contains(Oid schema) const;
     std::uint64_t hash() const { return hash_; }  // part of a verdict's key
@@ -34,6 +30,10 @@ private:
     std::uint64_t hash_ = 0;
 };
 
+// Where a name without a schema is looked for. What passes is judged by the path that the session is known to have.
+// Whoever keeps an answer must be right under any other too, as a scope may set one: for that, every schema counts.
+enum class Schemas : std::uint8_t { of_path, all };
+
 class Resolver {
 public:
     static constexpr int kAnyNumber = -1;  // of arguments
@@ -42,8 +42,8 @@ public:
 
     // Of the user's objects a name can mean. PostgreSQL's own are not among them.
     struct Found {
-        bool any = false;
-        bool steady = true;     // all of them give the same for the same always
+        bool any = false;       // by the path
+        bool steady = true;     // all of that name, in every schema, give the same for the same always
         std::string objection;  // the first that does not pass: its name and why; "" if all pass
     };
     Found function(NameView name, int arguments) const;
@@ -58,10 +58,10 @@ public:
     Found relation(NameView name) const { return objects(ObjectKind::relation, name, kAnyNumber); }
 
     // Whether every relation the name can mean has a column of that name, which then is no call.
-    bool allHaveColumn(NameView relation, std::string_view column) const;
+    bool allHaveColumn(NameView relation, std::string_view column, Schemas schemas) const;
 
     // All that the name can mean.
-    std::vector<Oid> relationsNamed(NameView name) const;
+    std::vector<Oid> relationsNamed(NameView name, Schemas schemas) const;
     const TableGraph& tables() const { return snapshot_.tables(); }
     bool isSteadyEverywhere() const { return snapshot_.isSteadyEverywhere(); }
 
@@ -69,7 +69,7 @@ public:
 
 private:
     Found objects(ObjectKind kind, NameView name, int arguments, bool rows_only = false) const;
-    bool isMeant(const CatalogObject& object, NameView name) const;
+    bool isMeant(const CatalogObject& object, NameView name, Schemas schemas) const;
 
     const Snapshot& snapshot_;
     const SchemaSet& path_;

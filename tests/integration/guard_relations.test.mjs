@@ -55,7 +55,11 @@ const kSchema = `
   create domain noted_number as int default noted(); create table noted_numbers (n noted_number, i int);
   create table guarded (i int); create policy w on guarded for insert with check (i in (select n from noted_view));
   create function since(int default noted()) returns int language sql immutable as 'select $1';
-  create table large (i int, o oid default lo_create(0)); create table posts (i int);`;
+  create table large (i int, o oid default lo_create(0));
+  create schema acme; create table acme.authors (id int);
+  create table tasks (i int); create view acme.tasks as select now() as i;
+  create table posts (i int); create table acme.posts (i int); create trigger t after insert on acme.posts for each row execute function note();
+  create function doubled(int) returns int language sql immutable as 'select 2 * $1'; create function acme.doubled(int) returns int language sql stable as 'select 2 * $1';`;
 
 test('another plugin gets the pattern of a text, also of a long one, which a thread of the guard reads', async () => {
   const server = await startServer({ plugins: ['pool', 'guard', 'query', teller] });
@@ -73,16 +77,16 @@ for (const major of majors) {
     let server;
     before(async () => {
       cluster = startCluster('--major', `${major}`, '--database', 'library');
-      psql(`${kSchema} create role reader login; grant select on all tables in schema public to reader; grant select on all sequences in schema public to reader`, cluster.dsn);
+      psql(`${kSchema} create role reader login; grant select on all tables in schema public to reader; grant select on all sequences in schema public to reader; grant usage on schema acme to reader; grant select on all tables in schema acme to reader`, cluster.dsn);
       const reader = cluster.dsn.replace('postgres@', 'reader@');
-      const guard = { guard: { functions_allowed: ['told', 'added', 'of_lately'] } };
+      const guard = { guard: { functions_allowed: ['told', 'added', 'doubled', 'acme.doubled', 'of_lately'] } };
       server = await startServer({ plugins: ['pool', guard, 'query', teller], databases: `  main: { dsn: "${reader}" }\n  writing: { dsn: "${cluster.dsn}", access: read_write }` });
     });
     after(async () => {
       if (server) assert.deepEqual(await server.stop(), { code: 0, signal: null });
       cluster?.remove();
     });
-    const names = (oids) => (oids.length === 0 ? [] : psql(`select relname from pg_class where oid in (${oids}) order by 1`, cluster.dsn).split('\n'));
+    const names = (oids) => (oids.length === 0 ? [] : psql(`select oid::regclass::text collate "C" from pg_class where oid in (${oids}) order by 1`, cluster.dsn).split('\n'));
     const told = async () => JSON.parse(textOf(await callTool(server.url, 'last_facts', {})));
     const run = async (tool, sql, database) => {
       const result = await callTool(server.url, tool, { sql, database });
@@ -103,7 +107,10 @@ for (const major of majors) {
         'select title from books where id = 1': ['books'],
         'select * from shelf': ['authors', 'books'],
         'select * from listed': ['books'],
-        'select adding(id) from books': ['books'],
+        'select adding(id), public.doubled(1) from books': ['books'],
+        'select * from authors': ['acme.authors', 'authors'],
+        'select * from acme.authors': ['acme.authors'],
+        'select * from public.tasks': ['tasks'],
         'select * from states': ['states'],
         'select * from noted_numbers': ['noted_numbers'],
         'select * from guarded': ['guarded'],
@@ -123,7 +130,7 @@ for (const major of majors) {
     });
 
     test('a read that follows the clock, a catalog or a text is not to be kept', async () => {
-      for (const sql of ['select * from recent', 'select * from shelf_of_shelf', 'select * from named', 'select now()', 'select count(*) from pg_class', "select 'today'::date", 'select last_value from ids', 'select * from books tablesample system (50)', 'select * from books tablesample bernoulli (50) repeatable (1)', 'select * from sampled', 'select * from of_texts', 'select telling(id) from books', 'select * from dated', 'select * from dated_lists', 'select * from spans', "select '2020-01-01'::lately", "select '{2020-01-01}'::lately[]", "select of_lately('2020-01-01')"])
+      for (const sql of ['select * from recent', 'select * from shelf_of_shelf', 'select * from named', 'select now()', 'select count(*) from pg_class', "select 'today'::date", 'select last_value from ids', 'select * from books tablesample system (50)', 'select * from books tablesample bernoulli (50) repeatable (1)', 'select * from sampled', 'select * from of_texts', 'select telling(id) from books', 'select doubled(1)', 'select * from tasks', 'select * from dated', 'select * from dated_lists', 'select * from spans', "select '2020-01-01'::lately", "select '{2020-01-01}'::lately[]", "select of_lately('2020-01-01')"])
         assert.ok(!(await read(sql)).cacheable, sql);
       const byText = await callTool(server.url, 'query', { sql: 'select * from by_text' });
       assert.ok(!byText.isError && !(await told()).cacheable);
@@ -131,7 +138,9 @@ for (const major of majors) {
 
     test('a write tells what it can change', async () => {
       const cases = {
-        "insert into authors select 2, 'Ada' where false": ['authors'],
+        "insert into authors select 2, 'Ada' where false": ['acme.authors', 'authors'],
+        "insert into public.authors select 2, 'Ada' where false": ['authors'],
+        'insert into public.posts select 2 where false': ['posts'],
         'insert into states select null where false': ['states'],
         'insert into members select 2 where false': ['fines', 'loans', 'members'],
         'delete from loans': ['fines', 'loans'],
@@ -149,7 +158,7 @@ for (const major of majors) {
     });
 
     test('a write that runs code of its own may change anything', async () => {
-      for (const sql of ['insert into dated values (current_date)', 'insert into dated_lists select null where false', 'insert into spans select null where false', 'insert into noted_numbers (i) values (1)', 'insert into guarded select 1 where false', 'insert into kept select noting(id) from books having false', 'insert into kept select noting from noting_view where false', 'insert into kept select n from noted_view where false', 'insert into kept select since() where false', 'insert into large (i) select 1 where false', 'insert into logged values (1)', 'insert into branch values (1)', 'update branch_1 set i = 1 where false', 'insert into ruled values (1)', 'insert into defaulted default values', 'insert into checked values (1)', 'select noted()', 'truncate log'])
+      for (const sql of ['insert into dated values (current_date)', 'insert into dated_lists select null where false', 'insert into spans select null where false', 'insert into noted_numbers (i) values (1)', 'insert into guarded select 1 where false', 'insert into kept select noting(id) from books having false', 'insert into kept select noting from noting_view where false', 'insert into kept select n from noted_view where false', 'insert into kept select since() where false', 'insert into large (i) select 1 where false', 'insert into posts select 1 where false', 'insert into logged values (1)', 'insert into branch values (1)', 'update branch_1 set i = 1 where false', 'insert into ruled values (1)', 'insert into defaulted default values', 'insert into checked values (1)', 'select noted()', 'truncate log'])
         assert.ok(!(await write(sql)).reach_known, sql);
     });
 
@@ -180,9 +189,9 @@ for (const major of majors) {
       psql(`create type noisy; create function noisy_in(cstring) returns noisy language internal volatile strict as 'int4in'; create function noisy_out(noisy) returns cstring language internal immutable strict as 'int4out';
         create type noisy (input = noisy_in, output = noisy_out, like = int4); create table noise (n noisy)`, cluster.dsn);
       await until('the type is seen', async () => (await run('query', 'select count(*) from noise', 'writing')).schema_version !== '0' && !(await isKnown('insert into noise select null where false')));
-      assert.ok(await isKnown('insert into posts select 1 where false'));
+      assert.ok(await isKnown('insert into public.posts select 1 where false'));
       psql('create domain checked_number as int check (noted() > value)', cluster.dsn);
-      await until('the domain is seen', async () => !(await isKnown('insert into posts select 1 where false')));
+      await until('the domain is seen', async () => !(await isKnown('insert into public.posts select 1 where false')));
     });
   });
 }

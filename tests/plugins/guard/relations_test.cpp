@@ -273,6 +273,38 @@ TEST_CASE("guard relations: what only a write runs makes its reach unknown, and 
     CHECK(readOf("select since()", catalog) == std::nullopt);
 }
 
+// Which schemas a name without one comes from is the session's, and a scope may set it.
+TEST_CASE("guard relations: a name without a schema stands for all of that name, in the path or not") {
+    const auto catalog = catalogOf(
+        {{Part::functions, R"([[20040,100,"twice",1,0,false,"f","i",0,null,false,null,false,false],
+                               [20041,200,"twice",1,0,false,"f","s",0,null,false,null,false,false],
+                               [20042,200,"lower",1,0,false,"f","v",0,null,false,null,false,false]])"},
+         {Part::operators, R"([[50001,100,"<->",20040],[50002,200,"<->",20041]])"},
+         {Part::types, R"([[40001,200,"text",1082,0,null]])"},
+         {Part::relations, R"([[30061,100,"authors","r",false,false,0],[30062,200,"authors","r",false,false,0],
+                               [30063,100,"tasks","r",false,false,0],[30064,200,"tasks","v",false,false,0],
+                               [30065,200,"far","r",false,false,0]])"},
+         {Part::columns, R"([[30061,"asked",23]])"},
+         {Part::code, R"([["r",30064,[1299],[],false],["t",40001,[1299],[],false]])"},
+         {Part::reach, R"([["x",30062,0]])"}});
+    CHECK(readOf("select * from authors", catalog) == Oids{30061, 30062});
+    CHECK(readOf("select * from public.authors", catalog) == Oids{30061});
+    CHECK(readOf("select * from tasks", catalog) == std::nullopt);
+    CHECK(readOf("select * from public.tasks", catalog) == Oids{30063});
+    CHECK(readOf("select twice(1)", catalog) == std::nullopt);
+    CHECK(readOf("select public.twice(1)", catalog) == Oids{});
+    CHECK(readOf("select lower('A')", catalog) == std::nullopt);
+    CHECK(readOf("select pg_catalog.lower('A')", catalog) == Oids{});
+    CHECK(readOf("select 1 <-> 2", catalog) == std::nullopt);
+    CHECK(readOf("select $1::text", catalog) == std::nullopt);
+    CHECK(readOf("select $1::pg_catalog.text", catalog) == Oids{});
+    CHECK(readOf("select a.asked from authors a", catalog) == std::nullopt);  // asked(a) for those of acme
+    CHECK(readOf("select a.asked from public.authors a", catalog) == Oids{30061});
+    CHECK(writeOf("insert into authors values (1)", catalog) == std::nullopt);
+    CHECK(writeOf("insert into public.authors values (1)", catalog) == Oids{30061});
+    CHECK(writeOf("insert into far values (1)", catalog) == Oids{30065});
+}
+
 TEST_CASE("guard relations: a tree whose root the catalog does not tell of is not known") {
     TableGraph graph;
     for (const Oid child : {20, 21, 22})

@@ -192,20 +192,6 @@ TEST_CASE("guard snapshot: a failing cast between PostgreSQL's own types stops e
     CHECK(catalog.ruleOf("show search_path") == "allowed");
 }
 
-TEST_CASE("guard snapshot: what a scope sets as search_path is taken, names in any writing of it") {
-    Catalog catalog;
-    catalog.add(Part::functions, R"([[20001,200,"lower",1,0,false,"f","v",0,null,false,null,false,false]])");
-    CHECK(catalog.ruleOf("select lower('x')") == "allowed");
-    const auto has_shop = [&](std::string_view path) {
-        return SchemaSet::ofScope(catalog.snapshot(), path, std::nullopt).contains(200);
-    };
-    CHECK(has_shop("shop"));
-    CHECK(has_shop("other, \"shop\""));
-    CHECK(has_shop("SHOP"));
-    CHECK_FALSE(has_shop("other, public"));
-    CHECK(SchemaSet::ofScope(catalog.snapshot(), std::nullopt, "shop").contains(200));
-}
-
 TEST_CASE("guard snapshot: an answer of another form is an error, not an empty catalog") {
     const Policy policy;
     CHECK_FALSE(Snapshot::Builder().add(Part::functions, R"([[1,"x"]])"));
