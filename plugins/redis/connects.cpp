@@ -11,14 +11,15 @@ Error noWorker() {
 
 Result<Connection> Connects::open(const Context& context, std::uint64_t deadline_ns) {
     if (auto spare = takeSpare()) return std::move(*spare);
-    if (const std::uint64_t wait_ns = backoff_.waitNs(host_.nowNs()); wait_ns > 0) {
-        const std::uint64_t wait_ms = wait_ns / 1'000'000 + 1;
+    const Backoff::Turn turn = backoff_.next(host_.nowNs());
+    if (turn.wait_ns > 0) {
+        const std::uint64_t wait_ms = turn.wait_ns / 1'000'000 + 1;
         Error error = Error::unavailable("redis at ", config_.address(), " could not be reached ", backoff_.failures(),
                                          " times; the next attempt is made in ", wait_ms, " ms");
         error.retry_after_ms = wait_ms;
         return error;
     }
-    auto attempt = std::make_shared<Attempt>(host_);
+    auto attempt = std::make_shared<Attempt>(host_, turn);
     std::uint64_t token = 0;
     {
         const std::lock_guard lock(mutex_);
@@ -39,7 +40,7 @@ void Connects::work(std::uint64_t token) {
     const auto attempt = take(token);
     if (!attempt) return;
     auto made = Connection::openBlocking(config_, Channel::Clock::now() + config_.connect_timeout);
-    made ? backoff_.succeeded() : backoff_.failed(host_.nowNs());
+    made ? backoff_.succeeded() : backoff_.failed(attempt->turn, host_.nowNs());
     settle(*attempt, std::move(made));
 }
 
@@ -47,7 +48,7 @@ void Connects::work(std::uint64_t token) {
 void Connects::drop(std::uint64_t token) {
     const auto attempt = take(token);
     if (!attempt) return;
-    backoff_.failed(host_.nowNs());
+    backoff_.failed(attempt->turn, host_.nowNs());
     settle(*attempt, noWorker());
 }
 

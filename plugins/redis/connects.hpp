@@ -36,8 +36,9 @@ public:
 
 private:
     struct Attempt {
-        explicit Attempt(const Host& host) : over(host) {}
+        Attempt(const Host& host, const Backoff::Turn& its_turn) : over(host), turn(its_turn) {}
         Event over;
+        const Backoff::Turn turn;
         bool left = false;  // nobody waits any more; this and what follows under the lock
         std::optional<Result<Connection>> made;
     };

@@ -72,18 +72,37 @@ TEST_CASE("replies: one is given when it is whole, byte by byte, and what is no 
 TEST_CASE("backoff: the first failure is waited for, each next one longer, and one attempt at a time is let through") {
     Backoff backoff(1);
     constexpr std::uint64_t kNow = 1'000'000'000'000;
-    CHECK(backoff.waitNs(kNow) == 0);
-    CHECK(backoff.waitNs(kNow) == 0);  // while nothing has failed everybody may
-    backoff.failed(kNow);
-    const std::uint64_t first = backoff.waitNs(kNow);
+    CHECK(backoff.next(kNow).wait_ns == 0);
+    CHECK(backoff.next(kNow).wait_ns == 0);  // while nothing has failed everybody may
+    backoff.failed(backoff.next(kNow), kNow);
+    const std::uint64_t first = backoff.next(kNow).wait_ns;
     CHECK(first >= Backoff::kFirst_ns / 2);
     CHECK(first <= Backoff::kFirst_ns);
-    CHECK(backoff.waitNs(kNow + first) == 0);
-    CHECK(backoff.waitNs(kNow + first) > 0);  // somebody tries already
+    CHECK(backoff.next(kNow + first).wait_ns == 0);
+    CHECK(backoff.next(kNow + first).wait_ns > 0);  // somebody tries already
     for (int i = 0; i < 100; ++i)
-        backoff.failed(kNow);
-    CHECK(backoff.waitNs(kNow) >= Backoff::kLongest_ns / 2);
-    CHECK(backoff.waitNs(kNow) <= Backoff::kLongest_ns);
+        backoff.failed(backoff.next(kNow), kNow);
+    CHECK(backoff.next(kNow).wait_ns >= Backoff::kLongest_ns / 2);
+    CHECK(backoff.next(kNow).wait_ns <= Backoff::kLongest_ns);
     backoff.succeeded();
-    CHECK(backoff.waitNs(kNow) == 0);
+    CHECK(backoff.next(kNow).wait_ns == 0);
+}
+
+TEST_CASE("backoff: attempts that were under way together and fail are one failure") {
+    Backoff backoff(1);
+    constexpr std::uint64_t kNow = 1'000'000'000'000;
+    const std::vector<Backoff::Turn> together(20, backoff.next(kNow));
+    for (const Backoff::Turn& turn : together)
+        backoff.failed(turn, kNow);
+    CHECK(backoff.failures() == 1);
+    const std::uint64_t wait_ns = backoff.next(kNow).wait_ns;
+    CHECK(wait_ns <= Backoff::kFirst_ns);
+    // One after the other they are as many; and one that began before it went well again says nothing of now.
+    const Backoff::Turn second = backoff.next(kNow + wait_ns);
+    backoff.failed(second, kNow + wait_ns);
+    CHECK(backoff.failures() == 2);
+    const Backoff::Turn late = backoff.next(kNow + Backoff::kLongest_ns);
+    backoff.succeeded();
+    backoff.failed(late, kNow + Backoff::kLongest_ns);
+    CHECK(backoff.failures() == 0);
 }
