@@ -10,6 +10,24 @@ namespace {
 constexpr std::size_t kReplyBytesMax = 1u << 20;
 constexpr std::size_t kReadBytes = 8 * 1024;  // on the stack of a fiber
 
+// Only its code, as that goes into logs and to clients: the texts of servers repeat what they were sent.
+Error refusalOf(const Config& config, std::string_view command, std::string_view code) {
+    // A code that was the password would be no code that is known; it is not shown even so.
+    if (config.password.find(code) != std::string::npos) code = "an error";
+    Error error = Error::unavailable("redis at ", config.address(), " refuses the connection: ", code, " to ", command);
+    if (code == "LOADING" || code == "BUSY" || code == "MASTERDOWN")
+        return std::move(error).withHint("the server is not ready yet; try again in a moment");
+    if (code == "NOPERM")
+        return std::move(error).withHint(
+            "this user may not run that command; the README of plugin redis lists the "
+            "commands that it needs");
+    if (command == "SELECT" && code == "ERR")
+        return std::move(error).withHint("redis.database must be one that the server has (its setting `databases`)");
+    return std::move(error).withHint(
+        "redis.username and redis.password must be those of a user of this server; its "
+        "own log says more");
+}
+
 }  // namespace
 
 Result<Connection> Connection::openBlocking(const Config& config, Channel::Clock::time_point deadline) {
@@ -23,21 +41,21 @@ Result<Connection> Connection::openBlocking(const Config& config, Channel::Clock
 Result<void> Connection::greet(const Config& config, Channel::Clock::time_point deadline) {
     const std::string number = std::to_string(config.database);
     Commands commands;
+    std::vector<std::string_view> names;
     if (!config.password.empty()) {
+        names.emplace_back("AUTH");
         config.username.empty() ? commands.add({"AUTH", config.password})
                                 : commands.add({"AUTH", config.username, config.password});
     }
     commands.add({"SELECT", number}).add({"PING"});
+    names.insert(names.end(), {"SELECT", "PING"});
     const auto replies = exchange(commands, [&](std::uint32_t mask) -> Result<void> {
         if (pollUntil(channel_.descriptor(), mask, deadline)) return {};
         return Error::unavailable("redis at ", config.address(), " does not answer in time");
     });
     if (!replies) return replies.error();
-    for (const Reply& reply : *replies) {
-        if (isError(*reply))
-            return Error::unavailable("redis at ", config.address(), " refuses the connection: ", textOf(*reply))
-                .withHint("redis.username, redis.password and redis.database say who connects, and to what");
-    }
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (isError(*replies->at(i))) return refusalOf(config, names[i], codeOf(*replies->at(i)));
     return {};
 }
 

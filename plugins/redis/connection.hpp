@@ -3,7 +3,8 @@
 //
 // Threads: one at a time.
 // Owns:    the channel.
-// Errors:  unavailable when it breaks, what the wait ended with otherwise.
+// Errors:  unavailable when it breaks or is refused, with the code of the server's reply and never its text; what the
+//          wait ended with otherwise.
 #pragma once
 
 #include <functional>

@@ -21,13 +21,16 @@ std::string ttlText(std::uint64_t ttl_ms) {
     return std::to_string(std::min(ttl_ms, kTtlMax_ms));
 }
 
-// What the server says of a command. Its texts name commands and reasons, no keys and no values.
+// What the server says of a command. Its text is looked at and not shown: it may repeat keys and values.
 Error errorOf(const redisReply& reply) {
     const std::string_view text = textOf(reply);
     if (text.starts_with("WRONGTYPE") || text.find("not an integer") != std::string_view::npos)
         return Error::invalidArgument("the value of this key is not a counter, or no text");
     if (text.find("overflow") != std::string_view::npos) return Error::invalidArgument("the counter would overflow");
-    return Error::unavailable("redis refuses: ", text);
+    return Error::unavailable("redis refuses the command: ", codeOf(reply))
+        .withHint(
+            "NOPERM: the user needs the commands that the README of plugin redis lists; READONLY: connect to the "
+            "primary; OOM, MISCONF: the server has no room; its own log says more");
 }
 
 }  // namespace

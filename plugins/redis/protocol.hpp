@@ -5,6 +5,7 @@
 // Source:  Redis documentation, "Redis serialization protocol specification"; hiredis 0.14, read.h.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
@@ -29,6 +30,16 @@ inline std::string_view textOf(const redisReply& reply) {
 }
 inline bool isError(const redisReply& reply) {
     return reply.type == REDIS_REPLY_ERROR;
+}
+// What may be shown of an error reply: its first word, as far as that is a code. The rest may repeat what was sent
+// (`unknown command 'AUTH', with args beginning with: ...` holds the password).
+inline std::string_view codeOf(const redisReply& reply) {
+    constexpr std::size_t kCodeBytesMax = 16;
+    const std::string_view text = textOf(reply);
+    const std::string_view word = text.substr(0, text.find(' '));
+    const bool is_code = !word.empty() && word.size() <= kCodeBytesMax &&
+                         std::all_of(word.begin(), word.end(), [](char byte) { return byte >= 'A' && byte <= 'Z'; });
+    return is_code ? word : "an error without a code";
 }
 
 // Several commands in the form they are sent in, one after the other.

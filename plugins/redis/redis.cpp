@@ -44,8 +44,11 @@ public:
         if (well) {
             check["text"] = concat(config_.address(), " answers in ", took_ms, " ms");
         } else {
-            check["text"] = replies ? std::string(textOf(*replies->back())) : replies.error().message;
-            check["remedy"] = "look whether the server runs, and at redis.host, redis.port and redis.password";
+            check["text"] = replies ? concat(config_.address(), " refuses PING: ", codeOf(*replies->back()))
+                                    : replies.error().message;
+            check["remedy"] = replies || replies.error().hint.empty()
+                                  ? "look whether the server runs, and at redis.host, redis.port and redis.password"
+                                  : replies.error().hint;
         }
         return Json{{"status", check["status"]},
                     {"checks", Json::array({check})},

@@ -106,3 +106,19 @@ TEST_CASE("backoff: attempts that were under way together and fail are one failu
     backoff.failed(late, kNow + Backoff::kLongest_ns);
     CHECK(backoff.failures() == 0);
 }
+
+TEST_CASE("replies: of an error only its code is shown") {
+    const auto shown = [](std::string text) {
+        ReplyReader reader;
+        text = concat("-", text, "\r\n");
+        REQUIRE(reader.feed(text.data(), text.size()));
+        const auto reply = reader.next();
+        REQUIRE(reply);
+        return std::string(codeOf(**reply));
+    };
+    CHECK(shown("WRONGPASS invalid username-password pair") == "WRONGPASS");
+    CHECK(shown("ERR unknown command 'AUTH', with args beginning with: 'secret'") == "ERR");
+    CHECK(shown("LOADING") == "LOADING");
+    for (const char* odd : {"secret", "", "Secret is wrong", "0SECRET x", "SECRETSECRETSECRET x"})
+        CHECK(shown(odd) == "an error without a code");
+}
