@@ -55,7 +55,12 @@ test('while Redis is away closed refuses and open counts alone; both share again
   const closed = await start({ calls: { day: 1000 } }, 'away:');
   const open = await start({ calls: { day: 1000 } }, 'away:', { when_unavailable: 'open', lease_percent: 0 });
   try {
-    assert.ok(!(await query(open)).isError);
+    let asked = 0;
+    const ask = async () => {
+      assert.ok(!(await query(open)).isError);
+      asked++;
+    };
+    await ask();
     await redis.down();
     const refusal = await until('closed refuses', async () => {
       const result = await query(closed);
@@ -63,13 +68,17 @@ test('while Redis is away closed refuses and open counts alone; both share again
     });
     assert.match(refusal, /rule: rate_limit\.shared/);
     assert.doesNotMatch(refusal, /quite-secret/);
-    assert.ok(!(await query(open)).isError);
+    await ask();
+    assert.equal((await used(open, 'calls')).used, asked, 'it knows of its own calls only');
     await redis.up();
     await until('closed lets in again', async () => !(await query(closed)).isError);
-    await until('open counts together again', async () => {
-      await query(open);
-      return Number((await used(open, 'calls')).used) > 0;
+    // The other one has taken a lease of 50 calls: whoever counts by itself has never heard of it.
+    const shared = await until('open counts together again', async () => {
+      const { used: all } = await used(open, 'calls');
+      return all >= 50 && all;
     });
+    await ask();
+    await until('its calls count there', async () => (await used(open, 'calls')).used > shared);
     assert.doesNotMatch(closed.log() + open.log(), /quite-secret/);
   } finally {
     await closed.stop();
@@ -117,8 +126,15 @@ test('reloaded under load, with and without Redis: every call is answered', asyn
 test('doctor says whether Redis answers, and what to look at when it does not', async () => {
   const server = await start({ calls: { day: 10 } }, 'doctor:');
   try {
-    assert.match((await runBeside(['doctor', '-c', server.file])).out, new RegExp(`redis +unix:${redis.socket} answers in`));
+    const doctor = async () => (await runBeside(['doctor', '-c', server.file])).out;
+    assert.match(await doctor(), new RegExp(`redis +unix:${redis.socket} answers in`));
+    await redis.down();
+    const told = await doctor();
+    assert.match(told, new RegExp(`fail +redis +redis at unix:${redis.socket} (cannot|could not) be reached`));
+    assert.match(told, /look whether the server runs, and at redis\.host, redis\.port and redis\.password/);
+    assert.doesNotMatch(told, /quite-secret/);
   } finally {
+    await redis.up();
     await server.stop();
   }
 });
