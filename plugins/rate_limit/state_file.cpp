@@ -1,11 +1,12 @@
 #include "plugins/rate_limit/state_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <optional>
+#include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -42,20 +43,92 @@ Ledger::Line lineOf(const json& line) {
     return read;
 }
 
+// An open file; close() tells what the destructor keeps to itself.
+class File {
+public:
+    explicit File(int descriptor) : descriptor_(descriptor) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+    explicit operator bool() const { return descriptor_ >= 0; }
+
+    // At most `bytes_max`, and one more where there is more.
+    bool readAll(std::string& text, std::size_t bytes_max) const {
+        std::array<char, 64 * 1024> piece;
+        while (text.size() <= bytes_max) {
+            const ssize_t bytes =
+                ::read(descriptor_, piece.data(), std::min(piece.size(), bytes_max + 1 - text.size()));
+            if (bytes < 0 && errno == EINTR) continue;
+            if (bytes < 0) return false;
+            if (bytes == 0) return true;
+            text.append(piece.data(), static_cast<std::size_t>(bytes));
+        }
+        return true;
+    }
+    bool writeAll(std::string_view left) const {
+        while (!left.empty()) {
+            const ssize_t bytes = ::write(descriptor_, left.data(), left.size());
+            if (bytes < 0 && errno == EINTR) continue;
+            if (bytes <= 0) return false;
+            left.remove_prefix(static_cast<std::size_t>(bytes));
+        }
+        return true;
+    }
+    bool flush() const { return fsync(descriptor_) == 0; }
+    bool close() { return ::close(std::exchange(descriptor_, -1)) == 0; }
+
+private:
+    int descriptor_;
+};
+
+// A fresh file beside the one it is to replace, under a name that nobody else has; removed unless it did replace it.
+class Fresh {
+public:
+    explicit Fresh(const std::string& beside)
+        : name_(beside + ".XXXXXX"), file_(mkostemp(name_.data(), O_CLOEXEC)), is_there_(static_cast<bool>(file_)) {}
+    Fresh(const Fresh&) = delete;
+    Fresh& operator=(const Fresh&) = delete;
+    ~Fresh() {
+        if (is_there_) unlink(name_.c_str());
+    }
+    File& file() { return file_; }
+    bool replace(const std::string& path) {
+        if (rename(name_.c_str(), path.c_str()) != 0) return false;
+        is_there_ = false;
+        return true;
+    }
+
+private:
+    std::string name_;
+    File file_;
+    bool is_there_;
+};
+
+bool flushFolderOf(const std::string& path) {
+    const std::string folder = path.substr(0, path.find_last_of('/') + 1);
+    const File file(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return file && file.flush();
+}
+
 }  // namespace
 
 Result<std::vector<Ledger::Line>> readState(const std::string& path) {
     std::vector<Ledger::Line> lines;
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
-    if (!file) {
-        if (errno == ENOENT) return lines;
-        return Error::unavailable("cannot read ", path, ": ", std::strerror(errno));
+    const auto unreadable = [&] {
+        return Error::unavailable("cannot read ", path, ": ", std::strerror(errno))
+            .withHint("make it readable and writable for this user, or move it away: quotas begin anew then");
+    };
+    std::string text;
+    {
+        const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!file && errno == ENOENT) return lines;
+        if (!file || !file.readAll(text, kBytesMax)) return unreadable();
     }
-    if (file.tellg() < 0 || static_cast<std::size_t>(file.tellg()) > kBytesMax)
-        return Error::invalidArgument(path, " is larger than ", kBytesMax, " bytes");
-    file.seekg(0);
+    if (text.size() > kBytesMax) return Error::invalidArgument(path, " is larger than ", kBytesMax, " bytes");
     try {
-        const json state = json::parse(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+        const json state = json::parse(text);
         if (state.at("format") != kFormat) return Error::invalidArgument(path, " has an unknown format");
         for (const json& line : state.at("used"))
             lines.push_back(lineOf(line));
@@ -65,6 +138,8 @@ Result<std::vector<Ledger::Line>> readState(const std::string& path) {
     return lines;
 }
 
+// A quota that a power cut undoes would be used twice: the file is flushed before it takes the other's place, and the
+// folder after it.
 Result<void> writeState(const std::string& path, const std::vector<Ledger::Line>& lines) {
     json used = json::array();
     for (const Ledger::Line& line : lines)
@@ -73,32 +148,16 @@ Result<void> writeState(const std::string& path, const std::vector<Ledger::Line>
                                     line.used}));
     const std::string text =
         json{{"format", kFormat}, {"used", std::move(used)}}.dump(-1, ' ', false, json::error_handler_t::replace);
-    const std::string fresh = concat(path, ".", getpid());
     const auto failed = [&](const char* what) {
-        const int reason = errno;
-        unlink(fresh.c_str());
-        return Error::unavailable("cannot ", what, " ", fresh, ": ", std::strerror(reason));
+        return Error::unavailable("cannot ", what, " ", path, ": ", std::strerror(errno));
     };
-    const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0) return failed("make");
-    for (std::size_t written = 0; written < text.size();) {
-        const ssize_t more = write(file, text.data() + written, text.size() - written);
-        if (more < 0 && errno == EINTR) continue;
-        if (more <= 0) {
-            const auto error = failed("write");
-            close(file);
-            return error;
-        }
-        written += static_cast<std::size_t>(more);
-    }
-    // A quota that a power cut undoes would be used twice.
-    if (fsync(file) != 0) {
-        const auto error = failed("flush");
-        close(file);
-        return error;
-    }
-    if (close(file) != 0) return failed("close");
-    if (rename(fresh.c_str(), path.c_str()) != 0) return failed("rename");
+    Fresh fresh(path);
+    if (!fresh.file()) return failed("make a file beside");
+    if (!fresh.file().writeAll(text)) return failed("write what is to replace");
+    if (!fresh.file().flush()) return failed("flush what is to replace");
+    if (!fresh.file().close()) return failed("close what is to replace");
+    if (!fresh.replace(path)) return failed("replace");
+    if (!flushFolderOf(path)) return failed("flush the folder of");
     return {};
 }
 
