@@ -12,7 +12,7 @@ std::int64_t unixNow_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
 }
 
-std::shared_ptr<Books> Books::of(const std::string& folder, std::string& note) {
+Result<std::shared_ptr<Books>> Books::of(const std::string& folder, std::string& note) {
     static std::mutex mutex;
     static std::map<std::string, std::weak_ptr<Books>> all;
     const std::lock_guard lock(mutex);
@@ -23,8 +23,10 @@ std::shared_ptr<Books> Books::of(const std::string& folder, std::string& note) {
     auto lines = readState(file);
     if (lines) {
         books->ledger_.restore(*lines, unixNow_ns());
-    } else {
+    } else if (lines.error().code == Code::invalid_argument) {
         note = std::move(lines).error().message;
+    } else {
+        return std::move(lines).error();
     }
     known = books;
     return books;
@@ -38,7 +40,16 @@ Result<void> Books::save() {
     std::size_t from = 0;
     while (ledger_.lines(from, unixNow_ns(), lines)) {
     }
-    return writeState(file_, lines);
+    auto written = writeState(file_, lines);
+    if (!written) ledger_.setChanged();  // it is still to be written
+    const std::lock_guard told(trouble_mutex_);
+    trouble_ = written ? std::string{} : written.error().message;
+    return written;
+}
+
+std::string Books::trouble() const {
+    const std::lock_guard lock(trouble_mutex_);
+    return trouble_;
 }
 
 }  // namespace howdah::rate_limit

@@ -11,8 +11,6 @@ namespace howdah::rate_limit {
 namespace {
 
 constexpr std::uint64_t kMs_ns = 1'000'000;
-// Beyond it, what is held of windows that are over is forgotten.
-constexpr std::size_t kHeldBeforeSweep = 10'000;
 
 std::string hexOf(const std::string& text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -60,12 +58,17 @@ std::vector<Leases::Part> Leases::partsOf(const AppliedLimits& limits, Measure m
     return parts;
 }
 
-Leases::Held& Leases::heldOf(const Part& part, std::int64_t now_ns) {
-    if (held_.size() >= kHeldBeforeSweep)
-        std::erase_if(held_, [&](const auto& item) { return item.second.window_ns + kDay_ns <= now_ns; });
-    Held& held = held_[part.name];
+// A sweep looks at everything, so the next one comes when there is twice as much as this one has left: each entry pays
+// for about one look.
+Leases::Held& Leases::Holdings::of(const Part& part, std::int64_t now_ns) {
+    if (held_.size() >= sweep_at_) {
+        std::erase_if(held_, [&](const auto& item) { return item.second.ends_ns <= now_ns; });
+        sweep_at_ = std::max(kBeforeSweep, 2 * held_.size());
+    }
+    Held& held = held_[concat(part.name, ' ', part.rate->amount, ' ', part.rate->burst)];
     // A clock that was set back goes on with the window it was in.
-    if (held.window_ns < part.window.begin_ns) held = Held{.window_ns = part.window.begin_ns};
+    if (held.window_ns < part.window.begin_ns)
+        held = Held{.window_ns = part.window.begin_ns, .ends_ns = part.window.begin_ns + part.window.length_ns};
     return held;
 }
 
@@ -114,9 +117,9 @@ Exceeded Leases::exceededBy(const Part& part, double least, std::int64_t now_ns)
 
 // What this instance has at hand. A shared count that was used up a moment ago is not asked again so soon.
 void Leases::takeHeld(std::vector<Part>& parts, double amount, std::int64_t now_ns) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(holdings_.mutex_);
     for (Part& part : parts) {
-        Held& held = heldOf(part, now_ns);
+        Held& held = holdings_.of(part, now_ns);
         if (now_ns >= held.look_again_ns) part.needs = std::max(0.0, amount - held.left);
         part.taken = std::clamp(held.left, 0.0, amount);
         held.left -= part.taken;
@@ -139,8 +142,8 @@ Result<void> Leases::takeShared(const Context& context, Part& part, double amoun
 
 // What was granted is held like all else, and first pays for what went out beyond earlier grants.
 void Leases::deposit(Part& part, double granted, double amount, std::int64_t now_ns) {
-    const std::lock_guard lock(mutex_);
-    Held& held = heldOf(part, now_ns);
+    const std::lock_guard lock(holdings_.mutex_);
+    Held& held = holdings_.of(part, now_ns);
     if (std::exchange(part.leases, false)) held.leasing = false;
     if (granted < part.needs) held.look_again_ns = now_ns + std::chrono::nanoseconds(sharing_.recheck).count();
     part.needs = 0;
@@ -153,9 +156,9 @@ void Leases::deposit(Part& part, double granted, double amount, std::int64_t now
 
 // What was taken beyond `kept`, of each limit.
 void Leases::putBack(const std::vector<Part>& parts, double kept, std::int64_t now_ns) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(holdings_.mutex_);
     for (const Part& part : parts) {
-        Held& held = heldOf(part, now_ns);
+        Held& held = holdings_.of(part, now_ns);
         if (part.leases) held.leasing = false;
         if (part.taken > kept && held.window_ns == part.window.begin_ns) held.left += part.taken - kept;
     }
@@ -167,8 +170,8 @@ void Leases::giveBack(const Context& context, const AppliedLimits& limits, Measu
         if (part.window.begin_ns > drawn_ns) continue;  // of a window that is over
         double surplus = 0;
         {
-            const std::lock_guard lock(mutex_);
-            Held& held = heldOf(part, now_ns);
+            const std::lock_guard lock(holdings_.mutex_);
+            Held& held = holdings_.of(part, now_ns);
             if (held.window_ns != part.window.begin_ns) continue;
             held.left += amount;
             const double keep = leaseOf(*part.rate);
@@ -199,16 +202,16 @@ void Leases::show(const Context& context, const Applied& applied, Ledger::Standi
     for (std::size_t i = 0; i < standing.rates.size(); ++i) {
         const Rate& rate = applied.limits->rates[i];
         const Part part{&applied, &rate, windowOf(rate, now_ns), nameOfLimit(applied.key, rate)};
-        std::unique_lock lock(mutex_);
-        if (now_ns - heldOf(part, now_ns).counted_ns >= std::chrono::nanoseconds(sharing_.recheck).count()) {
+        std::unique_lock lock(holdings_.mutex_);
+        if (now_ns - holdings_.of(part, now_ns).counted_ns >= std::chrono::nanoseconds(sharing_.recheck).count()) {
             lock.unlock();
             const auto count = add(context, part, 0);
             if (!count) return;
             lock.lock();
-            heldOf(part, now_ns).count = *count;
-            heldOf(part, now_ns).counted_ns = now_ns;
+            holdings_.of(part, now_ns).count = *count;
+            holdings_.of(part, now_ns).counted_ns = now_ns;
         }
-        const Held& held = heldOf(part, now_ns);
+        const Held& held = holdings_.of(part, now_ns);
         const double used = std::clamp(held.count - held.left, 0.0, rate.burst);
         standing.rates[i] = {used, rate.burst - used, part.window.begin_ns + part.window.length_ns};
     }

@@ -10,7 +10,7 @@
 // instance's clock.
 //
 // Threads: any; a short lock that is not held while kv is asked.
-// Owns:    what this instance holds.
+// Owns:    nothing: what this process holds is the books', so that a reload loses none of it.
 // Errors:  those of kv when the shared count cannot be asked.
 #pragma once
 
@@ -35,7 +35,9 @@ public:
         const howdah_kv_v1* table = nullptr;
         void* self = nullptr;
     };
-    Leases(const Sharing& sharing, Store store) : sharing_(sharing), store_(store) {}
+    class Holdings;
+    Leases(const Sharing& sharing, Store store, Holdings& holdings)
+        : sharing_(sharing), store_(store), holdings_(holdings) {}
 
     // Takes `amount` of each limit of that measure, or as much as there is, but at least `least`: else it says which
     // limit has less, and takes nothing. `amount` becomes what was taken.
@@ -55,7 +57,8 @@ private:
         std::int64_t length_ns = 0;
     };
     struct Held {
-        std::int64_t window_ns = 0;
+        std::int64_t window_ns = 0;      // its beginning
+        std::int64_t ends_ns = 0;        // nothing of it is worth keeping after that
         double left = 0;                 // less than nothing when more went out than was drawn
         std::int64_t look_again_ns = 0;  // the shared count was used up: nobody asks before
         double count = 0;                // the shared count as it was seen last, for who looks
@@ -67,7 +70,7 @@ private:
         const Applied* applied = nullptr;
         const Rate* rate = nullptr;
         Window window;
-        std::string name;
+        std::string name;  // of the shared count
         double taken = 0;
         double needs = 0;     // of the shared count, which is asked once for it
         bool leases = false;  // and for more than that
@@ -76,7 +79,6 @@ private:
     static Window windowOf(const Rate& rate, std::int64_t now_ns);
     static std::string nameOfLimit(const Key& key, const Rate& rate);
     std::vector<Part> partsOf(const AppliedLimits& limits, Measure measure, std::int64_t now_ns) const;
-    Held& heldOf(const Part& part, std::int64_t now_ns);  // under the lock
     void takeHeld(std::vector<Part>& parts, double amount, std::int64_t now_ns);
     static Exceeded exceededBy(const Part& part, double least, std::int64_t now_ns);
     Result<void> takeShared(const Context& context, Part& part, double amount, std::int64_t now_ns);
@@ -87,8 +89,26 @@ private:
 
     const Sharing sharing_;
     const Store store_;
-    std::mutex mutex_;
+    Holdings& holdings_;
+};
+
+// What this process holds, by limit and how much it allows: what was granted under another limit is not drawn on.
+class Leases::Holdings {
+public:
+    std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return held_.size();
+    }
+
+private:
+    friend class Leases;
+    static constexpr std::size_t kBeforeSweep = 10'000;
+
+    Held& of(const Part& part, std::int64_t now_ns);  // under the lock
+
+    mutable std::mutex mutex_;
     std::unordered_map<std::string, Held> held_;
+    std::size_t sweep_at_ = kBeforeSweep;
 };
 
 }  // namespace howdah::rate_limit

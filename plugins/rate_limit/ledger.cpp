@@ -167,6 +167,12 @@ std::optional<Exceeded> Ledger::spend(std::uint64_t id, Measure measure, double 
     return std::nullopt;
 }
 
+void Ledger::unspend(std::uint64_t id, Measure measure, double amount, std::int64_t at_ns, std::int64_t now_ns) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = calls_.find(id); found != calls_.end())
+        correct(found->second, measure, -amount, at_ns, now_ns);
+}
+
 // --- limits of one call; all of them before any is taken
 
 std::optional<Exceeded> Ledger::judge(const OpenCall& call, Measure measure, double amount, std::int64_t now_ns) {

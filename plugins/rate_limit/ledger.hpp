@@ -85,8 +85,10 @@ public:
         std::int64_t reserved_ns = 0;
     };
     std::optional<Settled> settle(std::uint64_t call, const Amounts& used, std::int64_t now_ns);
-    // All of it at once, without a way back.
+    // All of it at once.
     std::optional<Exceeded> spend(std::uint64_t call, Measure measure, double amount, std::int64_t now_ns);
+    // Of what was spent at `at_ns`, as the shared count did not grant it.
+    void unspend(std::uint64_t call, Measure measure, double amount, std::int64_t at_ns, std::int64_t now_ns);
     // The limits an open call was admitted by; their texts stay until it ends.
     AppliedLimits limitsOf(std::uint64_t call) const;
     // Rows that went out before the end of a query; settle() counts them besides.
@@ -128,8 +130,9 @@ public:
     // Of some meters at a time, so that no call waits long for the lock. `from` is where to go on; false at the end.
     bool lines(std::size_t& from, std::int64_t now_ns, std::vector<Line>& out) const;
     void restore(const std::vector<Line>& lines, std::int64_t now_ns);
-    // True when something has been counted since the last time it was asked.
+    // True when something has been counted since the last time it was asked; setChanged() takes the answer back.
     bool takeChanged();
+    void setChanged();
 
 private:
     struct Ticket {

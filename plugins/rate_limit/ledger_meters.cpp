@@ -98,4 +98,9 @@ bool Ledger::takeChanged() {
     return std::exchange(changed_, false);
 }
 
+void Ledger::setChanged() {
+    const std::lock_guard lock(mutex_);
+    changed_ = true;
+}
+
 }  // namespace howdah::rate_limit

@@ -10,8 +10,8 @@
 #include <string>
 
 #include <howdah/abi/auth.h>
+#include <howdah/jobs.hpp>
 #include <howdah/plugin.hpp>
-#include <howdah/waiting.hpp>
 
 #include "plugins/rate_limit/answer.hpp"
 #include "plugins/rate_limit/applied.hpp"
@@ -23,10 +23,7 @@
 namespace howdah::rate_limit {
 namespace {
 
-constexpr std::uint64_t kSave = 1;  // token of the task and of the work it hands over
-constexpr std::uint64_t kSaveLimit_ns = 5'000'000'000;
 constexpr std::string_view kQuotaTool = "get_quota";
-constexpr std::int64_t kWaitMax_ns = 8 * kSecond_ns;  // of the 10 s that "hooks.wait" gives a hook
 constexpr std::uint64_t kRetryShared_ms = 1000;
 
 class RateLimit final : public Plugin {
@@ -45,13 +42,18 @@ public:
             !made)
             return made;
         std::string note;
-        books_ = Books::of(std::string(fromAbi(folder)), note);
+        auto books = Books::of(std::string(fromAbi(folder)), note);
+        if (!books) return std::move(books).error();
+        books_ = std::move(*books);
         if (!note.empty()) host().log(LogLevel::warn, "quotas begin anew: ", note);
         books_->ledger().setKeysMax(config_.keys_max);
         if (auto found = acquire(offer); !found) return found;
         offer.bind(std::string(kQuotaTool), [this](ToolCall& call) { return quota(call); });
         wakes_.emplace(host());
-        return context.check(host().reactor().spawn(host().raw(), kSave));
+        jobs_.emplace(host());
+        if (!jobs_->spawn([this](const Context& own) { keep(own); }))
+            return Error::internal("the task that writes down what was used could not be started");
+        return {};
     }
 
     void stop() override {
@@ -106,12 +108,9 @@ public:
     }
 
     // --- the file
-    void task(Context& context, std::uint64_t) override {
-        const auto interval = static_cast<std::uint64_t>(std::chrono::nanoseconds(config_.save_interval).count());
-        while (wakes_->wait(context, host().nowNs() + interval) == HOWDAH_ERROR_TIMEOUT && context.goOn())
-            (void)host().offload().run(context.raw(), kSave, HOWDAH_OFFLOAD_BLOCKING, host().nowNs() + kSaveLimit_ns);
-    }
-    void work(std::uint64_t) override { save(); }
+    void task(Context& context, std::uint64_t token) override { jobs_->doTask(context, token); }
+    void work(std::uint64_t token) override { jobs_->doWork(token); }
+    void drop(std::uint64_t token) override { jobs_->drop(token); }
 
     Result<Json> report(Context&) override {
         const Ledger::Totals totals = ledger().totals();
@@ -123,17 +122,14 @@ public:
         refused["concurrency"] = totals.refused_concurrency;
         refused["keys_max"] = totals.refused_keys;
         Json check{{"name", "file of quotas"}, {"status", "ok"}, {"text", "is written"}};
-        if (save_failed_) {
+        if (const std::string trouble = books_->trouble(); !trouble.empty()) {
             check["status"] = "warn";
-            check["text"] = "cannot be written: what was used is forgotten at the next restart";
-            check["remedy"] = "the log says why";
+            check["text"] = concat(trouble, "; what was used since is forgotten at the next restart");
+            check["remedy"] = "make room there and let this user write; it is tried again after each save_interval_ms";
         }
-        return Json{{"status", save_failed_ ? "warn" : "ok"},
-                    {"checks", Json::array({check})},
-                    {"admitted", totals.admitted},
-                    {"refused", refused},
-                    {"overshoot", overshoot},
-                    {"keys", totals.meters},
+        return Json{{"status", check["status"]},      {"checks", Json::array({check})},
+                    {"admitted", totals.admitted},    {"refused", refused},
+                    {"overshoot", overshoot},         {"keys", totals.meters},
                     {"open_calls", totals.open_calls}};
     }
 
@@ -145,7 +141,7 @@ private:
             auto kv = offer.acquire<howdah_kv_v1>(HOWDAH_KV_1);
             if (!kv) return kv.error();
             if (!*kv) return Error::unavailable("rate_limit.shared needs the service howdah.kv/1");
-            leases_.emplace(config_.sharing, Leases::Store{kv->table, kv->self});
+            leases_.emplace(config_.sharing, Leases::Store{kv->table, kv->self}, books_->holdings());
         }
         if (config_.counts_cost) {
             auto statement = offer.acquire<howdah_statement_v1>(HOWDAH_STATEMENT_1);
@@ -166,17 +162,22 @@ private:
                  std::int64_t now_ns) {
         if (!leases_) return std::nullopt;
         auto drawn = leases_->draw(context, limits, measure, least, amount, now_ns);
-        if (drawn) return *drawn ? Refused(deny(refusalOf(**drawn))) : std::nullopt;
+        // Past its time the kernel takes the hook for failed whatever it says, and calls neither afterCall nor
+        // afterQuery: so the hook must give back what it has taken, and that is what a refusal does.
+        const bool late = host().nowNs() >= context.deadlineNs();
+        if (drawn && *drawn) return deny(refusalOf(**drawn));
+        if (drawn && !late) return std::nullopt;
+        if (drawn) leases_->giveBack(context, limits, measure, amount, now_ns, unixNow_ns());
         if (auto wanted = context.goOn(); !wanted) return deny(std::move(wanted).error());
-        // Past its time the kernel takes the hook for failed whatever it says, and would not call afterCall.
-        const bool late = unixNow_ns() - now_ns > kWaitMax_ns;
         if (!late && config_.sharing.when_unavailable == WhenUnavailable::open) {
             amount = 0;
             return std::nullopt;
         }
-        Error error = Error::unavailable("the shared count of rate_limit cannot be asked: ", drawn.error().message);
+        Error error = Error::unavailable("the shared count of rate_limit cannot be asked: ",
+                                         drawn ? "it answers too slowly" : drawn.error().message);
         error.rule = "rate_limit.shared";
-        error.retry_after_ms = drawn.error().retry_after_ms > 0 ? drawn.error().retry_after_ms : kRetryShared_ms;
+        error.retry_after_ms = kRetryShared_ms;
+        if (!drawn && drawn.error().retry_after_ms > 0) error.retry_after_ms = drawn.error().retry_after_ms;
         return deny(std::move(error));
     }
 
@@ -228,7 +229,7 @@ private:
         giveBack(Measure::bytes, settled->unused.bytes);
     }
 
-    // Paid before the statement runs, and kept whatever comes of it: it has been planned.
+    // Paid before the statement runs, and kept whatever comes of it then.
     Refused payForPlan(Query& query) {
         const AppliedLimits limits = ledger().limitsOf(query.requestId());
         const bool counted = std::any_of(limits.begin(), limits.end(),
@@ -241,7 +242,10 @@ private:
         const std::int64_t now_ns = unixNow_ns();
         if (auto exceeded = ledger().spend(query.requestId(), Measure::cost, amount, now_ns))
             return deny(refusalOf(*exceeded));
-        return draw(query.context(), limits, Measure::cost, amount, amount, now_ns);
+        double drawn = amount;
+        auto refused = draw(query.context(), limits, Measure::cost, amount, drawn, now_ns);
+        if (refused) ledger().unspend(query.requestId(), Measure::cost, amount, now_ns, unixNow_ns());
+        return refused;
     }
 
     static std::string_view toolOf(const Call& call) {
@@ -275,6 +279,15 @@ private:
         return call.structuredWanted() ? call.writeStructured(json) : Result<void>{};
     }
 
+    void keep(const Context& context) {
+        const auto interval = static_cast<std::uint64_t>(std::chrono::nanoseconds(config_.save_interval).count());
+        while (wakes_->wait(context, host().nowNs() + interval) == HOWDAH_ERROR_TIMEOUT && context.goOn()) {
+            if (!books_->beginSave()) continue;  // a slow disk: the one before has not ended
+            const std::shared_ptr<void> ended(nullptr, [books = books_](void*) { books->endSave(); });  // run or not
+            (void)jobs_->start([this, ended] { save(); });  // where no worker takes it, the next one is in time
+        }
+    }
+
     void save() {
         const auto saved = books_->save();
         const bool failed_before = save_failed_.exchange(!saved);
@@ -286,6 +299,7 @@ private:
     std::shared_ptr<Books> books_;
     std::optional<Leases> leases_;  // where counts are shared
     Planner planner_;
+    std::optional<Jobs> jobs_;
     std::optional<Event> wakes_;  // never set: the task only waits for its time, or its end
     std::atomic<bool> save_failed_{false};
 };

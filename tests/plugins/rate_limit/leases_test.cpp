@@ -30,14 +30,15 @@ class Instance {
 public:
     Instance(SharedStore& store, unsigned lease_percent)
         : leases_({true, lease_percent, WhenUnavailable::closed, std::chrono::milliseconds(100)},
-                  {store.table(), &store}),
+                  {store.table(), &store}, holdings),
           host_(fake_.raw()),
           request_(fake_) {}
 
     // What it was granted; 0 when refused or not answered.
-    double draw(const Limits& limits, double amount, double least = 1, std::int64_t now_ns = kStart) {
+    double draw(const Limits& limits, double amount, double least = 1, std::int64_t now_ns = kStart,
+                const Key& whose = kAda) {
         AppliedLimits applied;
-        applied.add(kAda, limits);
+        applied.add(whose, limits);
         auto refused =
             leases_.draw(Context(host_, request_.ctx()), applied, limits.rates[0].measure, least, amount, now_ns);
         failed = !refused;
@@ -49,6 +50,7 @@ public:
         leases_.giveBack(Context(host_, request_.ctx()), applied, limits.rates[0].measure, amount, drawn_ns, now_ns);
     }
     bool failed = false;
+    Leases::Holdings holdings;
 
 private:
     FakeHost fake_;
@@ -156,6 +158,19 @@ TEST_CASE("shared: a second with a burst is a window of as many seconds as the b
     CHECK(one.draw(limits, 1, 1, kStart + 4 * kSecond_ns) == 1);
 }
 
+TEST_CASE("shared: what is held of windows that are over is forgotten, however many they were") {
+    SharedStore store;
+    Instance one(store, 5);
+    const Limits limits = perHour(Measure::calls, 100);
+    for (const std::int64_t hour : {0, 1}) {
+        for (int i = 0; i < 12'000; ++i) {
+            const std::string subject = std::to_string(i);
+            CHECK(one.draw(limits, 1, 1, kStart + hour * kHour_ns, {Scope::principal, "acme", subject, {}}) == 1);
+        }
+    }
+    CHECK(one.holdings.size() == 12'000);
+}
+
 TEST_CASE("shared: a store that cannot be asked is an error, not a grant") {
     SharedStore store;
     const Limits limits = perHour(Measure::calls, 10);
@@ -223,4 +238,94 @@ TEST_CASE("rate_limit: while the shared count is away, closed refuses and open c
     CHECK(limitOf(open.quota(), "principal", "calls")["used"] == 0);
     // The refused one was taken back.
     CHECK(StagedCall(closed.host, 2, {}).admitted());
+}
+
+TEST_CASE("rate_limit: an instance that takes over draws on what the one before it holds, not on another limit's") {
+    SharedStore store;
+    const std::string folder = LimitStage::fresh();
+    const auto section = [](int day) {
+        return concat(R"({"shared":{"lease_percent":50},"tiers":{"default":{"principal":{"calls":{"day":)", day,
+                      "}}}}}");
+    };
+    LimitStage old(section(100), folder, &store);
+    REQUIRE(StagedCall(old.host, 1, {}).admitted());  // and holds 49 more
+    const unsigned asked = store.asked;
+    LimitStage fresh(section(100), folder, &store);
+    for (std::uint64_t id = 2; id <= 50; ++id)
+        REQUIRE(StagedCall(fresh.host, id, {}).admitted());
+    CHECK(store.asked == asked);
+    REQUIRE(StagedCall(fresh.host, 51, {}).admitted());  // of the second half
+    LimitStage lower(section(60), folder, &store);
+    CHECK_FALSE(StagedCall(lower.host, 52, {}).admitted());  // a hundred have been granted
+    std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("rate_limit: a call whose shared count answers too late is refused, and holds nothing after it") {
+    SharedStore store;
+    LimitStage stage(R"({"shared":{"lease_percent":0,"when_unavailable":"open"},
+        "tiers":{"default":{"principal":{"calls":{"day":5},"rows":{"day":100},"concurrency":1}}}})",
+                     {}, &store);
+    store.takes_too_long = true;
+    CHECK_FALSE(StagedCall(stage.host, 1, {}).admitted());  // the kernel calls no afterCall for it
+    store.takes_too_long = false;
+    StagedCall call(stage.host, 2, {});
+    REQUIRE(call.admitted());
+    store.takes_too_long = true;
+    howdah_query late{};
+    CHECK(call.begin(late) == HOWDAH_DENY);  // nor afterQuery
+    store.takes_too_long = false;
+    StagedCall(stage.host, 2, {}).end();
+    CHECK(limitOf(stage.quota(), "principal", "concurrency")["used"] == 0);
+    REQUIRE(StagedCall(stage.host, 3, {}).admitted());
+    howdah_query whole{};
+    CHECK(StagedCall(stage.host, 3, {}).begin(whole) == HOWDAH_PROCEED);
+    CHECK(whole.rows_max == 100);
+}
+
+namespace {
+
+// A guard to whom everything is a select, and a planner to whom everything costs 30.
+struct Planning {
+    static howdah_status facts(void*, howdah_ctx*, howdah_str, std::uint32_t, const howdah_facts** out) {
+        static const howdah_facts kSelect = [] {
+            howdah_facts select{};
+            select.struct_size = sizeof select;
+            select.kind = HOWDAH_STATEMENT_SELECT;
+            return select;
+        }();
+        *out = &kSelect;
+        return HOWDAH_OK;
+    }
+    static void prepare(ToolHost& host) {
+        static constexpr howdah_statement_v1 kTable{sizeof kTable, 0, &facts, nullptr};
+        host.services[HOWDAH_STATEMENT_1] = {&kTable, nullptr};
+        host.database = [](const howdah_query_request&) {
+            FakeResult plan;
+            plan.column("QUERY PLAN", 114);
+            plan.row({R"([{"Plan":{"Total Cost":30}}])"});
+            return Result<FakeResult>(std::move(plan));
+        };
+    }
+};
+
+}  // namespace
+
+TEST_CASE("rate_limit: planner cost that the shared count does not grant is not spent here either") {
+    SharedStore store;
+    const char* section =
+        R"({"shared":{"lease_percent":0,"recheck_ms":0},"tiers":{"default":{"principal":{"cost":{"day":100}}}}})";
+    LimitStage one(section, {}, &store, &Planning::prepare), two(section, {}, &store, &Planning::prepare);
+    StagedCall here(one.host, 1, {}), there(two.host, 1, {});
+    REQUIRE(here.admitted());
+    REQUIRE(there.admitted());
+    howdah_query query{};
+    for (int i = 0; i < 3; ++i)
+        CHECK(here.begin(query) == HOWDAH_PROCEED);
+    CHECK(there.begin(query) == HOWDAH_DENY);  // ten are left
+    CHECK(there.error().rule == "rate_limit.principal.cost.day");
+    store.is_down = true;
+    CHECK(there.begin(query) == HOWDAH_DENY);
+    // What an instance has counted itself is what it shows while the other's cannot be asked.
+    CHECK(limitOf(two.quota(), "principal", "cost")["used"] == 0);
+    CHECK(limitOf(one.quota(), "principal", "cost")["used"] == 90);
 }

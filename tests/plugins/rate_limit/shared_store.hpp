@@ -22,6 +22,8 @@ public:
     // Each so manieth answer is lost after the store has done what was asked; 0 = none.
     std::atomic<unsigned> loses_every{0};
     std::atomic<bool> is_down{false};
+    // Answers come when the time of whoever asks is over.
+    std::atomic<bool> takes_too_long{false};
     std::atomic<unsigned> asked{0};
 
 private:
@@ -38,6 +40,7 @@ private:
             store.store_.add(fromAbi(key), delta, std::chrono::milliseconds(ttl_ms), kernel::KvStore::Clock::now());
         const unsigned every = store.loses_every;
         if (!sum || (every > 0 && number % every == 0)) return fail();
+        if (store.takes_too_long) ctx->deadline_ns = 1;
         *value = *sum;
         return HOWDAH_OK;
     }

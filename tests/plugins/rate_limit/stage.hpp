@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -87,7 +88,9 @@ private:
 
 class LimitStage {
 public:
-    explicit LimitStage(std::string_view section, std::string_view folder = {}, SharedStore* store = nullptr) {
+    // `prepare` puts in place what the host is to answer otherwise.
+    explicit LimitStage(std::string_view section, std::string_view folder = {}, SharedStore* store = nullptr,
+                        const std::function<void(ToolHost&)>& prepare = {}) {
         own_folder_ = folder.empty();
         folder_ = own_folder_ ? fresh() : std::string(folder);
         std::filesystem::create_directories(folder_);
@@ -96,6 +99,7 @@ public:
         query_table_.set_limits = &setLimits;
         host.interfaces[HOWDAH_QUERY_1] = &query_table_;
         if (store) host.services[HOWDAH_KV_1] = {store->table(), store};
+        if (prepare) prepare(host);
         REQUIRE(host.load(&howdah_plugin_v1) == "");
         REQUIRE(host.start(section) == "");
     }
@@ -115,6 +119,14 @@ public:
         REQUIRE_MESSAGE(answer.status == HOWDAH_OK, answer.error.message);
         CHECK(answer.text == answer.structured);
         return Json::parse(answer.text);
+    }
+
+    Json report() {
+        const auto* reports = host.plugin<howdah_report_v1>(HOWDAH_REPORT_1);
+        FakeCall request(host);
+        howdah_str json{};
+        REQUIRE(reports->report(host.self(), request.ctx(), &json) == HOWDAH_OK);
+        return Json::parse(fromAbi(json));
     }
 
     ToolHost host;
