@@ -24,6 +24,7 @@ Hour Ledger::hourNow() const {
 void Ledger::load() {
     const std::lock_guard lock(mutex_);
     (void)readFile();  // told in the log; it is tried again
+    show();
 }
 
 bool Ledger::readFile() {
@@ -69,6 +70,7 @@ void Ledger::collect() {
     }
     all_.keepWithin(hour);
     unsaved_.keepWithin(hour);
+    show();
 }
 
 void Ledger::save() {
@@ -81,11 +83,13 @@ void Ledger::save() {
     seen_ = identityOf(file_);
     unsaved_ = History(config_);
     trouble_.clear();
+    show();
 }
 
 void Ledger::tell(std::string trouble) {
     if (trouble != trouble_) host_.log(LogLevel::warn, trouble);
     trouble_ = std::move(trouble);
+    show();
 }
 
 void Ledger::read(const std::function<void(const History&, std::chrono::system_clock::time_point)>& look) {
@@ -93,9 +97,15 @@ void Ledger::read(const std::function<void(const History&, std::chrono::system_c
     look(all_, clock_());
 }
 
-Ledger::State Ledger::state() {
-    const std::lock_guard lock(mutex_);
-    return {all_.patternCount(), all_.hours().size(), all_.bytes(), file_, trouble_};
+void Ledger::show() {
+    State now{all_.patternCount(), all_.hours().size(), all_.bytes(), file_, trouble_};
+    const std::lock_guard lock(shown_mutex_);
+    shown_ = std::move(now);
+}
+
+Ledger::State Ledger::state() const {
+    const std::lock_guard lock(shown_mutex_);
+    return shown_;
 }
 
 }  // namespace howdah::analytics

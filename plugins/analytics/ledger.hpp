@@ -1,8 +1,8 @@
 // All that is known: what the file says and what was recorded since. Other instances and processes may write to the
 // same file, as at a reload; each adds what it has recorded, and reads what the others have.
 //
-// Threads: any that may block and compute: workers, and the control thread at start and stop. One mutex, never taken by
-//          a shard.
+// Threads: any that may block and compute: workers, and the control thread at start and stop; state() any. One mutex,
+//          never taken by a shard, and one that is held for a copy only.
 // Owns:    the history and the file; the recorders are the plugin's.
 // Errors:  a save that fails is told once in the log and tried again at the next; nothing is lost by it.
 #pragma once
@@ -44,10 +44,11 @@ public:
         std::string file;     // empty: none is written
         std::string trouble;  // of the file, as the log was told; empty: none
     };
-    State state();
+    State state() const;  // as it was after the last of the others
 
 private:
     Hour hourNow() const;
+    void show();      // with the mutex
     bool readFile();  // with the mutex; false where the file cannot be read and must not be replaced
     void setAside(const std::string& damage);
     void tell(std::string trouble);
@@ -63,6 +64,9 @@ private:
     History unsaved_;
     FileIdentity seen_;
     std::string trouble_;
+
+    mutable std::mutex shown_mutex_;
+    State shown_;
 };
 
 }  // namespace howdah::analytics

@@ -51,6 +51,14 @@ private:
 
 }  // namespace
 
+TEST_CASE("analytics: how much is kept can be told while a worker is busy with it") {
+    const Folder folder;
+    Stage stage(folder.path());
+    stage.count(3);
+    stage.save();
+    stage.ledger().read([&](const History&, auto) { CHECK(stage.ledger().state().hours == 1); });
+}
+
 TEST_CASE("analytics: what was saved is there after a restart, what was not is lost") {
     const Folder folder;
     {
@@ -89,7 +97,7 @@ TEST_CASE("analytics: instances beside one another add up in one file, whoever w
 
 TEST_CASE("analytics: a damaged file is told, kept beside, and counting goes on") {
     const Folder folder;
-    std::ofstream(folder.file()) << "{\"format\":1}\nnothing of ours\n";
+    std::ofstream(folder.file()) << "{\"format\":2}\nnothing of ours\n";
     Stage stage(folder.path());
     REQUIRE(stage.log().size() == 1);
     CHECK(stage.log()[0].find("is damaged at line 2") != std::string::npos);
