@@ -21,11 +21,10 @@
 namespace howdah::analytics {
 namespace {
 
-constexpr std::uint64_t kSecond = 1'000'000'000;  // nanoseconds
-constexpr std::uint64_t kTick = kSecond;          // how long a query waits to be counted, at most
-constexpr std::uint64_t kReadLimit = kSecond / 4;
+constexpr std::uint64_t kSecond = 1'000'000'000;   // nanoseconds
+constexpr std::uint64_t kTick = kSecond;           // how long a query waits to be counted, at most
+constexpr std::uint64_t kReadLimit = 5 * kSecond;  // how long an answer waits for texts to be read, at most
 constexpr std::uint64_t kReadLook = kSecond / 500;
-constexpr std::uint64_t kWorkLimit = 30 * kSecond;
 
 // A query is known by the address the kernel has for it; it is never looked at.
 std::uint64_t idOf(const Query& query) {
@@ -88,7 +87,9 @@ public:
     }
 
     Verdict beforeQuery(Query& query) override {
-        here(query.context()).queryBegins(idOf(query), host().nowNs(), query.sql(), query.fromClient());
+        here(query.context())
+            .queryBegins(idOf(query), host().nowNs(), query.sql(), query.fromClient(),
+                         fromAbi(query.principal().tenant));
         return proceed();
     }
     Verdict onRows(Query& query, const howdah_batch& in, howdah_batch& /*out*/) override {
@@ -163,41 +164,49 @@ private:
         for (;;) {
             const howdah_status woken = tick_->wait(context, host().nowNs() + kTick);
             if (woken < 0 && woken != HOWDAH_ERROR_TIMEOUT) return resolver_->run(context);  // what stop() will count
-            if (resolver_->hasWork() && !resolving_.exchange(true)) {
-                const bool runs = jobs_->spawn([this](const Context& own) {
-                    resolver_->run(own);
-                    resolving_ = false;
-                });
-                if (!runs) resolving_ = false;
-            }
+            (void)readTexts();
             if (keeping_.exchange(true)) continue;  // a slow disk: the one before has not ended
             const bool save = interval > 0 && host().nowNs() >= save_at;
-            if (save) save_at = host().nowNs() + interval;
             const std::shared_ptr<void> ended(nullptr, [this](void*) { keeping_ = false; });  // run or not
-            (void)jobs_->run(
-                context,
-                [this, save, ended] {
-                    ledger_->collect();
-                    if (save) ledger_->save();
-                },
-                HOWDAH_OFFLOAD_BLOCKING, host().nowNs() + kWorkLimit);
+            const bool begun = jobs_->start([this, save, ended] {
+                ledger_->collect();
+                if (save) ledger_->save();
+            });
+            if (begun && save) save_at = host().nowNs() + interval;
         }
+    }
+
+    // Begins to read the texts that wait, unless that is done already; false where there is nothing to read, or nobody
+    // to do it.
+    bool readTexts() {
+        if (!resolver_->hasWork()) return resolving_;
+        if (resolving_.exchange(true)) return true;
+        const bool runs = jobs_->spawn([this](const Context& own) {
+            resolver_->run(own);
+            ++readings_;
+            resolving_ = false;
+        });
+        if (!runs) resolving_ = false;
+        return runs;
     }
 
     // --- the tool
     Result<void> analyse(ToolCall& call) {
         auto filter = filterOf(call);
         if (!filter) return filter.error();
-        resolver_->run(call.context());
         untilRead(call.context());
         return call.has("export") ? exportTo(call, *filter) : answer(call, *filter);
     }
 
-    // What the task has in hand no longer waits, and is counted in a moment.
-    void untilRead(const Context& context) const {
+    // Until what waits now has been read and counted. That is the task's: texts are everybody's, and whoever asks must
+    // not pay for them, with time of his call or memory of its arena. A task that reads already may have begun before
+    // the last of them came, so the one after it is waited for.
+    void untilRead(const Context& context) {
+        const std::uint64_t so_far = readings_;
+        const std::uint64_t wanted = so_far + (resolving_ ? 2 : 1);
         const Event rest(host());
         const std::uint64_t end = host().nowNs() + kReadLimit;
-        while (resolving_ && host().nowNs() < end) {
+        while (readings_ < wanted && readTexts() && host().nowNs() < end) {
             if (rest.wait(context, host().nowNs() + kReadLook) == HOWDAH_ERROR_CANCELLED) return;
         }
     }
@@ -272,6 +281,7 @@ private:
     std::optional<Ledger> ledger_;
     std::optional<Event> tick_;
     std::atomic<bool> resolving_{false};
+    std::atomic<std::uint64_t> readings_{0};  // that have ended
     std::atomic<bool> keeping_{false};
 };
 

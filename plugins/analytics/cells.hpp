@@ -6,6 +6,7 @@
 // Owns:    its tallies; patterns are shared.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,7 +40,7 @@ class Cells {
     struct Hash {
         using is_transparent = void;
         std::size_t operator()(const KeyView& key) const {
-            std::uint64_t hash = key.pattern->fingerprint;
+            std::uint64_t hash = key.pattern->id;
             for (const std::string_view name : key.names.texts)
                 hash = SecretHash::ofProcess()(name, hash);
             return hash;
@@ -49,10 +50,13 @@ class Cells {
     struct Equal {
         using is_transparent = void;
         bool operator()(const KeyView& a, const KeyView& b) const {
-            return a.pattern->fingerprint == b.pattern->fingerprint && a.names == b.names;
+            return a.pattern->id == b.pattern->id && a.names == b.names;
         }
-        bool operator()(const Key& a, const KeyView& b) const { return (*this)(viewOf(a), b); }
-        bool operator()(const KeyView& a, const Key& b) const { return (*this)(a, viewOf(b)); }
+        bool operator()(const Key& a, const KeyView& b) const {  // of every query that is counted: no views are made
+            return a.pattern->id == b.pattern->id &&
+                   std::equal(a.names.texts.begin(), a.names.texts.end(), b.names.texts.begin());
+        }
+        bool operator()(const KeyView& a, const Key& b) const { return (*this)(b, a); }
         bool operator()(const Key& a, const Key& b) const { return (*this)(viewOf(a), viewOf(b)); }
     };
 

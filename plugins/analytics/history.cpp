@@ -31,7 +31,7 @@ void History::merge(const History& other) {
 }
 
 const PatternPtr& History::shared(const PatternPtr& pattern) {
-    return patterns_.try_emplace(pattern->fingerprint, pattern).first->second;
+    return patterns_.try_emplace(pattern->id, pattern).first->second;
 }
 
 void History::keepWithin(Hour now) {
@@ -59,8 +59,8 @@ std::size_t History::bytes() const {
     std::size_t sum = 0;
     for (const auto& [hour, cells] : hours_)
         sum += cells.bytes();
-    for (const auto& [fingerprint, pattern] : patterns_)
-        sum += kPatternBytes + pattern->text.capacity();
+    for (const auto& [id, pattern] : patterns_)
+        sum += kPatternBytes + pattern->text.capacity() + pattern->tenant.capacity();
     return sum;
 }
 

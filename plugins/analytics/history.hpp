@@ -41,7 +41,7 @@ private:
     std::size_t memory_bytes_max_;
     CellLimits limits_;
     std::map<Hour, Cells> hours_;
-    std::unordered_map<std::uint64_t, PatternPtr> patterns_;
+    std::unordered_map<std::uint64_t, PatternPtr> patterns_;  // by id
 };
 
 }  // namespace howdah::analytics

@@ -151,13 +151,11 @@ private:
     bool space_ = false;
 };
 
-PatternPtr made(std::uint64_t fingerprint, PatternKind kind, std::string_view text, std::size_t bytes_max) {
-    auto pattern = std::make_shared<Pattern>();
-    pattern->fingerprint = fingerprint;
-    pattern->kind = kind;
-    pattern->text = cutText(text, bytes_max);
-    if (pattern->text.size() < text.size()) pattern->text += "...";
-    return pattern;
+PatternPtr made(std::uint64_t fingerprint, PatternKind kind, std::string_view text, std::size_t bytes_max,
+                std::string_view tenant = {}) {
+    std::string kept(cutText(text, bytes_max));
+    if (kept.size() < text.size()) kept += "...";
+    return readPattern({0, fingerprint, kind, std::move(kept), std::string(tenant)});
 }
 
 }  // namespace
@@ -166,8 +164,15 @@ std::string withoutConstants(std::string_view sql) {
     return Scrubber(sql).run();
 }
 
-PatternPtr statementPattern(std::uint64_t fingerprint, std::string_view normalized, std::size_t bytes_max) {
-    return made(fingerprint, PatternKind::statement, withoutConstants(normalized), bytes_max);
+PatternPtr readPattern(Pattern pattern) {
+    const std::uint64_t of_kind = pattern.fingerprint ^ static_cast<std::uint64_t>(pattern.kind) << 56;
+    pattern.id = SecretHash::ofProcess()(pattern.tenant, of_kind);
+    return std::make_shared<const Pattern>(std::move(pattern));
+}
+
+PatternPtr statementPattern(std::uint64_t fingerprint, std::string_view normalized, std::size_t bytes_max,
+                            std::string_view tenant) {
+    return made(fingerprint, PatternKind::statement, withoutConstants(normalized), bytes_max, tenant);
 }
 
 PatternPtr pluginPattern(std::string_view text, std::size_t bytes_max) {

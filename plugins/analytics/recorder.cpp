@@ -1,5 +1,7 @@
 #include "plugins/analytics/recorder.hpp"
 
+#include <optional>
+
 namespace howdah::analytics {
 namespace {
 
@@ -17,11 +19,12 @@ struct BoundedNames {
     explicit BoundedNames(NameViews& names) {
         for (const Name which : {Name::tenant, Name::principal}) {
             if (isPlain(names[which])) continue;
-            texts[which] = bounded(names[which]);
-            names[which] = texts[which];
+            if (!texts) texts.emplace();
+            (*texts)[which] = bounded(names[which]);
+            names[which] = (*texts)[which];
         }
     }
-    Names texts;
+    std::optional<Names> texts;  // made for the few that need it
 };
 
 }  // namespace
@@ -51,8 +54,12 @@ void Recorder::callEnds(std::uint64_t request) {
     calls_.close(request);
 }
 
-void Recorder::queryBegins(std::uint64_t query, std::uint64_t now_ns, std::string_view sql, bool from_client) {
-    const std::uint64_t text_hash = SecretHash::ofProcess()(sql, from_client ? 1 : 2);
+void Recorder::queryBegins(std::uint64_t query, std::uint64_t now_ns, std::string_view sql, bool from_client,
+                           std::string_view tenant) {
+    const SecretHash& hash = SecretHash::ofProcess();
+    std::uint64_t whose = from_client ? 1 : 2;
+    if (from_client && !tenant.empty()) whose = hash(tenant, whose);
+    const std::uint64_t text_hash = hash(sql, whose);
     const std::lock_guard lock(mutex_);
     OpenQuery* open = queries_.open(query);
     if (!open) return;

@@ -31,8 +31,10 @@ public:
     void callBegins(std::uint64_t request, std::string_view client);
     void callEnds(std::uint64_t request);
 
-    // `query` tells queries under way apart and means nothing else. A plugin's own text is its own pattern.
-    void queryBegins(std::uint64_t query, std::uint64_t now_ns, std::string_view sql, bool from_client);
+    // `query` tells queries under way apart and means nothing else. A plugin's own text is its own pattern; that of a
+    // client is the tenant's, as it is in queryEnds().
+    void queryBegins(std::uint64_t query, std::uint64_t now_ns, std::string_view sql, bool from_client,
+                     std::string_view tenant = {});
     void rowsPass(std::uint64_t query, std::uint64_t bytes);
     // `names` without a client: it is that of the request's call. The sample without latency, which is known here; what
     // is not known to have begun took as long as its database. `rule` refused it, or is empty.
@@ -41,7 +43,7 @@ public:
 
     // A query that has ended, whose text nobody has read yet.
     struct Waiting {
-        std::uint64_t text_hash = 0;
+        std::uint64_t text_hash = 0;  // and the tenant's
         std::string sql;
         Names names;
         Sample sample;

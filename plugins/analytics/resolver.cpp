@@ -2,21 +2,31 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <ctime>
+#include <optional>
 
 #include <howdah/waiting.hpp>
 
 namespace howdah::analytics {
 namespace {
 
-constexpr std::uint64_t kRestFactor = 9;            // times what a parse took: a tenth of the time is spent
-constexpr std::uint64_t kLastAsks_ns = 50'000'000;  // of parsing, in a context that is over and no longer rests
-constexpr std::uint64_t kRestMax_ns = 20'000'000;   // a parse that was itself kept waiting says nothing of its cost
+constexpr std::uint64_t kRestFactor = 9;  // times what a parse took: a tenth of the time is spent
+// Of parsing, in a context that is over and no longer rests. Of processor time: how busy the machine is must not decide
+// what becomes of queries that were answered.
+constexpr std::uint64_t kLastAsks_ns = 50'000'000;
+constexpr std::uint64_t kRestMax_ns = 20'000'000;  // a parse that was itself kept waiting says nothing of its cost
 
 // A guard that is older offers facts only.
 Resolver::Service usable(Resolver::Service service) {
     constexpr std::size_t kNeeds = offsetof(howdah_statement_v1, pattern) + sizeof(howdah_statement_v1::pattern);
     if (service.table && service.table->struct_size < kNeeds) service.table = nullptr;
     return service;
+}
+
+std::uint64_t threadNs() {
+    timespec spent{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return static_cast<std::uint64_t>(spent.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(spent.tv_nsec);
 }
 
 }  // namespace
@@ -32,7 +42,7 @@ bool Resolver::hasWork() const {
 void Resolver::run(const Context& context) const {
     const Host& host = context.host();
     const Event rest(host);
-    std::uint64_t ask_until = kNoDeadline;
+    std::optional<std::uint64_t> last_asks_end;  // on the clock of this thread, which nobody leaves any more then
     for (const auto& recorder : recorders_) {
         for (const Recorder::Waiting& waiting : recorder->takeWaiting()) {
             if (const PatternPtr known = recorder->patternOf(waiting.text_hash)) {
@@ -40,8 +50,9 @@ void Resolver::run(const Context& context) const {
                 continue;
             }
             const std::uint64_t began = host.nowNs();
-            if (ask_until == kNoDeadline && !context.goOn()) ask_until = began + kLastAsks_ns;
-            const PatternPtr pattern = began < ask_until ? ask(context, waiting.sql) : nullptr;
+            if (!last_asks_end && !context.goOn()) last_asks_end = threadNs() + kLastAsks_ns;
+            const bool asks = !last_asks_end || threadNs() < *last_asks_end;
+            const PatternPtr pattern = asks ? ask(context, waiting) : nullptr;
             recorder->settle(waiting, pattern ? pattern : unreadPattern(), pattern != nullptr);
             const std::uint64_t ended = host.nowNs();
             (void)rest.wait(context, ended + std::min((ended - began) * kRestFactor, kRestMax_ns));
@@ -50,12 +61,14 @@ void Resolver::run(const Context& context) const {
 }
 
 // Null where the answer may be another one the next time.
-PatternPtr Resolver::ask(const Context& context, const std::string& sql) const {
+PatternPtr Resolver::ask(const Context& context, const Recorder::Waiting& waiting) const {
     if (!service_.table) return nullptr;
     howdah_pattern found{};
     found.struct_size = sizeof found;
-    const howdah_status status = service_.table->pattern(service_.self, context.raw(), toAbi(sql), &found);
-    if (status == HOWDAH_OK) return statementPattern(found.fingerprint, fromAbi(found.text), config_.pattern_bytes_max);
+    const howdah_status status = service_.table->pattern(service_.self, context.raw(), toAbi(waiting.sql), &found);
+    if (status == HOWDAH_OK)
+        return statementPattern(found.fingerprint, fromAbi(found.text), config_.pattern_bytes_max,
+                                waiting.names[Name::tenant]);
     const bool lasting = status == HOWDAH_ERROR_INVALID_ARGUMENT || status == HOWDAH_ERROR_REFUSED;
     return lasting ? unreadPattern() : nullptr;
 }

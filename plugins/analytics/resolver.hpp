@@ -32,7 +32,7 @@ public:
     void giveUp() const;
 
 private:
-    PatternPtr ask(const Context& context, const std::string& sql) const;
+    PatternPtr ask(const Context& context, const Recorder::Waiting& waiting) const;
 
     const Config& config_;
     const Service service_;

@@ -1,14 +1,15 @@
 #include "plugins/analytics/state_file.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <thread>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -21,7 +22,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;                           // 1: one text of a pattern for all tenants
 constexpr std::uint64_t kFileBytesMax = 4ULL << 30;  // four times the most that memory_bytes_max may be
 constexpr std::size_t kPatternBytesMax = 65536;
 constexpr std::size_t kWriteBytes = 1u << 20;
@@ -87,19 +88,18 @@ public:
 
 private:
     void pattern(const Json& json) {
-        auto made = std::make_shared<Pattern>();
-        made->fingerprint = fingerprintOf(json["pattern"]);
+        if (countOf(json["pattern"]) != patterns_.size()) throw Damage{"a pattern is missing"};
         const std::uint64_t kind = countOf(json.at("kind"));
         if (kind > static_cast<std::uint64_t>(PatternKind::others)) throw Damage{"a pattern is of no known kind"};
-        made->kind = static_cast<PatternKind>(kind);
-        made->text = json.at("text").get<std::string>();
-        if (made->text.size() > kPatternBytesMax) throw Damage{"a pattern is too long"};
-        patterns_[made->fingerprint] = std::move(made);
+        auto text = json.at("text").get<std::string>();
+        if (text.size() > kPatternBytesMax) throw Damage{"a pattern is too long"};
+        patterns_.push_back(readPattern({0, fingerprintOf(json.at("fingerprint")), static_cast<PatternKind>(kind),
+                                         std::move(text), bounded(json.at("tenant").get<std::string>())}));
     }
     void cell(const Json& json) {
-        const auto pattern = patterns_.find(fingerprintOf(json.at("of")));
-        if (pattern == patterns_.end()) throw Damage{"a cell names no pattern"};
-        Key key{pattern->second, {}};
+        const std::uint64_t number = countOf(json.at("of"));
+        if (number >= patterns_.size()) throw Damage{"a cell names no pattern"};
+        Key key{patterns_[number], {}};
         if (json["names"].size() != key.names.texts.size()) throw Damage{"a cell has names it should not have"};
         for (std::size_t i = 0; i < key.names.texts.size(); ++i) {
             const auto name = json["names"][i].get<std::string>();
@@ -112,7 +112,7 @@ private:
 
     bool principals_;
     History& history_;
-    std::unordered_map<std::uint64_t, PatternPtr> patterns_;
+    std::vector<PatternPtr> patterns_;  // by number
     Hour hour_ = 0;
     std::uint64_t lines_ = 0;
     bool ended_ = false;
@@ -130,7 +130,7 @@ std::string jsonText(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json cellOf(const Key& key, const Tally& tally) {
+Json cellOf(const Key& key, std::uint64_t pattern, const Tally& tally) {
     Json sums = Json::array(), latency = Json::array();
     for (const auto sum : kSums)
         sums.push_back(tally.*sum);
@@ -139,8 +139,8 @@ Json cellOf(const Key& key, const Tally& tally) {
         latency.push_back(std::uint64_t{bucket.count});
     }
     const std::string state(tally.last_sqlstate.data(), tally.last_sqlstate[0] ? tally.last_sqlstate.size() : 0);
-    return {{"of", hexOf(key.pattern->fingerprint)}, {"names", key.names.texts}, {"sums", std::move(sums)},
-            {"slowest", tally.slowest_ns},           {"state", state},           {"latency", std::move(latency)}};
+    return {{"of", pattern},  {"names", key.names.texts},     {"sums", std::move(sums)}, {"slowest", tally.slowest_ns},
+            {"state", state}, {"latency", std::move(latency)}};
 }
 
 // Gathers lines and writes them in large pieces.
@@ -176,17 +176,19 @@ private:
 bool writeLines(int file, const History& history) {
     Writer writer(file);
     if (!writer.line({{"format", kFormat}, {"of", "howdah analytics"}})) return false;
-    std::unordered_set<std::uint64_t> written;
+    std::unordered_map<const Pattern*, std::uint64_t> written;
     for (const auto& [hour, cells] : history.hours()) {
         if (!writer.line({{"hour", hour}})) return false;
         for (const auto& [key, tally] : cells.table()) {
             const Pattern& pattern = *key.pattern;
-            const bool first = written.insert(pattern.fingerprint).second;
-            if (first && !writer.line({{"pattern", hexOf(pattern.fingerprint)},
+            const auto [place, first] = written.try_emplace(&pattern, written.size());
+            if (first && !writer.line({{"pattern", place->second},
+                                       {"fingerprint", hexOf(pattern.fingerprint)},
                                        {"kind", static_cast<unsigned>(pattern.kind)},
+                                       {"tenant", pattern.tenant},
                                        {"text", pattern.text}}))
                 return false;
-            if (!writer.line(cellOf(key, tally))) return false;
+            if (!writer.line(cellOf(key, place->second, tally))) return false;
         }
     }
     return writer.line({{"lines", writer.lines()}}) && writer.flush() && fsync(file) == 0;
@@ -228,23 +230,25 @@ Result<void> readHistory(const std::string& path, bool principals, History& hist
 }
 
 Result<void> writeHistory(const std::string& path, const History& history) {
-    static std::atomic<unsigned> counter{0};  // the instance that takes over writes beside this one
-    const std::string fresh = concat(path, ".", getpid(), ".", ++counter);
+    std::string fresh = path + ".XXXXXX";  // nobody else's name, 0600
     const auto failed = [&](const char* what) {
-        const int reason = errno;
-        unlink(fresh.c_str());
-        return Error::unavailable("cannot ", what, " ", path, ": ", std::strerror(reason));
+        return Error::unavailable("cannot ", what, " ", path, ": ", std::strerror(errno));
     };
-    const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const int file = mkostemp(fresh.data(), O_CLOEXEC);
     if (file < 0) return failed("write beside");
-    if (!writeLines(file, history)) {
-        const auto error = failed("write");
-        close(file);
-        return error;
+    Result<void> done;
+    if (!writeLines(file, history)) done = failed("write");
+    if (close(file) != 0 && done) done = failed("finish writing");
+    if (done && rename(fresh.c_str(), path.c_str()) != 0) done = failed("replace");
+    if (!done) {
+        unlink(fresh.c_str());
+        return done;
     }
-    if (close(file) != 0) return failed("finish writing");
-    if (rename(fresh.c_str(), path.c_str()) != 0) return failed("replace");
-    return {};
+    const std::string folder = path.substr(0, path.find_last_of('/') + 1);
+    const int opened = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opened < 0 || fsync(opened) != 0) done = failed("flush the folder of");
+    if (opened >= 0) close(opened);
+    return done;
 }
 
 Result<FolderLock> FolderLock::take(const std::string& folder) {

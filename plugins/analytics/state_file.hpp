@@ -1,5 +1,5 @@
-// A history in a file, one JSON value a line: the format, then the patterns, then each hour with its cells, then how
-// many lines there were, so that half a file is not taken for a whole one.
+// A history in a file, one JSON value a line: the format, then each hour with its cells, each pattern with a number
+// before the first cell that has it, then how many lines there were, so that half a file is not taken for a whole one.
 //
 // Threads: any thread that may block.
 // Errors:  unavailable, with the system's reason; invalid_argument for a file that is damaged or not of this format.

@@ -51,7 +51,7 @@ public:
     Window(const History& history, WallTime now, const Filter& filter);
 
     struct Row {
-        PatternPtr pattern;
+        PatternPtr pattern;  // the text of one of those that pass the filter
         Tally all;
         std::uint64_t later_calls = 0;
         std::uint64_t later_latency_ns = 0;

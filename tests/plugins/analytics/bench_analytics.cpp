@@ -46,7 +46,7 @@ void record(Recorder& recorder, std::uint64_t queries) {
     for (std::uint64_t i = 0; i < queries; i += 5) {
         for (std::uint64_t j = i; j < i + 5; ++j) {
             recorder.callBegins(j, "Visual Studio Code");
-            recorder.queryBegins(0x7f0000001000 + j % 64 * 4096, nowNs(), texts[j % texts.size()], true);
+            recorder.queryBegins(0x7f0000001000 + j % 64 * 4096, nowNs(), texts[j % texts.size()], true, "acme");
         }
         for (std::uint64_t j = i; j < i + 5; ++j) {
             Sample sample;

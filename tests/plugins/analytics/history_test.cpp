@@ -169,18 +169,18 @@ TEST_CASE("analytics: a file that is damaged anywhere is refused with its line, 
     auto more = whole;
     more.push_back(whole[1]);
     CHECK(refused(more).find("there is more behind the end") != std::string::npos);
-    CHECK(refused({R"({"format":2})"}).find("it has another format") != std::string::npos);
-    const std::string pattern = R"({"pattern":"01","kind":0,"text":"select a"})";
-    const std::string cell = R"({"of":"01","names":["","","","","",""],"sums":[1,0,0,0,0,0,0,0,1,1],)";
+    CHECK(refused({R"({"format":1})"}).find("it has another format") != std::string::npos);
+    const std::string pattern = R"({"pattern":0,"fingerprint":"01","kind":0,"tenant":"","text":"select a"})";
+    const std::string cell = R"({"of":0,"names":["","","","","",""],"sums":[1,0,0,0,0,0,0,0,1,1],)";
     for (const char* rest : {R"("slowest":-1,"state":"","latency":[]})", R"("slowest":1.5,"state":"","latency":[]})",
                              R"("slowest":1,"state":"","latency":[464,1]})", R"("slowest":1,"state":7,"latency":[]})",
                              R"("slowest":1,"state":""})", R"("slowest":1,"state":"","latency":["x",1]})"}) {
         CAPTURE(rest);
-        CHECK(refused({R"({"format":1})", R"({"hour":1})", pattern, cell + rest, R"({"lines":4})"})
+        CHECK(refused({R"({"format":2})", R"({"hour":1})", pattern, cell + rest, R"({"lines":4})"})
                   .find("damaged at line 4") != std::string::npos);
     }
     // The same, sound.
-    putLines(folder.file(), {R"({"format":1})", R"({"hour":1})", pattern,
+    putLines(folder.file(), {R"({"format":2})", R"({"hour":1})", pattern,
                              cell + R"("slowest":1,"state":"","latency":[463,1]})", R"({"lines":4})"});
     History read(config);
     CHECK(readHistory(folder.file(), true, read));
