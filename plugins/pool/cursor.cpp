@@ -12,7 +12,6 @@ constexpr std::uint64_t kRowSlack = 64 * 1024;  // bytes libpq may hold of rows 
 const Parameters kNone;
 const std::string kBeginRead = "begin read only";
 const std::string kRollback = "rollback";
-const std::string kCommit = "commit";
 
 }  // namespace
 
@@ -22,22 +21,10 @@ Cursor::Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command
 std::optional<Failure> Cursor::begin(const Context& context) {
     started_ns_ = database_->host().nowNs();
     steps_.reserve(8);
-    if (command_->parameters.hasArrays() && !goes_on_) stage_ = Stage::learn_types;
+    stage_ = needsHypopg() ? Stage::learn_hypopg : firstStage();
     if (!queueStage()) return broken();
     if (auto failure = send(context)) return failure;
     return fill(context);
-}
-
-bool Cursor::queueStage() {
-    steps_.clear();
-    at_ = 0;
-    switch (stage_) {
-        case Stage::learn_types: return queueDescription();
-        case Stage::learn_arrays: return queueArrayTypes();
-        case Stage::run: return queueStatement();
-        case Stage::commit: return queue(kCommit, kNone, StepKind::commit) && queueSync();
-    }
-    return false;
 }
 
 bool Cursor::queueStatement() {
@@ -173,6 +160,7 @@ std::optional<Failure> Cursor::take(ResultPtr result) {
                 keepColumns(result.get());
                 keepTag(result.get());
             }
+            if (kind == StepKind::hypopg) keepHypopg(result.get());
             if (kind == StepKind::supposed) keepSupposed(result.get());
             if (kind == StepKind::describe) keepParameterTypes(result.get());
             if (kind == StepKind::array_types) keepArrayTypes(result.get());

@@ -66,6 +66,7 @@ private:
         prepare,
         describe,
         array_types,
+        hypopg,
         supposed,
         statement,
         changed,
@@ -81,13 +82,14 @@ private:
         std::string name;
     };
 
-    enum class Stage { learn_types, learn_arrays, run, commit };  // one round trip each
+    enum class Stage { learn_hypopg, learn_types, learn_arrays, run, commit };  // one round trip each
 
     bool queueStage();
     bool queueDescription();
     bool queueArrayTypes();
     bool queueStatement();
     bool queueSettings();
+    bool queueHypopg();
     bool queueSupposed();
     bool queueWrite();
     bool queueCount();
@@ -120,6 +122,10 @@ private:
     void endEarly();
     void finish();
     void finishStable();
+    Stage firstStage() const;
+    bool needsHypopg() const;
+    void keepHypopg(const PGresult* result);
+    Error withoutHypopg();
     void keepSupposed(const PGresult* result);
     void release();
 

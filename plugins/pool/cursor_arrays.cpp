@@ -1,4 +1,4 @@
-// The round trips of a Cursor that find out which parameters are arrays to the server.
+// The round trips of a Cursor that find out which parameters are arrays to the server, and what comes after which.
 #include <charconv>
 
 #include "cursor.hpp"
@@ -9,6 +9,7 @@ namespace {
 const Parameters kNone;
 const std::string kBegin = "begin read only";
 const std::string kRollback = "rollback";
+const std::string kCommit = "commit";
 const std::string kUnnamed;
 const std::string kWhichAreArrays =
     "select oid, typdelim from pg_catalog.pg_type where oid = any ($1::pg_catalog.oid[]) and typcategory = 'A'";
@@ -49,8 +50,29 @@ void Cursor::keepArrayTypes(const PGresult* result) {
     }
 }
 
+Cursor::Stage Cursor::firstStage() const {
+    return command_->parameters.hasArrays() && !goes_on_ ? Stage::learn_types : Stage::run;
+}
+
+bool Cursor::queueStage() {
+    steps_.clear();
+    at_ = 0;
+    switch (stage_) {
+        case Stage::learn_hypopg: return queueHypopg();
+        case Stage::learn_types: return queueDescription();
+        case Stage::learn_arrays: return queueArrayTypes();
+        case Stage::run: return queueStatement();
+        case Stage::commit: return queue(kCommit, kNone, StepKind::commit) && queueSync();
+    }
+    return false;
+}
+
 // What comes after a round trip that went well; nothing after the last one.
 Result<std::optional<Cursor::Stage>> Cursor::nextStage() {
+    if (stage_ == Stage::learn_hypopg) {
+        if (session_->kept.hypopg_schema.empty()) return withoutHypopg();
+        return std::optional(firstStage());
+    }
     if (stage_ == Stage::learn_types && !command_->parameters.unknownOf(parameter_types_).empty()) {
         return std::optional(Stage::learn_arrays);
     }

@@ -11,27 +11,51 @@ namespace {
 constexpr std::string_view kPrefix = "session-";  // no name of a stable cursor begins so
 const Parameters kNone;
 
-// The functions have no schema here, since an extension may be in any. The condition holds if those that are found are
-// HypoPG's own, put there by a superuser, and not somebody's of the same name; it is looked at before they are called.
-#define HOWDAH_HYPOPG_THERE                                                                                       \
-    " (select coalesce(bool_and(d.refobjid is not null), false) from (values"                                     \
-    " (pg_catalog.to_regprocedure('hypopg_create_index(text)')), (pg_catalog.to_regprocedure('hypopg_reset()'))," \
-    " (pg_catalog.to_regprocedure('hypopg_relation_size(oid)'))) as f(id)"                                        \
-    " left join (pg_catalog.pg_depend d join pg_catalog.pg_extension e on e.oid = d.refobjid"                     \
-    " and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and e.extname = 'hypopg'"                 \
-    " join pg_catalog.pg_roles r on r.oid = e.extowner and r.rolsuper) on d.objid = f.id::oid"                    \
-    " and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.deptype = 'e')"
-const std::string kForget = "select hypopg_reset() where" HOWDAH_HYPOPG_THERE;
-const std::string kSuppose =
-    "select i.indexname, hypopg_relation_size(i.indexrelid)"
-    " from pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb) with ordinality as wanted(definition, n),"
-    " lateral hypopg_create_index(wanted.definition) i where" HOWDAH_HYPOPG_THERE " order by wanted.n";
-#undef HOWDAH_HYPOPG_THERE
+// Where HypoPG's functions are: an extension may be in any schema, and one of them found by the search_path may be
+// somebody's of the same name. Nothing where an extension of that name is not a superuser's, or they are not its own.
+// The question itself is asked with a search_path of the server's own, so that no operator in it is somebody's either.
+const std::string kBegin = "begin read only";
+const std::string kRollback = "rollback";
+const std::string kOwnPath = "select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
+const std::string kWhereHypopg =
+    "select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace"
+    " join pg_roles r on r.oid = e.extowner and r.rolsuper where e.extname = 'hypopg'"
+    " and (select count(*) from pg_depend d where d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid"
+    " and d.classid = 'pg_proc'::regclass and d.deptype = 'e' and d.objid in ("
+    "to_regprocedure(format('%I.hypopg_create_index(text)', n.nspname)),"
+    " to_regprocedure(format('%I.hypopg_reset()', n.nspname)),"
+    " to_regprocedure(format('%I.hypopg_relation_size(oid)', n.nspname)))) = 3";
 
-std::string ownerOf(const howdah_principal* principal, std::string_view database) {
+// The same with the search_path of the statement, by which the definitions of indexes are read.
+std::string forgetIn(const std::string& schema) {
+    return concat("select ", schema, ".hypopg_reset()");
+}
+std::string supposeIn(const std::string& schema) {
+    return concat("select i.indexname, ", schema,
+                  ".hypopg_relation_size(i.indexrelid)"
+                  " from pg_catalog.jsonb_array_elements_text($1::pg_catalog.jsonb)"
+                  " with ordinality as wanted(definition, n), lateral ",
+                  schema, ".hypopg_create_index(wanted.definition) i order by wanted.n");
+}
+
+std::string ownerOf(const howdah_principal* principal) {
     const std::string_view subject = principal ? fromAbi(principal->subject) : "";
     const std::string_view tenant = principal ? fromAbi(principal->tenant) : "";
-    return concat(subject.size(), ":", subject, tenant.size(), ":", tenant, database);
+    return concat(subject.size(), ":", subject, tenant.size(), ":", tenant);
+}
+
+// The database is the one the first statement goes to when its hooks have had their say: scope may send a tenant's
+// elsewhere. From then on it stays there.
+Result<void> bind(StableCursor& session, const std::string& database, StableCursors& all) {
+    if (session.place.database() == database) return {};
+    if (session.lease) {
+        return Error::refused("a session of database ", session.place.database(), " runs no statement in database ",
+                              database, ": it has been ended");
+    }
+    auto place = all.reserve(database);
+    if (!place) return std::move(place).error();
+    session.place = std::move(*place);
+    return {};
 }
 
 // On a connection that nobody else will have, whatever becomes of it: what statements leave in the backend stays there.
@@ -61,7 +85,7 @@ Result<std::string> openSession(const Host& host, const Database& database, cons
     if (!place) return std::move(place).error();
     StableCursor session;
     session.place = std::move(*place);
-    session.belongs_to = ownerOf(principal, database.name());
+    session.belongs_to = ownerOf(principal);
     session.opened_ns = host.nowNs();
     std::string name = all.keep(std::move(session), concat(kPrefix, StableCursors::newName()));
     if (name.empty()) return Error::unavailable("the plugin pool is being replaced or stopped");
@@ -75,8 +99,9 @@ Result<std::unique_ptr<Cursor>> executeInSession(const Context& context, const s
     auto made = Command::from(plain, database->config(), untilDeadline(context));
     if (!made) return std::move(made).error();
     std::string name(fromAbi(execution.cursor));
-    auto session = all.take(name, ownerOf(execution.principal, database->name()), 0);
+    auto session = all.take(name, ownerOf(execution.principal), 0);
     if (!session) return std::move(session).error();
+    if (auto bound = bind(*session, database->name(), all); !bound) return std::move(bound).error();
     Lease lease = std::move(session->lease);
     if (!lease) {
         if (auto error = connect(context, database, execution, lease)) return std::move(*error);
@@ -89,10 +114,31 @@ Result<std::unique_ptr<Cursor>> executeInSession(const Context& context, const s
     return run;
 }
 
+// Asked once, in a round trip before the session's first statement that plans with hypothetical indexes.
+bool Cursor::needsHypopg() const {
+    return session_ && session_->kept.supposed && session_->kept.hypopg_schema.empty();
+}
+
+bool Cursor::queueHypopg() {
+    return queue(kBegin, kNone, StepKind::quiet) && queueSettings() && queue(kOwnPath, kNone, StepKind::quiet) &&
+           queue(kWhereHypopg, kNone, StepKind::hypopg) && queue(kRollback, kNone, StepKind::quiet) && queueSync();
+}
+
+void Cursor::keepHypopg(const PGresult* result) {
+    if (PQntuples(result) == 1) session_->kept.hypopg_schema = PQgetvalue(result, 0, 0);
+}
+
+// As the server would say it, had it been asked for the function. What was to be supposed is forgotten.
+Error Cursor::withoutHypopg() {
+    session_->kept.supposed.reset();
+    return Error::database("42883", "hypopg_create_index is not there: no extension hypopg that a superuser made");
+}
+
 bool Cursor::queueSupposed() {
     if (!session_ || !session_->kept.supposed) return true;
+    const std::string& schema = session_->kept.hypopg_schema;
     const auto definitions = Parameters::ofTexts({*std::exchange(session_->kept.supposed, std::nullopt)});
-    return queue(kForget, kNone, StepKind::quiet) && queue(kSuppose, definitions, StepKind::supposed);
+    return queue(forgetIn(schema), kNone, StepKind::quiet) && queue(supposeIn(schema), definitions, StepKind::supposed);
 }
 
 void Cursor::keepSupposed(const PGresult* result) {

@@ -36,6 +36,7 @@ public:
     StablePlace& operator=(StablePlace&& other) noexcept;
     ~StablePlace() { giveBack(); }
     StableCursors* operator->() const { return all_.get(); }
+    const std::string& database() const { return database_; }
 
 private:
     void giveBack();
@@ -52,6 +53,7 @@ struct StableCursor {
     std::uint64_t position = 0;  // rows given so far
     std::uint64_t opened_ns = 0;
     std::optional<std::string> supposed;  // of a session: indexes to plan with from its next statement on
+    std::string hypopg_schema;            // of a session: where HypoPG is, quoted; "" = not asked yet, or nowhere
 };
 
 class StableCursors : public std::enable_shared_from_this<StableCursors> {

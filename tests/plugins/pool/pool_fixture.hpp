@@ -41,6 +41,8 @@ struct Ask {
     std::string_view principal = "local";
     std::string_view tool = "query";
     std::uint32_t flags = 0;  // HOWDAH_RUN_*
+    std::string_view cursor = {};
+    std::string_view database = "main";
 };
 
 // Not at all, as a subquery, by a limit behind it.
@@ -56,6 +58,7 @@ struct Answer {
     std::uint32_t truncated = 0;
     std::int64_t affected_rows = -1;
     std::string tag;
+    std::string report;  // JSON
 
     std::string value() const {
         if (status < 0) return error.sqlstate + " " + error.message;
@@ -96,10 +99,12 @@ bool comes(Condition&& condition) {
 class PoolFixture {
 public:
     explicit PoolFixture(const std::string& section = "{}", const std::string& dsn = cluster().dsn(),
-                         const std::string& access = "read_write") {
+                         const std::string& access = "read_write", const std::string& second_dsn = "") {
         host.shard_count = 2;
         host.workers_max = 32;
-        host.databases = nlohmann::json::array({{{"name", "main"}, {"access", access}, {"dsn", dsn}}}).dump();
+        auto databases = nlohmann::json::array({{{"name", "main"}, {"access", access}, {"dsn", dsn}}});
+        if (!second_dsn.empty()) databases.push_back({{"name", "other"}, {"access", access}, {"dsn", second_dsn}});
+        host.databases = databases.dump();
         host.interfaces[HOWDAH_QUERY_1] = &ConnectHook::table();
         REQUIRE(host.load(&howdah_plugin_v1) == "");
         start_error = host.start(section);
@@ -118,7 +123,7 @@ public:
         howdah_execution execution{};
         execution.struct_size = sizeof execution;
         execution.access = ask.access;
-        execution.database = toAbi("main");
+        execution.database = toAbi(ask.database);
         execution.sql = toAbi(ask.sql);
         execution.parameters = toAbi(ask.parameters);
         execution.parameter_count = ask.parameters.size();
@@ -126,6 +131,7 @@ public:
         execution.setting_count = settings.size();
         execution.facts = ask.facts ? &facts : nullptr;
         execution.flags = ask.flags;
+        execution.cursor = toAbi(ask.cursor);
         execution.rows_max = ask.rows_max;
         execution.bytes_max = ask.bytes_max;
         execution.timeout_ms = ask.timeout_ms;
@@ -181,6 +187,8 @@ public:
             answer.truncated = trailer.truncated;
             answer.affected_rows = trailer.affected_rows;
             answer.tag = fromAbi(trailer.command_tag);
+            howdah_str report{};
+            if (sql->report(host.self(), call.ctx(), cursor, &report) == HOWDAH_OK) answer.report = fromAbi(report);
             CHECK(trailer.row_count == answer.rows.size());
         }
         sql->close(host.self(), call.ctx(), cursor);
