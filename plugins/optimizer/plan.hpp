@@ -5,7 +5,7 @@
 // told by PostgreSQL both at its own node and inside whichever node asked for it first; it is counted once, at its own.
 //
 // Threads: plain values.
-// Errors:  internal for a text that is no plan.
+// Errors:  internal for a text that is no plan, refused for one more than 100 nodes deep.
 // Source:  PostgreSQL manual, "Using EXPLAIN"; src/backend/commands/explain.c of PostgreSQL 15.
 #pragma once
 

@@ -101,11 +101,21 @@ TEST_CASE("optimizer: what is no plan is an error, not a crash") {
         CHECK_MESSAGE(!Plan::parse(text), text);
 }
 
-TEST_CASE("optimizer: a plan deeper than any planner makes is refused") {
-    std::string json = R"j({"Node Type":"Result"})j";
-    for (int depth = 0; depth < 600; ++depth)
-        json = R"j({"Node Type":"Result","Plans":[)j" + json + "]}";
-    CHECK_FALSE(Plan::parse("[{\"Plan\":" + json + "}]"));
+TEST_CASE("optimizer: a plan of a hundred nodes one below the other is read, a deeper one refused") {
+    const auto nested = [](int nodes) {
+        std::string json = R"j({"Node Type":"Result"})j";
+        for (int node = 1; node < nodes; ++node)
+            json = R"j({"Node Type":"Result","Plans":[)j" + json + "]}";
+        return Plan::parse("[{\"Plan\":" + json + "}]");
+    };
+    const auto deep = nested(100);
+    REQUIRE(deep);
+    std::size_t nodes = 0;
+    eachNode(deep->root, [&](const PlanNode&) { ++nodes; });
+    CHECK(nodes == 100);
+    REQUIRE_FALSE(nested(101));
+    CHECK(nested(101).error().code == Code::refused);
+    CHECK_FALSE(nested(10000));
 }
 
 TEST_CASE("optimizer: the text names shares, errors and what was removed") {
