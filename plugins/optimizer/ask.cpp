@@ -75,9 +75,10 @@ Result<Plan> explain(Call& call, const Ask& ask, const ExplainOptions& options, 
 }
 
 std::string trimmed(std::string_view sql) {
-    const auto tokens = tokensOf(sql);
+    const auto tokens = scanned(sql);
+    if (!tokens) return std::string(sql);
     std::size_t end = 0;
-    for (const Token& token : tokens)
+    for (const Token& token : *tokens)
         if (!token.is(";")) end = token.end;
     return std::string(sql.substr(0, end));
 }

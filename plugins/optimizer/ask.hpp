@@ -53,7 +53,8 @@ struct ExplainOptions {
 std::string explainText(const std::string& sql, const ExplainOptions& options);
 Result<Plan> explain(Call& call, const Ask& ask, const ExplainOptions& options, std::string* report = nullptr);
 
-// Without blanks, comments and semicolons at its end, which would end up inside of what is put around it.
+// Without blanks, comments and semicolons at its end, which would end up inside of what is put around it. As it is
+// where it cannot be scanned: neither can what is put around it then, and nothing runs it.
 std::string trimmed(std::string_view sql);
 
 }  // namespace howdah::optimizer

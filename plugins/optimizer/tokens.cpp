@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <memory>
+
+#include <pg_query.h>
 
 namespace howdah::optimizer {
 namespace {
@@ -12,137 +16,77 @@ bool isDigit(char c) {
 bool beginsWord(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
-bool goesOn(char c) {
-    return beginsWord(c) || isDigit(c) || c == '$';
-}
-bool isBlank(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-bool isOperator(char c) {
-    return std::string_view("+-*/<>=~!@#%^&|`?").find(c) != std::string_view::npos;
-}
-
-class Scanner {
+// Reads the protobuf wire format of libpg_query's ScanResult: field 2 repeats ScanToken {1 start, 2 end, ...}, all else
+// is skipped. What a token is shows in its first byte, so nothing here depends on how the library numbers them.
+class Places {
 public:
-    explicit Scanner(std::string_view sql) : sql_(sql) {}
+    explicit Places(const PgQueryProtobuf& scanned) : at_(scanned.data), end_(scanned.data + scanned.len) {}
 
-    std::vector<Token> run() {
-        while (at_ < sql_.size()) {
-            const char c = sql_[at_];
-            if (isBlank(c)) {
-                ++at_;
-            } else if (startsWith("--")) {
-                at_ = std::min(sql_.find('\n', at_), sql_.size());
-            } else if (startsWith("/*")) {
-                skipComment();
-            } else {
-                next(c);
+    bool next(std::size_t& begin, std::size_t& end) {
+        while (at_ < end_) {
+            if ((varint() & 7) != 2) {
+                varint();
+                continue;
             }
+            const std::uint64_t length = varint();
+            const char* const message_end = at_ + std::min(length, static_cast<std::uint64_t>(end_ - at_));
+            begin = end = 0;
+            while (at_ < message_end) {
+                const std::uint64_t field = varint() >> 3, value = varint();
+                if (field == 1) begin = value;
+                if (field == 2) end = value;
+            }
+            return true;
         }
-        return std::move(tokens_);
+        return false;
     }
 
 private:
-    bool startsWith(std::string_view prefix) const { return sql_.substr(at_).starts_with(prefix); }
-    char ahead() const { return at_ + 1 < sql_.size() ? sql_[at_ + 1] : '\0'; }
-
-    void skipComment() {
-        std::size_t depth = 0;
-        do {
-            if (startsWith("/*")) {
-                ++depth;
-                at_ += 2;
-            } else if (startsWith("*/")) {
-                --depth;
-                at_ += 2;
-            } else {
-                ++at_;
-            }
-        } while (depth > 0 && at_ < sql_.size());
-        at_ = std::min(at_, sql_.size());
+    std::uint64_t varint() {
+        std::uint64_t value = 0;
+        for (int shift = 0; at_ < end_ && shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(*at_++);
+            value |= std::uint64_t(byte & 0x7f) << shift;
+            if (byte < 0x80) break;
+        }
+        return value;
     }
 
-    void next(char c) {
-        if (c == '\'' || ((c == 'e' || c == 'E' || c == 'b' || c == 'B' || c == 'x' || c == 'X') && ahead() == '\'')) {
-            const bool escapes = c == 'e' || c == 'E';
-            return add(Token::Kind::string, endOfQuoted(c == '\'' ? at_ + 1 : at_ + 2, '\'', escapes));
-        }
-        if (c == '"') return addQuotedName();
-        if (c == '$' && isDigit(ahead())) return add(Token::Kind::parameter, endOf(at_ + 1, isDigit));
-        if (c == '$') return addDollarQuoted();
-        if (isDigit(c) || (c == '.' && isDigit(ahead()))) return addNumber();
-        if (beginsWord(c)) return addWord();
-        if (isOperator(c)) return addOperator();
-        add(Token::Kind::symbol, at_ + (startsWith("::") ? 2 : 1));
-    }
-
-    template <typename Test>
-    std::size_t endOf(std::size_t from, Test test) const {
-        while (from < sql_.size() && test(sql_[from]))
-            ++from;
-        return from;
-    }
-    std::size_t endOfQuoted(std::size_t from, char quote, bool escapes) const {
-        while (from < sql_.size()) {
-            if (escapes && sql_[from] == '\\') {
-                from += 2;
-            } else if (sql_[from] != quote) {
-                ++from;
-            } else if (from + 1 < sql_.size() && sql_[from + 1] == quote) {
-                from += 2;
-            } else {
-                return from + 1;
-            }
-        }
-        return sql_.size();
-    }
-    void add(Token::Kind kind, std::size_t end) {
-        tokens_.push_back({kind, at_, end, std::string(sql_.substr(at_, end - at_))});
-        at_ = end;
-    }
-    void addWord() {
-        add(Token::Kind::word, endOf(at_, goesOn));
-        for (char& c : tokens_.back().text)
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    void addQuotedName() {
-        add(Token::Kind::quoted_name, endOfQuoted(at_ + 1, '"', false));
-        std::string name;
-        const std::string& quoted = tokens_.back().text;
-        for (std::size_t i = 1; i + 1 < quoted.size(); ++i) {
-            name += quoted[i];
-            if (quoted[i] == '"') ++i;
-        }
-        tokens_.back().text = std::move(name);
-    }
-    void addDollarQuoted() {
-        const std::size_t tag_end = endOf(at_ + 1, [](char c) { return beginsWord(c) || isDigit(c); });
-        if (tag_end == sql_.size() || sql_[tag_end] != '$') return add(Token::Kind::symbol, at_ + 1);
-        const std::string_view tag = sql_.substr(at_, tag_end + 1 - at_);
-        const std::size_t close = sql_.find(tag, tag_end + 1);
-        add(Token::Kind::string, close == std::string_view::npos ? sql_.size() : close + tag.size());
-    }
-    void addNumber() {
-        std::size_t end = endOf(at_, [](char c) { return isDigit(c) || c == '.'; });
-        if (end < sql_.size() && (sql_[end] == 'e' || sql_[end] == 'E')) {
-            std::size_t exponent = end + 1;
-            if (exponent < sql_.size() && (sql_[exponent] == '-' || sql_[exponent] == '+')) ++exponent;
-            if (exponent < sql_.size() && isDigit(sql_[exponent])) end = endOf(exponent, isDigit);
-        }
-        add(Token::Kind::number, end);
-    }
-    // A comment ends an operator.
-    void addOperator() {
-        std::size_t end = at_;
-        while (end < sql_.size() && isOperator(sql_[end]) && sql_.substr(end, 2) != "--" && sql_.substr(end, 2) != "/*")
-            ++end;
-        add(Token::Kind::symbol, end);
-    }
-
-    std::string_view sql_;
-    std::size_t at_ = 0;
-    std::vector<Token> tokens_;
+    const char* at_;
+    const char* end_;
 };
+
+Token::Kind kindOf(std::string_view text) {
+    const char first = text.front(), second = text.size() > 1 ? text[1] : '\0';
+    if (first == '"') return Token::Kind::quoted_name;
+    if (first == '\'') return Token::Kind::string;
+    if (first == '$') return isDigit(second) ? Token::Kind::parameter : Token::Kind::string;
+    if (isDigit(first) || (first == '.' && isDigit(second))) return Token::Kind::number;
+    if (!beginsWord(first)) return Token::Kind::symbol;
+    return text.back() == '\'' ? Token::Kind::string : Token::Kind::word;  // e'..', b'..', x'..'
+}
+
+// u&'..', u&".."
+bool isUnicodeQuoted(std::string_view text) {
+    return text.size() > 2 && (text[0] == 'u' || text[0] == 'U') && text[1] == '&' &&
+           (text[2] == '\'' || text[2] == '"');
+}
+
+Token tokenOf(std::string_view sql, std::size_t begin, std::size_t end) {
+    const std::string_view text = sql.substr(begin, end - begin);
+    Token token{kindOf(text), begin, end, std::string(text)};
+    if (token.kind == Token::Kind::word) {
+        for (char& c : token.text)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    } else if (token.kind == Token::Kind::quoted_name) {
+        token.text.clear();
+        for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+            token.text += text[i];
+            if (text[i] == '"') ++i;
+        }
+    }
+    return token;
+}
 
 // The words that are no names without quotes (reserved, and those that are only names of functions and types).
 constexpr auto kReserved = std::to_array<std::string_view>({"all",
@@ -250,8 +194,48 @@ static_assert(std::ranges::is_sorted(kReserved));
 
 }  // namespace
 
+Result<std::vector<Token>> scanned(std::string_view sql) {
+    const std::size_t nul = sql.find('\0');
+    if (nul != std::string_view::npos)
+        return Error::invalidArgument("the statement holds a NUL character at byte ", nul + 1);
+    const PgQueryScanResult result = pg_query_scan(std::string(sql).c_str());
+    const std::unique_ptr<const PgQueryScanResult, void (*)(const PgQueryScanResult*)> freed(
+        &result, [](const PgQueryScanResult* whole) { pg_query_free_scan_result(*whole); });
+    if (result.error) return Error::invalidArgument("the statement does not parse: ", result.error->message);
+    std::vector<Token> tokens;
+    Places places(result.pbuf);
+    for (std::size_t begin = 0, end = 0; places.next(begin, end);) {
+        end = std::min(end, sql.size());
+        // libpg_query 15 does not tell where these end.
+        if (isUnicodeQuoted(sql.substr(std::min(begin, sql.size()))))
+            return Error::invalidArgument("strings and names with U& are not read");
+        if (begin >= end) continue;
+        const std::string_view text = sql.substr(begin, 2);
+        if (text != "--" && text != "/*") tokens.push_back(tokenOf(sql, begin, end));
+    }
+    return tokens;
+}
+
 std::vector<Token> tokensOf(std::string_view sql) {
-    return Scanner(sql).run();
+    auto tokens = scanned(sql);
+    return tokens ? std::move(*tokens) : std::vector<Token>{};
+}
+
+std::string withoutConstants(std::string_view sql) {
+    std::string out;
+    std::size_t copied = 0;
+    for (const Token& token : tokensOf(sql)) {
+        if (token.begin > copied && !out.empty()) out += ' ';  // in place of blanks and comments
+        copied = token.end;
+        if (token.kind == Token::Kind::string) {
+            out += "''";
+        } else if (token.kind == Token::Kind::number) {
+            out += '0';
+        } else {
+            out += sql.substr(token.begin, token.end - token.begin);
+        }
+    }
+    return out;
 }
 
 std::string edited(std::string_view sql, std::vector<Edit> edits) {

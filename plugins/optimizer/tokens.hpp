@@ -1,14 +1,18 @@
-// The words of a text of SQL with their places: what is needed to put other text in place of some of them. Whether the
-// text is valid is for the server to say.
+// The words of a text of SQL with their places, by PostgreSQL's own scanner: what is needed to put other text in place
+// of some of them. Whether the text is valid is for the server to say.
 //
-// Threads: pure.
-// Source:  PostgreSQL manual, "Lexical Structure".
+// Threads: any; the scanner does not recurse.
+// Errors:  invalid_argument for what cannot be scanned: a string or comment without an end, a NUL character; and for
+//          what is written with U&, of which libpg_query tells no places.
+// Source:  libpg_query 15, pg_query_scan(); PostgreSQL manual, "Lexical Structure".
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <howdah/result.hpp>
 
 namespace howdah::optimizer {
 
@@ -23,8 +27,13 @@ struct Token {
     bool isName() const { return kind == Kind::word || kind == Kind::quoted_name; }
 };
 
-// Comments and blanks are left out. What has no end (a string, a comment) ends with the text.
+// Comments and blanks are left out.
+Result<std::vector<Token>> scanned(std::string_view sql);
+// The same; none of a text that cannot be scanned, of which nothing can be said.
 std::vector<Token> tokensOf(std::string_view sql);
+// With '' and 0 in place of each constant, which the grammar takes wherever it takes any, and without comments: what is
+// left of the text when nobody's data shall be. "" for what cannot be scanned.
+std::string withoutConstants(std::string_view sql);
 
 // A text with other text in place of some of its bytes.
 struct Edit {

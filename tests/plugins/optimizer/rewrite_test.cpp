@@ -53,10 +53,40 @@ TEST_CASE("optimizer: strings, names, comments and dollar quotes are one word ea
     CHECK(tokens[5].text == "A\"b");
 }
 
-TEST_CASE("optimizer: a text that ends inside of a string or comment ends there") {
-    for (const char* sql : {"'", "\"", "$$", "$a$", "/*", "/* /*", "e'\\", "--", "$", "1e", "'a''"})
+TEST_CASE(
+    "optimizer: a text that ends inside of a string or comment, or holds a NUL, is none that words are found in") {
+    for (const std::string_view sql :
+         {std::string_view("'"), std::string_view("\""), std::string_view("$$"), std::string_view("$a$"),
+          std::string_view("/*"), std::string_view("/* /* */"), std::string_view("e'\\"), std::string_view("'a''"),
+          std::string_view("select u&'a'\n'b'"), std::string_view("select U&\"a\""),
+          std::string_view("select 1\0; drop", 15)}) {
+        CHECK_MESSAGE(!scanned(sql), sql);
+        CHECK(tokensOf(sql).empty());
+        CHECK(trimmed(sql) == sql);  // not cut: nobody may take a part of it for the whole
+        CHECK(withoutConstants(sql).empty());
+    }
+    for (const std::string_view sql : {"", "--", "/* */", "$", ";"})
         for (const Token& token : tokensOf(sql))
-            CHECK_MESSAGE(token.end <= std::string_view(sql).size(), sql);
+            CHECK_MESSAGE(token.end <= sql.size(), sql);
+}
+
+TEST_CASE("optimizer: words have their places, whatever stands before them") {
+    const std::string_view sql = "select \"Ä\", 'ä'  /* ö */, e'\\n' , $1::numeric(3, 1.5)::\"b\"";
+    for (const Token& token : tokensOf(sql)) {
+        const std::string_view text = sql.substr(token.begin, token.end - token.begin);
+        if (token.kind == Token::Kind::quoted_name)
+            CHECK(text == concat("\"", token.text, "\""));
+        else
+            CHECK(text == token.text);
+    }
+    CHECK(tokensOf(sql).size() == 17);
+}
+
+TEST_CASE("optimizer: without constants a text says what it asks and nothing of whom") {
+    CHECK(withoutConstants("select a, 'x''y' from t -- of ada\n where b = 4.5e3 and c=$1 limit 10") ==
+          "select a, '' from t where b = 0 and c=$1 limit 0");
+    CHECK(withoutConstants("select $q$secret$q$, E'\\'secret', date '2024-01-01', x'ff'") ==
+          "select '', '', date '', ''");
 }
 
 TEST_CASE("optimizer: what is put around a text loses its semicolon and the comment at its end") {
