@@ -71,24 +71,6 @@ Document dropJson(const Table& table, const ExistingIndex& index, std::string wh
             {"why", std::move(why)}};
 }
 
-// A B-tree that begins with all keys of the other does what it does; of two equal ones the later name is in vain.
-const ExistingIndex* redundantTo(const Table& table, const ExistingIndex& index) {
-    if (index.unique || index.constraint || !index.valid || index.method != "btree") return nullptr;
-    for (const ExistingIndex& other : table.indexes) {
-        if (&other == &index || !other.valid || other.method != index.method || other.predicate != index.predicate ||
-            other.keys.size() < index.keys.size())
-            continue;
-        if (!std::equal(index.keys.begin(), index.keys.end(), other.keys.begin())) continue;
-        const bool included = std::all_of(index.included.begin(), index.included.end(), [&](const std::string& column) {
-            return std::find(other.keys.begin(), other.keys.end(), column) != other.keys.end() ||
-                   std::find(other.included.begin(), other.included.end(), column) != other.included.end();
-        });
-        const bool equal = other.keys.size() == index.keys.size() && other.included.size() == index.included.size();
-        if (included && (!equal || other.unique || other.constraint || other.name < index.name)) return &other;
-    }
-    return nullptr;
-}
-
 }  // namespace
 
 Document dropsJson(const Catalog& catalog, const std::vector<IndexSpec>& made, double unused_days) {
@@ -106,11 +88,10 @@ Document dropsJson(const Catalog& catalog, const std::vector<IndexSpec>& made, d
             if (covering != made.end()) {
                 drops.push_back(
                     dropJson(table, index, concat("once this is there it does the same: ", covering->ddl())));
-            } else if (index.scans == 0 && !index.unique && !index.constraint &&
-                       table.counted_s >= unused_days * kDay_s) {
+            } else if (index.scans == 0 && index.valid && !index.stays() && table.counted_s >= unused_days * kDay_s) {
                 drops.push_back(dropJson(table, index,
                                          concat("not used once in ", std::floor(table.counted_s / kDay_s),
-                                                " days; standbys count for themselves")));
+                                                " days, or since it was made; standbys count for themselves")));
             }
         }
     }

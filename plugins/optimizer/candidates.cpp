@@ -48,8 +48,8 @@ public:
         expressions();
         others();
     }
-    std::vector<Candidate> take() {
-        if (made_.size() > limits_.candidates_max) made_.resize(limits_.candidates_max);
+    std::vector<Candidate> take(std::set<std::string>* beyond) {
+        if (beyond) *beyond = std::move(beyond_);
         return std::move(made_);
     }
 
@@ -245,7 +245,12 @@ private:
         if (std::any_of(table_->indexes.begin(), table_->indexes.end(),
                         [&](const ExistingIndex& existing) { return covers(existing, spec); }))
             return;
-        if (!known_.insert(spec.ddl()).second) return;
+        std::string ddl = spec.ddl();
+        if (made_.size() >= limits_.candidates_max) {
+            if (known_.count(ddl) == 0) beyond_.insert(std::move(ddl));
+            return;
+        }
+        if (!known_.insert(std::move(ddl)).second) return;
         made_.push_back({spec, estimatedBytes(spec, *table_), kind});
     }
 
@@ -255,18 +260,18 @@ private:
     const TableUse* use_ = nullptr;
     std::vector<std::string> equal_, range_, join_, weak_;
     std::vector<Candidate> made_;
-    std::set<std::string> known_;
+    std::set<std::string> known_, beyond_;
 };
 
 }  // namespace
 
 std::vector<Candidate> candidatesFor(const std::vector<std::vector<TableUse>>& statements, const Catalog& catalog,
-                                     const CandidateLimits& limits) {
+                                     const CandidateLimits& limits, std::set<std::string>* beyond) {
     Maker maker(catalog, limits);
     for (const auto& uses : statements)
         for (const TableUse& use : uses)
             maker.use(use);
-    return maker.take();
+    return maker.take(beyond);
 }
 
 void shareAlike(std::vector<std::set<std::size_t>>& by_statement, const std::vector<Candidate>& candidates) {

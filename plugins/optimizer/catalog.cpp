@@ -51,8 +51,18 @@ constexpr Statement kIndexes{
     " (select coalesce(pg_catalog.jsonb_agg(a.attname order by k), '[]')"
     "  from pg_catalog.generate_series(x.indnkeyatts + 1, x.indnatts) k"
     "  join pg_catalog.pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[k - 1]),"
-    " x.indisunique, exists (select from pg_catalog.pg_constraint o where o.conindid = x.indexrelid), x.indisvalid,"
-    " pg_catalog.pg_relation_size(x.indexrelid), coalesce(s.idx_scan, 0)"
+    " x.indisunique, exists (select from pg_catalog.pg_constraint o where o.conindid = x.indexrelid),"
+    " x.indisvalid and x.indisready and x.indislive,"
+    " pg_catalog.pg_relation_size(x.indexrelid), coalesce(s.idx_scan, 0),"
+    " (select pg_catalog.jsonb_agg(pg_catalog.concat(x.indkey[k - 1], ' ', x.indclass[k - 1], ' ', a.attoptions, ' ',"
+    "  x.indcollation[k - 1], ' ', x.indoption[k - 1],"
+    "  case x.indkey[k - 1] when 0 then ' ' || pg_catalog.pg_get_indexdef(x.indexrelid, k::int, false) end) order by k)"
+    "  from pg_catalog.generate_series(1, x.indnkeyatts) k"
+    "  left join pg_catalog.pg_attribute a on a.attrelid = x.indexrelid and a.attnum = k),"
+    " (select pg_catalog.jsonb_agg(pg_catalog.pg_get_indexdef(x.indexrelid, k::int, false) order by k)"
+    "  from pg_catalog.generate_series(1, x.indnkeyatts) k),"
+    " (select p.opcname from pg_catalog.pg_opclass p where p.oid = x.indclass[0]),"
+    " x.indisreplident or x.indisclustered or i.relkind <> 'i' or i.relispartition"
     " from wanted join pg_catalog.pg_index x on x.indrelid = wanted.id"
     " join pg_catalog.pg_class c on c.oid = x.indrelid join pg_catalog.pg_class i on i.oid = x.indexrelid"
     " join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_am m on m.oid = i.relam"
@@ -92,6 +102,23 @@ Result<void> each(Call& call, std::string_view database, const Statement& statem
 }
 
 }  // namespace
+
+std::size_t plainKeys(std::string_view definition, std::string_view method, const std::vector<std::string>& keys) {
+    const std::string head = concat(" USING ", method, " (");
+    std::size_t at = definition.find(head), count = 0;
+    if (at == std::string_view::npos) return 0;
+    at += head.size();
+    for (const std::string& key : keys) {
+        if (!definition.substr(at).starts_with(key)) break;
+        at += key.size();
+        const std::string_view behind = definition.substr(at);
+        if (!behind.starts_with(", ") && !behind.starts_with(")")) break;  // a class, collation or order
+        ++count;
+        if (behind.front() == ')') break;
+        at += 2;
+    }
+    return count;
+}
 
 const Column* Table::column(std::string_view column_name) const {
     const auto found = columns.find(column_name);
@@ -144,6 +171,9 @@ Result<Catalog> Catalog::read(Call& call, std::string_view database, const std::
         index.keys = textsAt(row, 6), index.included = textsAt(row, 7);
         index.unique = row.boolean(8), index.constraint = row.boolean(9), index.valid = row.boolean(10);
         index.bytes = numberAt(row, 11), index.scans = numberAt(row, 12);
+        index.key_ids = textsAt(row, 13);
+        index.plain_keys = plainKeys(index.definition, index.method, textsAt(row, 14));
+        index.operator_class = row.text(15), index.needed = row.boolean(16);
         table->indexes.push_back(std::move(index));
     });
     if (!done) return std::move(done).error();

@@ -34,7 +34,19 @@ struct ExistingIndex {
     bool unique = false, constraint = false, valid = true;
     double bytes = 0;
     double scans = 0;
+    // Of each key: number of its column, operator class with its options, collation, order, and the expression where it
+    // is one. Keys are equal where these are. Begins with "0 " for an expression.
+    std::vector<std::string> key_ids;
+    // How many keys at the beginning are what `create index` makes of them without another word: the operator class and
+    // collation of their type and column, ascending, NULLs last.
+    std::size_t plain_keys = 0;
+    std::string operator_class;  // of the first key
+    bool needed = false;  // besides for reading: replica identity, CLUSTER, part of a partitioned index or one itself
+
+    bool stays() const { return unique || constraint || needed; }
 };
+// Source: pg_get_indexdef(), which leaves out what is the default. `keys` as it writes each of them.
+std::size_t plainKeys(std::string_view definition, std::string_view method, const std::vector<std::string>& keys);
 
 struct Table {
     std::string schema, name, kind;  // pg_class.relkind

@@ -26,6 +26,10 @@ bool holdsAll(const std::vector<std::string>& columns, const std::vector<std::st
                        [&](const std::string& column) { return in(first, column) || in(second, column); });
 }
 
+bool isExpression(const std::string& key_id) {
+    return key_id.starts_with("0 ");
+}
+
 std::string list(const std::vector<std::string>& parts) {
     std::string out;
     for (const std::string& part : parts)
@@ -55,14 +59,48 @@ bool covers(const ExistingIndex& existing, const IndexSpec& wanted) {
     });
     if (mixed) return false;
     if (!wanted.predicate.empty() || wanted.columns.size() > existing.keys.size()) return false;
-    if (!std::equal(wanted.columns.begin(), wanted.columns.end(), existing.keys.begin())) return false;
+    const bool as_wanted = wanted.operator_class.empty() ? existing.plain_keys >= wanted.columns.size()
+                                                         : existing.operator_class == wanted.operator_class;
+    if (!as_wanted || !std::equal(wanted.columns.begin(), wanted.columns.end(), existing.keys.begin())) return false;
     return holdsAll(wanted.included, existing.keys, existing.included);
 }
 
 bool coveredBy(const ExistingIndex& existing, const IndexSpec& made) {
-    return !existing.unique && !existing.constraint && existing.method == "btree" && made.plain() &&
-           existing.predicate.empty() && existing.included.empty() && existing.keys.size() <= made.columns.size() &&
-           std::equal(existing.keys.begin(), existing.keys.end(), made.columns.begin());
+    if (existing.stays() || !existing.valid || existing.method != "btree" || !made.plain()) return false;
+    if (!existing.predicate.empty() || !existing.included.empty()) return false;
+    if (existing.plain_keys < existing.keys.size() || existing.key_ids.size() != existing.keys.size() ||
+        existing.keys.size() > made.columns.size())
+        return false;
+    for (std::size_t at = 0; at < existing.keys.size(); ++at) {
+        const std::string& column = made.columns[at];
+        if (existing.keys[at] != column || isExpression(existing.key_ids[at]) || made.keys[at] != quoteName(column))
+            return false;
+    }
+    return true;
+}
+
+bool doesTheWorkOf(const ExistingIndex& one, const ExistingIndex& other) {
+    if (!one.valid || one.method != "btree" || other.method != "btree" || one.predicate != other.predicate)
+        return false;
+    if (other.key_ids.empty() || one.key_ids.size() < other.key_ids.size()) return false;
+    if (!std::equal(other.key_ids.begin(), other.key_ids.end(), one.key_ids.begin())) return false;
+    std::vector<std::string> columns;
+    for (std::size_t at = 0; at < std::min(one.keys.size(), one.key_ids.size()); ++at)
+        if (!isExpression(one.key_ids[at])) columns.push_back(one.keys[at]);
+    return holdsAll(other.included, columns, one.included);
+}
+
+const ExistingIndex* redundantTo(const Table& table, const ExistingIndex& index) {
+    if (index.stays() || !index.valid) return nullptr;
+    for (const ExistingIndex& other : table.indexes) {
+        if (&other == &index || !doesTheWorkOf(other, index)) continue;
+        const bool equal = doesTheWorkOf(index, other);
+        if (equal && !other.stays() && index.name < other.name) continue;
+        // Itself needless beside a third: that is the one which stays.
+        const ExistingIndex* third = redundantTo(table, other);
+        return third ? third : &other;
+    }
+    return nullptr;
 }
 
 double estimatedBytes(const IndexSpec& spec, const Table& table) {

@@ -91,7 +91,51 @@ test('the duplicate may go, the keys may not', async () => {
   assert.deepEqual(drop.map(({ sql }) => sql), ['drop index concurrently shop.orders_total_again']);
 });
 
-test('nobody else ever plans with what was tried, and its connection is closed', async () => {
+test('an index is called needless only where another one does all it does', async () => {
+  there(`create table shop.ways (id int not null, a text, b int, c text collate "C");
+    insert into shop.ways select n, 'a' || n, n, 'c' || n from generate_series(1, 100) n;
+    create unique index ways_id on shop.ways (id);
+    alter table shop.ways replica identity using index ways_id;
+    create index ways_id_again on shop.ways (id);
+    create index ways_a on shop.ways (a);
+    create index ways_a_b on shop.ways (a, b);
+    create index ways_a_b_desc on shop.ways (a, b desc);
+    create index ways_a_pattern on shop.ways (a text_pattern_ops);
+    create index ways_a_c on shop.ways (a collate "C");
+    create index ways_a_desc on shop.ways (a desc nulls last);
+    create index ways_a_first on shop.ways (a nulls first);
+    create index ways_a_hash on shop.ways using hash (a);
+    create index ways_c on shop.ways (c);
+    create index ways_c_b on shop.ways (c collate "default", b);
+    create index ways_b on shop.ways (b) include (a);
+    create index ways_b_c on shop.ways (b) include (c);
+    create index ways_b_some on shop.ways (b) where a is not null;
+    create index ways_b_some_again on shop.ways (b) where a is not null;
+    create index ways_b_others on shop.ways (b) where a is null;
+    create index ways_lower on shop.ways (lower(a));
+    create index ways_lower_b on shop.ways (lower(a), b);
+    create index ways_upper on shop.ways (upper(a));
+    create index ways_shown on shop.ways (c, id);
+    alter table shop.ways cluster on ways_c;
+    create table shop.parts (id int, k int) partition by range (id);
+    create table shop.parts_1 partition of shop.parts for values from (0) to (1000);
+    create index parts_k on shop.parts (k);
+    create index parts_k_again on shop.parts (k);
+    create index parts_1_k on shop.parts_1 (k);
+    analyze shop.ways;
+    grant select on shop.ways, shop.parts, shop.parts_1 to shop_reader`);
+  const needless = async (sql) => ((await ask('suggest_indexes', { sql })).drop ?? []).map((drop) => drop.sql.replace('drop index concurrently shop.', '')).sort();
+  assert.deepEqual(await needless('select b from shop.ways where id = 1'), ['ways_a', 'ways_b_some_again', 'ways_id_again', 'ways_lower']);
+  // Those of a partitioned table are dropped with it; a partition's own is needless beside them.
+  assert.deepEqual(await needless('select id from shop.parts_1 where k = 1'), ['parts_1_k']);
+  assert.deepEqual(await needless('select id from shop.parts where k = 1'), ['parts_1_k']);
+  // What is needless is so: it can be dropped.
+  for (const name of ['ways_a', 'ways_b_some_again', 'ways_id_again', 'ways_lower', 'parts_1_k']) there(`drop index concurrently shop.${name}`);
+  assert.deepEqual(await needless('select b from shop.ways where id = 1'), []);
+  there('drop table shop.ways, shop.parts');
+});
+
+test('nobody else ever plans with what was tried', async () => {
   const plans = [];
   const looks = (async () => {
     for (let i = 0; i < 40; i++) plans.push(textOf(await callTool(server.url, 'explain_query', { sql: kByCustomer, params: [7] })));

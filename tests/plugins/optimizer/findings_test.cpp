@@ -12,6 +12,14 @@ using namespace howdah::optimizer;
 
 namespace {
 
+// Used, and plain.
+ExistingIndex indexOn(const std::string& name, const std::vector<std::string>& keys) {
+    ExistingIndex index{name, "btree", "", "", keys, {}, false, false, true, 0, 5, {}, keys.size(), "", false};
+    for (const std::string& key : keys)
+        index.key_ids.push_back(key + " plain");
+    return index;
+}
+
 struct Scene {
     Plan plan;
     Catalog catalog;
@@ -27,12 +35,9 @@ struct Scene {
         orders.columns["day"].type = "timestamp";
         orders.columns["status"].type = "varchar";
         orders.columns["note"].width = 500;
-        orders.indexes.push_back(
-            {"orders_day", "btree", "create index orders_day ...", "", {"day"}, {}, false, false, true, 0, 0});
-        orders.indexes.push_back(
-            {"orders_pkey", "btree", "create index orders_pkey ...", "", {"id"}, {}, true, true, true, 0, 0});
-        orders.indexes.push_back(
-            {"orders_status", "btree", "create index orders_status ...", "", {"status"}, {}, false, false, true, 0, 0});
+        for (const char* column : {"day", "id", "status"})
+            orders.indexes.push_back(indexOn(concat("orders_", column), {column}));
+        orders.indexes[1].unique = orders.indexes[1].constraint = true;
         catalog.add(std::move(orders));
         scan("(o.id > 0)");
     }
@@ -179,10 +184,8 @@ TEST_CASE("optimizer: the memory keeps the last of each principal within the win
 TEST_CASE("optimizer: an index that another one does the work of may go, one that keeps something true may not") {
     Scene scene;
     auto& indexes = scene.orders().indexes;
-    indexes.clear();
-    indexes.push_back({"a", "btree", "", "", {"day"}, {}, false, false, true, 0, 5});
-    indexes.push_back({"b", "btree", "", "", {"day", "id"}, {}, false, false, true, 0, 5});
-    indexes.push_back({"c", "btree", "", "", {"day"}, {}, true, true, true, 0, 5});
+    indexes = {indexOn("a", {"day"}), indexOn("b", {"day", "id"}), indexOn("c", {"day"})};
+    indexes[2].unique = indexes[2].constraint = true;
     const Document drops = dropsJson(scene.catalog, {}, 7);
     REQUIRE(drops.size() == 1);
     CHECK(drops[0]["sql"] == "drop index concurrently shop.a");
@@ -193,3 +196,46 @@ TEST_CASE("optimizer: an index that another one does the work of may go, one tha
     scene.orders().counted_s = 7 * 86400;
     CHECK(dropsJson(scene.catalog, {}, 7).size() == 1);
 }
+    indexes.front().valid = false;  // it may be in the making
+    CHECK(dropsJson(scene.catalog, {}, 7).empty());
+    indexes.front().valid = true, indexes.front().needed = true;
+    CHECK(dropsJson(scene.catalog, {}, 7).empty());
+}
+
+TEST_CASE("optimizer: an index does the work of another only for the same keys, rows and columns") {
+    const ExistingIndex index = indexOn("a", {"day"}), wider = indexOn("b", {"day", "id"});
+    CHECK(doesTheWorkOf(wider, index));
+    CHECK_FALSE(doesTheWorkOf(index, wider));
+    const auto unlike = [&](const auto& change) {
+        ExistingIndex changed = wider;
+        change(changed);
+        return !doesTheWorkOf(changed, index);
+    };
+    CHECK(unlike([](ExistingIndex& i) { i.key_ids[0] = "1 1994  950 0"; }));  // class, collation or order
+    CHECK(unlike([](ExistingIndex& i) { i.predicate = "(id > 0)"; }));
+    CHECK(unlike([](ExistingIndex& i) { i.method = "hash"; }));
+    CHECK(unlike([](ExistingIndex& i) { i.valid = false; }));
+    CHECK(unlike([](ExistingIndex& i) { std::swap(i.key_ids[0], i.key_ids[1]); }));
+    ExistingIndex including = index;
+    including.included = {"id"};
+    CHECK(doesTheWorkOf(wider, including));  // id is one of its keys
+    including.included = {"note"};
+    CHECK_FALSE(doesTheWorkOf(wider, including));
+    ExistingIndex over_expression = wider;
+    over_expression.key_ids[1] = "0 1978  0 0 id";
+    including.included = {"id"};
+    CHECK_FALSE(doesTheWorkOf(over_expression, including));
+}
+
+TEST_CASE("optimizer: of equal indexes one stays, and a needless one is told with one that stays") {
+    Scene scene;
+    scene.orders().indexes = {indexOn("a", {"day"}), indexOn("b", {"day"}), indexOn("c", {"day", "id"})};
+    const Document drops = dropsJson(scene.catalog, {}, 7);
+    REQUIRE(drops.size() == 2);
+    for (const Document& drop : drops)
+        CHECK(drop["why"].get<std::string>().find("c does as well") != std::string::npos);
+    scene.orders().indexes.pop_back();
+    CHECK(dropsJson(scene.catalog, {}, 7).size() == 1);
+    CHECK(dropsJson(scene.catalog, {}, 7)[0]["sql"] == "drop index concurrently shop.b");
+    scene.orders().indexes[1].needed = true;  // b replicates
+    CHECK(dropsJson(scene.catalog, {}, 7)[0]["sql"] == "drop index concurrently shop.a");

@@ -56,6 +56,14 @@ std::vector<std::string> suggested(const std::string& filter, const Catalog& cat
     return ddls;
 }
 
+// A B-tree whose definition says nothing but its columns.
+ExistingIndex indexOn(const std::string& name, const std::vector<std::string>& keys) {
+    ExistingIndex index{name, "btree", "", "", keys, {}, false, false, true, 0, 0, {}, keys.size(), "", false};
+    for (const std::string& key : keys)
+        index.key_ids.push_back(key + " plain");
+    return index;
+}
+
 bool has(const std::vector<std::string>& ddls, const std::string& ddl) {
     return std::find(ddls.begin(), ddls.end(), ddl) != ddls.end();
 }
@@ -149,7 +157,7 @@ TEST_CASE("optimizer: what one statement suggests is also of those whose own beg
 TEST_CASE("optimizer: nothing is suggested that an existing index does") {
     Catalog catalog;
     Table orders = shop().tables().front();
-    orders.indexes.push_back({"orders_customer", "btree", "", "", {"customer", "day"}, {}, false, false, true, 0, 0});
+    orders.indexes.push_back(indexOn("orders_customer", {"customer", "day"}));
     catalog.add(orders);
     const auto ddls = suggested("(o.customer = 7)", catalog);
     CHECK_FALSE(has(ddls, "create index on shop.orders (customer)"));
@@ -157,6 +165,47 @@ TEST_CASE("optimizer: nothing is suggested that an existing index does") {
     orders.indexes.back().predicate = "(status = 'open')";
     partial.add(orders);
     CHECK(has(suggested("(o.customer = 7)", partial), "create index on shop.orders (customer)"));
+    Catalog other_way;  // customer desc, or by another operator class or collation
+    orders.indexes.back().predicate = "", orders.indexes.back().plain_keys = 0;
+    other_way.add(orders);
+    CHECK(has(suggested("(o.customer = 7)", other_way), "create index on shop.orders (customer)"));
+}
+
+TEST_CASE("optimizer: a GIN index does what is wanted of one by the same operator class") {
+    ExistingIndex trigrams = indexOn("notes", {"note"});
+    trigrams.method = "gin", trigrams.plain_keys = 0, trigrams.operator_class = "gin_trgm_ops";
+    IndexSpec wanted{"shop", "orders", "gin", {"note"}, {"note"}, {}, "", "gin_trgm_ops"};
+    CHECK(covers(trigrams, wanted));
+    wanted.operator_class = "";
+    CHECK_FALSE(covers(trigrams, wanted));
+}
+
+TEST_CASE("optimizer: keys are plain up to the first of which the definition says more") {
+    const auto plain = [](std::string_view keys, const std::vector<std::string>& each) {
+        return plainKeys(concat("CREATE UNIQUE INDEX i ON ONLY shop.orders USING btree (", keys), "btree", each);
+    };
+    const std::vector<std::string> two{"a", "b"};
+    CHECK(plain("a, b)", two) == 2);
+    CHECK(plain("a, b) INCLUDE (c) WHERE (d > 0)", two) == 2);
+    CHECK(plain("a, b DESC)", two) == 1);
+    CHECK(plain("a NULLS FIRST, b)", two) == 0);
+    CHECK(plain("a text_pattern_ops, b)", two) == 0);
+    CHECK(plain("a COLLATE \"C\", b)", two) == 0);
+    CHECK(plain("ab)", {"a"}) == 0);
+    CHECK(plain("lower(a), b int4_ops (x='1'))", {"lower(a)", "b"}) == 1);
+    CHECK(plainKeys("", "btree", two) == 0);
+}
+
+TEST_CASE("optimizer: what is beyond the largest number of candidates is told") {
+    const auto uses = usesOf(scanOf("((o.status = 'open'::text) AND (o.customer = 7))"));
+    std::set<std::string> beyond;
+    const std::size_t all = candidatesFor({uses}, shop(), {}, &beyond).size();
+    REQUIRE(all > 2);
+    CHECK(beyond.empty());
+    CandidateLimits few;
+    few.candidates_max = 2;
+    CHECK(candidatesFor({uses}, shop(), few, &beyond).size() == 2);
+    CHECK(beyond.size() == all - 2);
 }
 
 TEST_CASE("optimizer: names and constants are quoted as SQL takes them") {
@@ -195,10 +244,21 @@ TEST_CASE("optimizer: an index is estimated to pay where few rows are wanted, an
 
 TEST_CASE("optimizer: what an index replaces is one whose keys it begins with, and none that keeps something true") {
     const IndexSpec made{"shop", "orders", "btree", {"customer", "day"}, {"customer", "day"}, {}, "", ""};
-    ExistingIndex shorter{"i", "btree", "", "", {"customer"}, {}, false, false, true, 0, 0};
-    CHECK(coveredBy(shorter, made));
-    shorter.unique = true;
-    CHECK_FALSE(coveredBy(shorter, made));
-    shorter.unique = false, shorter.keys = {"day"};
-    CHECK_FALSE(coveredBy(shorter, made));
+    CHECK(coveredBy(indexOn("i", {"customer"}), made));
+    CHECK_FALSE(coveredBy(indexOn("i", {"day"}), made));
+    for (bool ExistingIndex::* reason : {&ExistingIndex::unique, &ExistingIndex::constraint, &ExistingIndex::needed}) {
+        ExistingIndex stays = indexOn("i", {"customer"});
+        stays.*reason = true;
+        CHECK_FALSE(coveredBy(stays, made));
+    }
+    ExistingIndex other_way = indexOn("i", {"customer"});
+    other_way.plain_keys = 0;
+    CHECK_FALSE(coveredBy(other_way, made));
+    ExistingIndex expression = indexOn("i", {"customer"});
+    expression.key_ids = {"0 1978  0 0 customer"};
+    CHECK_FALSE(coveredBy(expression, made));
+    IndexSpec mixed = made;
+    mixed.keys = {"customer", "day desc"};
+    CHECK(coveredBy(indexOn("i", {"customer"}), mixed));
+    CHECK_FALSE(coveredBy(indexOn("i", {"customer", "day"}), mixed));
 }
