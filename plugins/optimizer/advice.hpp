@@ -35,12 +35,16 @@ struct AdviceOptions {
 };
 
 struct Advice {
-    std::string judged_by;      // "hypopg", "estimate"
-    std::string why_estimated;  // where it is not HypoPG
+    std::string judged_by;      // "hypopg", "estimate"; "none": there was nothing to judge
+    std::string why_estimated;  // where it was to be HypoPG
     std::vector<Candidate> candidates;
     SearchOutcome outcome;
     std::vector<std::pair<std::size_t, double>>
-        estimated_extra;  // candidates HypoPG cannot judge, and what each may save
+        estimated_extra;             // candidates HypoPG cannot judge, and what each may save
+    std::size_t beyond_maximum = 0;  // candidates there was no place for
+    std::size_t unasked = 0;         // there was no time to show to the judge
+    std::size_t refused = 0;         // that the server makes no index of
+    std::string why_refused;
     Catalog catalog;
     double took_ms = 0;
     bool any() const { return !outcome.chosen.empty() || !estimated_extra.empty(); }
@@ -54,15 +58,20 @@ public:
     // Plans the statement and reads how it uses its tables.
     Result<void> plan(Target& target, const ExplainOptions& options);
     Result<Catalog> catalogOf(const std::vector<Target>& targets);
-    // Of targets that are planned.
-    Result<Advice> advise(const std::vector<Target>& targets, const AdviceOptions& options);
+    // Of targets that are planned, and the catalog of their tables. Where HypoPG fails, costs are estimated instead.
+    Result<Advice> advise(const std::vector<Target>& targets, Catalog catalog, const AdviceOptions& options);
 
 private:
-    Result<std::unique_ptr<Judge>> judgeFor(const std::vector<Target>& targets, const AdviceOptions& options,
-                                            Advice& advice);
-    Result<void> search(Judge& judge, const std::vector<Target>& targets, std::vector<Indexes> by_target,
+    using ByTarget = std::vector<Indexes>;  // the candidates each of them suggests
+    Result<ByTarget> gather(const std::vector<Target>& targets, const CandidateLimits& limits, Advice& advice);
+    Result<void> judgeByServer(const std::vector<Target>& targets, const ByTarget& by_target,
+                               const AdviceOptions& options, Advice& advice);
+    Result<void> judgeByEstimate(const std::vector<Target>& targets, const ByTarget& by_target, AdviceOptions options,
+                                 Advice& advice);
+    Result<void> search(Judge& judge, const std::vector<Target>& targets, const ByTarget& by_target,
                         const AdviceOptions& options, Advice& advice);
-    Result<void> estimateRest(const std::vector<Target>& targets, const Indexes& admitted, Advice& advice);
+    Result<void> estimateRest(const std::vector<Target>& targets, Advice& advice);
+    Result<void> breathe(std::uint64_t& since_ns);
 
     ToolCall& call_;
     Jobs& jobs_;

@@ -71,6 +71,30 @@ Document dropJson(const Table& table, const ExistingIndex& index, std::string wh
             {"why", std::move(why)}};
 }
 
+// What was cut off is counted: a better index may be among it.
+void addCompleteness(const Advice& advice, Document& json) {
+    const SearchOutcome& outcome = advice.outcome;
+    const std::size_t out_of_time = advice.unasked + outcome.candidates_left;
+    Document left = Document::object();
+    if (out_of_time > 0) left["candidates_out_of_time"] = out_of_time;
+    if (outcome.statements_left > 0) left["statements_out_of_time"] = outcome.statements_left;
+    if (advice.beyond_maximum > 0) left["candidates_beyond_candidates_max"] = advice.beyond_maximum;
+    const bool in_time = outcome.complete && advice.unasked == 0;
+    json["complete"] = in_time && advice.beyond_maximum == 0;
+    if (!left.empty()) json["not_judged"] = std::move(left);
+    if (advice.refused > 0)
+        json["refused_by_the_server"] = {{"candidates", advice.refused}, {"why", advice.why_refused}};
+    if (!outcome.why_ended.empty()) {
+        json["hint"] = concat("the search was ended: ", outcome.why_ended, "; what was found so far is told");
+    } else if (!in_time) {
+        json["hint"] = "time was over: what was found so far is told; ask with a larger time_budget_ms";
+    } else if (advice.beyond_maximum > 0) {
+        json["hint"] =
+            "more candidates than are judged in one search: ask for fewer statements at once, or raise "
+            "optimizer.candidates_max";
+    }
+}
+
 }  // namespace
 
 Document dropsJson(const Catalog& catalog, const std::vector<IndexSpec>& made, double unused_days) {
@@ -102,7 +126,8 @@ Document adviceJson(const Advice& advice, const std::vector<Target>& targets, co
     const SearchOutcome& outcome = advice.outcome;
     Document json;
     json["judged_by"] = advice.judged_by;
-    if (advice.judged_by != "hypopg") {
+    if (advice.judged_by == "none") json["note"] = "nothing suggests an index that the server could plan with";
+    if (advice.judged_by == "estimate") {
         json["note"] =
             concat("costs are ESTIMATED from statistics and not planned by the server: ", advice.why_estimated);
     }
@@ -141,9 +166,7 @@ Document adviceJson(const Advice& advice, const std::vector<Target>& targets, co
     json["candidates"] = advice.candidates.size();
     json["cost_with_all_candidates"] = rounded(outcome.cost_with_all);
     json["plans"] = outcome.plans;
-    json["complete"] = outcome.complete;
-    if (!outcome.complete)
-        json["hint"] = "time was over: what was found so far is told; ask with a larger time_budget_ms";
+    addCompleteness(advice, json);
     json["took_ms"] = rounded(advice.took_ms);
     return json;
 }

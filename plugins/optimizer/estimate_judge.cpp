@@ -88,11 +88,11 @@ ScanCost indexScanCost(const TableUse& use, const Candidate& candidate, const Ta
     return {cost * use.loops, true};
 }
 
-Result<Indexes> EstimateJudge::admit(std::vector<Candidate>& candidates) {
+Result<Admission> EstimateJudge::admit(std::vector<Candidate>& candidates) {
     candidates_ = &candidates;
-    Indexes all;
+    Admission all;
     for (std::size_t index = 0; index < candidates.size(); ++index)
-        all.insert(index);
+        all.admitted.insert(index);
     return all;
 }
 

@@ -1,6 +1,7 @@
 // Where HypoPG is not there, and for kinds of index it does not know: what an index would save, reckoned from the plan
 // there is and the statistics of the columns. It knows no joins in another order, no sorts saved and no bitmaps, so its
-// figures are an estimate and are told as one.
+// figures are an estimate and are told as one. It reckons and never waits: who asks for many costs gives the shard back
+// in between (Advisor).
 //
 // Threads: pure.
 // Errors:  none.
@@ -24,7 +25,7 @@ public:
         : catalog_(catalog), statements_(std::move(statements)) {}
 
     std::string_view name() const override { return "estimate"; }
-    Result<Indexes> admit(std::vector<Candidate>& candidates) override;
+    Result<Admission> admit(std::vector<Candidate>& candidates) override;
     Result<Judged> cost(std::size_t statement, const Indexes& present) override;
 
 private:

@@ -8,6 +8,10 @@ constexpr std::string_view kNoFunction = "42883";
 
 }  // namespace
 
+bool HypopgJudge::knows(const IndexSpec& spec) {
+    return spec.method != "gin";
+}
+
 const Statement& HypopgJudge::statement() {
     return kNothing;
 }
@@ -40,7 +44,7 @@ Result<std::unique_ptr<HypopgJudge>> HypopgJudge::open(ToolCall& call, const Ses
     if (auto done = judge->suppose({}); !done) return std::move(done).error();
     auto there = judge->supposed();
     if (!there && there.error().sqlstate == kNoFunction) {
-        return Error::unavailable("the extension hypopg is not in this database, or not in the search_path")
+        return Error::unavailable("the extension hypopg is not in this database, or not a superuser's")
             .withHint("install the package postgresql-<major>-hypopg and run: create extension hypopg");
     }
     if (!there) return std::move(there).error();
@@ -72,24 +76,33 @@ Result<Json> HypopgJudge::supposed() {
 
 // One at a time, so that one the server refuses (a function that is not immutable, a type without an order) says
 // nothing of the others.
-Result<Indexes> HypopgJudge::admit(std::vector<Candidate>& candidates) {
-    Indexes admitted;
+Result<Admission> HypopgJudge::admit(std::vector<Candidate>& candidates) {
+    Admission admission;
     for (const Candidate& candidate : candidates)
         definitions_.push_back(candidate.spec.ddl());
     for (std::size_t index = 0; index < candidates.size(); ++index) {
         if (auto going = call_.context().goOn(); !going) return std::move(going).error();
-        if (call_.context().host().nowNs() >= deadline_ns_) break;
-        if (candidates[index].spec.method == "gin") continue;  // HypoPG has none of these
+        if (!knows(candidates[index].spec)) continue;
+        if (call_.context().host().nowNs() >= deadline_ns_) {
+            ++admission.unasked;
+            continue;
+        }
         if (auto done = suppose({definitions_[index]}); !done) return std::move(done).error();
         auto made = supposed();
         if (!made && made.error().code != Code::database) return std::move(made).error();
-        if (!made) continue;
+        if (!made) {
+            if (admission.refused++ == 0) admission.why_refused = made.error().message;
+            continue;
+        }
         if (made->size() != 1)
             return Error::unavailable("hypopg_create_index is not the function of the extension hypopg");
         candidates[index].bytes = (*made)[0].value("bytes", 0.0);
-        admitted.insert(index);
+        admission.admitted.insert(index);
     }
-    return admitted;
+    // Each of them refused is no word on them but on the extension: its library, or the right to call it.
+    if (admission.admitted.empty() && admission.refused > 0 && admission.unasked == 0)
+        return Error::unavailable("HypoPG made none of ", admission.refused, " index(es): ", admission.why_refused);
+    return admission;
 }
 
 Result<Judged> HypopgJudge::cost(std::size_t statement, const Indexes& present) {

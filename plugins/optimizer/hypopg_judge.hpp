@@ -3,7 +3,8 @@
 //
 // Threads: the request's.
 // Owns:    the session.
-// Errors:  of the guard, the pool and PostgreSQL.
+// Errors:  of the guard, the pool and PostgreSQL. None of them says anything about the statements, which were planned
+//          before: who asks may have costs estimated instead.
 // Source:  HypoPG 1.3 documentation, "Usage".
 #pragma once
 
@@ -24,16 +25,17 @@ class HypopgJudge final : public Judge {
 public:
     using Sessions = Offer::Acquired<howdah_session_v1>;
 
-    static const Statement& statement();  // to register
+    static const Statement& statement();       // to register
+    static bool knows(const IndexSpec& spec);  // HypoPG makes no GIN indexes
 
     // Unavailable or refused, with the reason, where HypoPG is not there or no connection can be kept.
-    // Candidates are admitted until the deadline.
+    // Candidates are admitted until the deadline; unavailable where the server makes none of those it was asked for.
     static Result<std::unique_ptr<HypopgJudge>> open(ToolCall& call, const Sessions& sessions, std::vector<Ask> asks,
                                                      std::uint64_t deadline_ns);
     ~HypopgJudge() override;
 
     std::string_view name() const override { return "hypopg"; }
-    Result<Indexes> admit(std::vector<Candidate>& candidates) override;
+    Result<Admission> admit(std::vector<Candidate>& candidates) override;
     Result<Judged> cost(std::size_t statement, const Indexes& present) override;
 
 private:

@@ -1,12 +1,13 @@
 // What statements cost if indexes were there: asked of the server, which plans with hypothetical ones (hypopg_judge),
 // or estimated here from its statistics (estimate_judge).
 //
-// Threads: the request's. costs() may wait.
+// Threads: the request's. cost() may wait.
 // Errors:  cancelled and timeout of the request; of the guard and the server for a statement that cannot be planned.
 #pragma once
 
 #include <cstddef>
 #include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,14 @@ struct Judged {
     Indexes used;
 };
 
+// What became of the candidates that a judge was shown.
+struct Admission {
+    Indexes admitted;         // it can judge them
+    std::size_t refused = 0;  // there can be no such index
+    std::string why_refused;  // the first of them
+    std::size_t unasked = 0;  // the time was over before
+};
+
 class Judge {
 public:
     Judge() = default;
@@ -31,8 +40,8 @@ public:
     virtual ~Judge() = default;
 
     virtual std::string_view name() const = 0;
-    // The candidates this judge can judge; sizes are set where it knows them better. Once, before costs().
-    virtual Result<Indexes> admit(std::vector<Candidate>& candidates) = 0;
+    // The candidates this judge can judge; sizes are set where it knows them better. Once, before cost().
+    virtual Result<Admission> admit(std::vector<Candidate>& candidates) = 0;
     // The cost of one statement with these indexes beside those that exist.
     virtual Result<Judged> cost(std::size_t statement, const Indexes& present) = 0;
 };

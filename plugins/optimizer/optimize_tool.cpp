@@ -27,7 +27,7 @@ public:
 
         findings_ = findingsOf({target_.plan, target_.uses, *catalog, **shape, shared_.config, offsetOf(**shape)});
         if (auto looked = lookForRepetition(); !looked) return looked;
-        if (auto looked = lookForIndexes(); !looked) return looked;
+        if (auto looked = lookForIndexes(*catalog); !looked) return looked;
         if (call_.boolean("rewrites", true)) {
             if (auto tried = tryRewrites(*catalog); !tried) return tried;
         }
@@ -52,7 +52,7 @@ private:
         const std::uint64_t own = fingerprintOf(target_.ask.sql);
         if (own == 0) return {};
         std::vector<bool> same;
-        for (const RecentStatement& statement : recent) {
+        for (RecentStatement& statement : recent) {
             if (auto going = call_.context().goOn(); !going) return going;
             same.push_back(fingerprintOf(statement.sql) == own);
         }
@@ -68,9 +68,9 @@ private:
         return found == HOWDAH_OK ? pattern.fingerprint : 0;
     }
 
-    Result<void> lookForIndexes() {
+    Result<void> lookForIndexes(const Catalog& catalog) {
         const AdviceOptions options = adviceOptions(call_, shared_.config);
-        auto advice = advisor_.advise({target_}, options);
+        auto advice = advisor_.advise({target_}, catalog, options);
         if (!advice) return std::move(advice).error();
         advice_ = adviceJson(*advice, {target_}, options);
         if (!advice->any()) return {};

@@ -48,7 +48,10 @@ Result<Judged> Search::cost(std::size_t statement, const Indexes& present) {
     auto key = std::pair(statement, onTables(statement, present));
     if (const auto found = known_.find(key); found != known_.end()) return found->second;
     auto going = goes_on_(done_);
-    if (!going) return std::move(going).error();
+    if (!going) {
+        gone_ = true;
+        return std::move(going).error();
+    }
     // Where it begins must be known whatever the time.
     if (!*going && done_ > 0) {
         over_ = true;
@@ -57,8 +60,14 @@ Result<Judged> Search::cost(std::size_t statement, const Indexes& present) {
     auto judged = judge_.cost(statement, key.second);
     if (!judged) return judged;
     ++outcome_.plans;
+    planned_with_.insert(key.second.begin(), key.second.end());
     known_.emplace(std::move(key), *judged);
     return judged;
+}
+
+void Search::startFrom(const std::vector<double>& costs) {
+    for (std::size_t statement = 0; statement < costs.size(); ++statement)
+        known_.emplace(std::pair(statement, Indexes{}), Judged{costs[statement], {}});
 }
 
 Result<double> Search::total(const Indexes& present, std::vector<Judged>* told) {
@@ -82,35 +91,29 @@ Result<SearchOutcome> Search::run(const Indexes& admitted) {
     if (!going) return std::move(going).error();
     over_ = !*going;
     auto pool = over_ ? Result<std::vector<Entry>>(std::vector<Entry>{}) : entries(admitted);
-    if (!pool && !over_) return std::move(pool).error();
-    while (pool && !over_ && outcome_.chosen.size() < limits_.indexes_max) {
+    if (!pool) {
+        if (auto end = ended(pool.error()); !end) return std::move(end).error();
+    }
+    while (!over_ && outcome_.chosen.size() < limits_.indexes_max) {
         auto grown = grow(*pool);
-        if (!grown && !over_) return std::move(grown).error();
-        if (!grown || !*grown) break;
+        if (!grown) {
+            if (auto end = ended(grown.error()); !end) return std::move(end).error();
+        } else if (!*grown) {
+            break;
+        }
     }
     if (!over_) {
-        if (auto done = improve(std::move(*pool)); !done && !over_) return std::move(done).error();
+        if (auto done = improve(std::move(*pool)); !done) {
+            if (auto end = ended(done.error()); !end) return std::move(end).error();
+        }
     }
-    outcome_.complete = !over_;
+    if (over_ && outcome_.steps.empty()) takeUsed();
     if (auto told = tellAfter(); !told) return std::move(told).error();
+    outcome_.complete = !over_;
+    outcome_.statements_left = weights_.size() - best_.size();
+    for (const std::size_t index : admitted)
+        outcome_.candidates_left += planned_with_.count(index) == 0 ? 1 : 0;
     return std::move(outcome_);
-}
-
-// With all that was chosen, also what other statements suggested: whatever it is of use for counts.
-Result<void> Search::tellAfter() {
-    double sum = 0;
-    outcome_.after.clear();
-    for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
-        const auto found = known_.find({statement, outcome_.chosen});
-        auto judged = found != known_.end() ? Result<Judged>(found->second) : judge_.cost(statement, outcome_.chosen);
-        if (!judged) return std::move(judged).error();
-        if (found == known_.end()) ++outcome_.plans;
-        sum += judged->cost * weights_[statement];
-        outcome_.after.push_back(std::move(*judged));
-    }
-    outcome_.cost_after = sum;
-    if (!outcome_.steps.empty()) outcome_.steps.back().cost_after = sum;
-    return {};
 }
 
 Result<std::vector<Search::Entry>> Search::entries(const Indexes& admitted) {
@@ -122,7 +125,7 @@ Result<std::vector<Search::Entry>> Search::entries(const Indexes& admitted) {
         if (!best) return std::move(best).error();
         const double gain = std::max(0.0, outcome_.before[statement].cost - best->cost) * weights_[statement];
         outcome_.cost_with_all += best->cost * weights_[statement];
-        least_.push_back(best->cost);
+        best_.push_back(*best);
         for (const std::size_t index : all)
             bounds[index] += best->used.count(index) > 0 ? gain : gain * kPassedOver;
         if (best->used.size() > 1 && best->used.size() <= kGroupMax && gain > 0) pool.push_back({best->used, 0, 0});
@@ -227,14 +230,15 @@ Result<std::optional<Search::Choice>> Search::with(const Choice& choice, const I
     const auto suggests = [&](std::size_t statement) { return !onTables(statement, more).empty(); };
     double at_best = choice.cost;
     for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
-        if (suggests(statement)) at_best -= (choice.judged[statement].cost - least_[statement]) * weights_[statement];
+        if (suggests(statement))
+            at_best -= (choice.judged[statement].cost - best_[statement].cost) * weights_[statement];
     }
     for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
         if (at_best >= below) return std::optional<Choice>{};
         if (!suggests(statement)) continue;
         auto judged = cost(statement, grown.indexes);
         if (!judged) return std::move(judged).error();
-        at_best += (judged->cost - least_[statement]) * weights_[statement];
+        at_best += (judged->cost - best_[statement].cost) * weights_[statement];
         grown.cost += (judged->cost - choice.judged[statement].cost) * weights_[statement];
         grown.judged[statement] = std::move(*judged);
     }
@@ -283,7 +287,7 @@ Result<bool> Search::exchange(Choice& choice, std::vector<Entry>& pool) {
         entry.bound = 0;
         for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
             if (!onTables(statement, entry.indexes).empty())
-                entry.bound += (choice.judged[statement].cost - least_[statement]) * weights_[statement];
+                entry.bound += (choice.judged[statement].cost - best_[statement].cost) * weights_[statement];
         }
     }
     std::sort(pool.begin(), pool.end(), [](const Entry& a, const Entry& b) { return a.bound > b.bound; });

@@ -7,7 +7,8 @@
 // missed least then: what was best at an early step need not be among the best few in the end.
 //
 // Threads: the request's.
-// Errors:  of the judge. At the end of the time what was found so far is the outcome.
+// Errors:  of `goes_on`, and of the judge as long as nothing has been found. What was found until then is the outcome
+//          where the judge fails later, and at the end of the time.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,10 @@ struct SearchOutcome {
     Indexes chosen;
     std::vector<Judged> before, after;  // of each statement
     std::size_t plans = 0;              // that the judge was asked for
-    bool complete = true;               // false: time was over
+    bool complete = true;               // false: time was over, or the judge failed
+    std::string why_ended;              // what the judge failed with
+    std::size_t candidates_left = 0;    // admitted, but no plan was made with them
+    std::size_t statements_left = 0;    // not planned with what they suggest
 };
 
 class Search {
@@ -51,6 +55,8 @@ public:
     Search(Judge& judge, const std::vector<Candidate>& candidates, std::vector<double> weights,
            std::vector<Indexes> candidates_of, SearchLimits limits, GoesOn goes_on);
 
+    // What each statement costs as things are, where that is known: it is not asked for again.
+    void startFrom(const std::vector<double>& costs);
     Result<SearchOutcome> run(const Indexes& admitted);
 
 private:
@@ -75,7 +81,10 @@ private:
     Result<bool> grow(std::vector<Entry>& entries);
     Result<void> improve(std::vector<Entry> pool);
     Result<bool> exchange(Choice& choice, std::vector<Entry>& pool);
+    Result<void> ended(const Error& error);
+    void takeUsed();
     Result<void> tellAfter();
+    Judged latest(std::size_t statement) const;
     Result<void> retell(const Choice& choice);
     void addStep(const Indexes& added, double cost_after);
     bool fits(const Indexes& indexes) const;
@@ -89,10 +98,12 @@ private:
     const SearchLimits limits_;
     const GoesOn goes_on_;
     SearchOutcome outcome_;
-    std::vector<double> least_;  // that each statement costs, with all it suggests
+    std::vector<Judged> best_;  // of each statement, with all it suggests
+    Indexes planned_with_;
     double done_ = 0;
     std::map<std::pair<std::size_t, Indexes>, Judged> known_;
-    bool over_ = false;
+    bool over_ = false;  // no more plans are asked for
+    bool gone_ = false;  // nobody waits for the outcome
 };
 
 }  // namespace howdah::optimizer

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "plugins/optimizer/tools.hpp"
 #include "plugins/optimizer/workload.hpp"
@@ -33,7 +34,9 @@ public:
         if (targets_.empty())
             return Error::notFound("there is no statement to find indexes for",
                                    skipped_.empty() ? "" : concat("; the first was left out: ", skipped_.front().why));
-        auto advice = advisor_.advise(targets_, options);
+        auto catalog = advisor_.catalogOf(targets_);
+        if (!catalog) return std::move(catalog).error();
+        auto advice = advisor_.advise(targets_, std::move(*catalog), options);
         if (!advice) return std::move(advice).error();
         Document answer;
         answer["database"] = targets_.front().ask.database;
@@ -92,12 +95,12 @@ private:
         std::vector<Catalog::Name> names;
         for (const NamedTable& named : tablesIn(tokensOf(statement.sql)))
             names.emplace_back(named.schema, named.table);
-        auto catalog = Catalog::read(call_, ask.database, names);
+        auto catalog = catalogOf(ask.database, names);
         if (!catalog) return std::move(catalog).error();
         Error last;
         for (const bool number_first : {true, false}) {
             Target target{ask, statement.calls};
-            target.ask.sql = trimmed(withValues(statement.sql, *catalog, number_first));
+            target.ask.sql = trimmed(withValues(statement.sql, **catalog, number_first));
             auto planned = advisor_.plan(target, {});
             if (planned) {
                 if (readsTables(target)) targets_.push_back(std::move(target));
@@ -110,9 +113,18 @@ private:
         return {};
     }
 
+    // Many statements of a workload are about the same tables.
+    Result<const Catalog*> catalogOf(const std::string& database, const std::vector<Catalog::Name>& names) {
+        if (const auto found = catalogs_.find(names); found != catalogs_.end()) return &found->second;
+        auto catalog = Catalog::read(call_, database, names);
+        if (!catalog) return std::move(catalog).error();
+        return &catalogs_.emplace(names, std::move(*catalog)).first->second;
+    }
+
     ToolCall& call_;
     const Shared& shared_;
     Advisor advisor_;
+    std::map<std::vector<Catalog::Name>, Catalog> catalogs_;  // of the names as statements write them
     std::vector<Target> targets_;
     std::vector<Skipped> skipped_;
 };

@@ -142,7 +142,23 @@ test('nobody else ever plans with what was tried', async () => {
   })();
   await Promise.all([looks, ask('suggest_indexes', { sql: kByCustomer, params: [7] }), ask('suggest_indexes', { sql: 'select count(*) from shop.orders where closed is null' })]);
   for (const text of plans) assert.doesNotMatch(text, /<\d+>/);
-  await until('no connection has hypothetical indexes', () => there("select count(*) from pg_stat_activity where usename = 'shop_reader' and query ~ 'hypopg'") === '0');
+});
+
+test('the connection of a search is closed behind it', async () => {
+  there('create role shop_alone login in role shop_reader');
+  const alone = await startServer({ databases: `  main: { dsn: "${cluster.dsn.replace('//postgres@', '//shop_alone@')}" }`, plugins: kPlugins({}, { connections_max: 2, connections_min: 0 }), privileged: false });
+  try {
+    const backends = () => there("select pid from pg_stat_activity where usename = 'shop_alone'").split('\n').filter(Boolean);
+    const asked = (tool, args) => callTool(alone.url, tool, args).then((result) => (assert.ok(!result.isError, textOf(result)), result.structuredContent));
+    await asked('explain_query', { sql: kByCustomer, params: [7] });
+    const idle = backends();  // a search takes one of those
+    assert.ok(idle.length > 0);
+    assert.equal((await asked('suggest_indexes', { sql: kByCustomer, params: [7] })).judged_by, 'hypopg');
+    await until('its backend is gone', () => !idle.every((pid) => backends().includes(pid)));
+  } finally {
+    await alone.stop();
+    there('drop role shop_alone');
+  }
 });
 
 test('kinds of candidates: partial, expression, sort, GIN as an estimate', async () => {
@@ -168,6 +184,43 @@ test('several statements with weights, one of them impossible, within limits', a
   assert.ok(small.bytes <= 8192);
 });
 
+test('HypoPG may be in any schema, and one that the role may not use is told', async () => {
+  psql('create schema "Hypo Pg"; create extension hypopg schema "Hypo Pg"', bare);
+  try {
+    const hidden = await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' });
+    assert.equal(hidden.judged_by, 'estimate');
+    assert.match(hidden.note, /ESTIMATED.*permission denied for schema Hypo Pg/);
+    psql('grant usage on schema "Hypo Pg" to shop_reader', bare);
+    assert.equal((await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' })).judged_by, 'hypopg');
+    psql(`create schema evil; grant usage on schema evil to shop_reader; alter role shop_reader in database bare set search_path = evil, public;
+      create function evil.hypopg_reset() returns void language plpgsql as $$ begin raise 'the namesake was called'; end $$`, bare);
+    assert.equal((await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' })).judged_by, 'hypopg');
+  } finally {
+    psql('alter role shop_reader in database bare reset search_path; drop schema if exists evil cascade; drop extension hypopg; drop schema "Hypo Pg"', bare);
+  }
+});
+
+test("a tenant's search is judged in the tenant's database, whatever it was asked for as", async () => {
+  psql('create database t0', cluster.dsn);
+  const own = cluster.dsn.replace('/shop?', '/t0?');
+  psql(`create extension hypopg; create schema shop; create table shop.orders (id int, customer_id int, total int);
+    insert into shop.orders select n, n % 5000, n from generate_series(1, 50000) n; grant usage on schema shop to shop_reader; grant select on shop.orders to shop_reader`, own);
+  psql('vacuum analyze shop.orders', own);
+  const place = inFolder();
+  const reader = (dsn) => dsn.replace('//postgres@', '//shop_reader@');
+  const tenants = await startServer({ http: '', privileged: false, databases: `  main: { dsn: "${reader(cluster.dsn)}" }\n  t0: { dsn: "${reader(own)}" }`,
+    plugins: ['pool', { auth: { token_file: tokenFile(place.folder) } }, { multi_tenant: { model: 'database', tools: ['suggest_indexes'] } }, 'guard', 'query', { optimizer: {} }] });
+  try {
+    const result = await callAs(tenants.url, 't0', 'suggest_indexes', { sql: 'select total from shop.orders where customer_id = 7' });
+    assert.ok(!result.isError, textOf(result));
+    assert.equal(result.structuredContent.judged_by, 'hypopg', result.structuredContent.note);
+    assert.match(ddls(result.structuredContent).join(), /on shop\.orders \(customer_id\)/);
+  } finally {
+    await tenants.stop();
+    place.remove();
+  }
+});
+
 test('where HypoPG is not, or its places are taken, the advice is an estimate and says so', async () => {
   const advice = await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' });
   assert.equal(advice.judged_by, 'estimate');
@@ -182,6 +235,8 @@ test('a search that has no time says that it is not complete', async () => {
   const advice = await ask('suggest_indexes', { time_budget_ms: 100, queries: many });
   assert.equal(advice.complete, false);
   assert.match(advice.hint, /time_budget_ms/);
+  assert.ok(advice.not_judged.candidates_out_of_time > 0 || advice.not_judged.statements_out_of_time > 0, JSON.stringify(advice.not_judged));
+  assert.ok(advice.cost_after <= advice.cost_before);
 });
 
 test('a client that goes away ends the search, and its place is free again', async () => {
@@ -228,43 +283,6 @@ test('a rewrite is offered when it gave the same rows and was faster, and not wh
   assert.match(slower.rewrites_not_offered[0].why, /no faster for certain/);
   assert.equal((await ask('optimize_query', { sql: "select id from shop.orders where placed::date = '2021-03-04'", rewrites: false })).rewrites, undefined);
 });
-test('HypoPG may be in any schema, and one that the role may not use is told', async () => {
-  psql('create schema "Hypo Pg"; create extension hypopg schema "Hypo Pg"', bare);
-  try {
-    const hidden = await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' });
-    assert.equal(hidden.judged_by, 'estimate');
-    assert.match(hidden.note, /ESTIMATED.*permission denied for schema Hypo Pg/);
-    psql('grant usage on schema "Hypo Pg" to shop_reader', bare);
-    assert.equal((await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' })).judged_by, 'hypopg');
-    psql(`create schema evil; grant usage on schema evil to shop_reader; alter role shop_reader in database bare set search_path = evil, public;
-      create function evil.hypopg_reset() returns void language plpgsql as $$ begin raise 'the namesake was called'; end $$`, bare);
-    assert.equal((await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' })).judged_by, 'hypopg');
-  } finally {
-    psql('alter role shop_reader in database bare reset search_path; drop schema if exists evil cascade; drop extension hypopg; drop schema "Hypo Pg"', bare);
-  }
-});
-
-test("a tenant's search is judged in the tenant's database, whatever it was asked for as", async () => {
-  psql('create database t0', cluster.dsn);
-  const own = cluster.dsn.replace('/shop?', '/t0?');
-  psql(`create extension hypopg; create schema shop; create table shop.orders (id int, customer_id int, total int);
-    insert into shop.orders select n, n % 5000, n from generate_series(1, 50000) n; grant usage on schema shop to shop_reader; grant select on shop.orders to shop_reader`, own);
-  psql('vacuum analyze shop.orders', own);
-  const place = inFolder();
-  const reader = (dsn) => dsn.replace('//postgres@', '//shop_reader@');
-  const tenants = await startServer({ http: '', privileged: false, databases: `  main: { dsn: "${reader(cluster.dsn)}" }\n  t0: { dsn: "${reader(own)}" }`,
-    plugins: ['pool', { auth: { token_file: tokenFile(place.folder) } }, { multi_tenant: { model: 'database', tools: ['suggest_indexes'] } }, 'guard', 'query', { optimizer: {} }] });
-  try {
-    const result = await callAs(tenants.url, 't0', 'suggest_indexes', { sql: 'select total from shop.orders where customer_id = 7' });
-    assert.ok(!result.isError, textOf(result));
-    assert.equal(result.structuredContent.judged_by, 'hypopg', result.structuredContent.note);
-    assert.match(ddls(result.structuredContent).join(), /on shop\.orders \(customer_id\)/);
-  } finally {
-    await tenants.stop();
-    place.remove();
-  }
-});
-
 
 test('the same shape asked again and again with other values is N+1', async () => {
   await callTool(server.url, 'query', { sql: 'select id from shop.customers limit 8' });

@@ -16,13 +16,18 @@ public:
     using Costs = std::function<Judged(std::size_t, const Indexes&)>;
     explicit KnownJudge(Costs costs) : costs_(std::move(costs)) {}
     std::string_view name() const override { return "known"; }
-    Result<Indexes> admit(std::vector<Candidate>& candidates) override {
-        Indexes all;
+    Result<Admission> admit(std::vector<Candidate>& candidates) override {
+        Admission all;
         for (std::size_t i = 0; i < candidates.size(); ++i)
-            all.insert(i);
+            all.admitted.insert(i);
         return all;
     }
-    Result<Judged> cost(std::size_t statement, const Indexes& present) override { return costs_(statement, present); }
+    Result<Judged> cost(std::size_t statement, const Indexes& present) override {
+        if (costs_left == 0) return Error::unavailable("the connection was lost");
+        --costs_left;
+        return costs_(statement, present);
+    }
+    std::size_t costs_left = 100000;  // then it fails
 
 private:
     Costs costs_;
@@ -43,11 +48,11 @@ Result<SearchOutcome> searched(const KnownJudge::Costs& costs, const std::vector
                                SearchLimits limits = {}, std::size_t plans_max = 1000) {
     KnownJudge judge(costs);
     std::vector<Candidate> copy = candidates;
-    auto admitted = judge.admit(copy);
+    const Indexes admitted = judge.admit(copy)->admitted;
     std::size_t plans = 0;
-    Search search(judge, candidates, {1}, {*admitted}, limits,
+    Search search(judge, candidates, {1}, {admitted}, limits,
                   [&](double) -> Result<bool> { return plans++ < plans_max; });
-    return search.run(*admitted);
+    return search.run(admitted);
 }
 
 }  // namespace
@@ -152,7 +157,80 @@ TEST_CASE("optimizer: when time is over what was found so far is told, and that 
     CHECK(outcome->cost_after == 1000 - 100 * static_cast<double>(outcome->chosen.size()));
 }
 
-TEST_CASE("optimizer: an error of the judge ends the search with that error") {
+TEST_CASE("optimizer: whenever time is over, what is told was found and costs what was planned") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        return Judged{1000 - 100 * static_cast<double>(present.size()), present};
+    };
+    const auto candidates = candidatesOf({1, 1, 1});
+    for (std::size_t plans = 0; plans < 40; ++plans) {
+        const auto outcome = searched(costs, candidates, {}, plans);
+        REQUIRE(outcome);
+        CHECK(outcome->plans <= plans + 1);  // but the first, which says where it begins
+        CHECK(outcome->cost_after == 1000 - 100 * static_cast<double>(outcome->chosen.size()));
+        CHECK(outcome->after.size() == 1);
+        CHECK(outcome->candidates_left == (plans < 3 ? 3 : 0));
+        CHECK(outcome->statements_left == (plans < 3 ? 1 : 0));
+        if (plans >= 3) CHECK_FALSE(outcome->chosen.empty());  // with all at once the server used them all
+    }
+}
+
+TEST_CASE("optimizer: after the end of the time no statement is planned again, whatever it would say") {
+    // Each statement suggests one index, and each is of use to both.
+    const auto costs = [](std::size_t, const Indexes& present) {
+        return Judged{1000 - 100 * static_cast<double>(present.size()), present};
+    };
+    KnownJudge judge(costs);
+    const auto candidates = candidatesOf({1, 1});
+    std::size_t asked = 0;
+    Search search(judge, candidates, {1, 1}, {{0}, {1}}, {}, [&](double) -> Result<bool> { return asked++ < 4; });
+    search.startFrom({1000, 1000});
+    const auto outcome = search.run({0, 1});
+    REQUIRE(outcome);
+    CHECK_FALSE(outcome->complete);
+    CHECK(outcome->chosen == Indexes{0, 1});
+    CHECK(outcome->plans == 3);               // each with its own, and the first with both
+    CHECK(outcome->cost_after == 800 + 900);  // as it was planned: the second is known with its own only
+}
+
+TEST_CASE("optimizer: a judge that fails ends the search with its error, or with what was found until then") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        return Judged{1000 - 100 * static_cast<double>(present.size()), present};
+    };
+    const auto candidates = candidatesOf({1, 1, 1});
+    bool failed = false, told = false;
+    for (std::size_t left = 0; left < 20; ++left) {
+        KnownJudge judge(costs);
+        judge.costs_left = left;
+        Search search(judge, candidates, {1}, {{0, 1, 2}}, {}, [](double) -> Result<bool> { return true; });
+        const auto outcome = search.run({0, 1, 2});
+        if (!outcome) {
+            CHECK(outcome.error().code == Code::unavailable);
+            failed = true;
+        } else if (!outcome->complete) {
+            CHECK_FALSE(outcome->steps.empty());
+            CHECK(outcome->why_ended == "the connection was lost");
+            told = true;
+        }
+    }
+    CHECK(failed);
+    CHECK(told);
+}
+
+TEST_CASE("optimizer: what statements cost as things are is not asked for where it is known") {
+    KnownJudge judge([](std::size_t, const Indexes& present) {
+        CHECK_FALSE(present.empty());
+        return Judged{50, present};
+    });
+    const auto candidates = candidatesOf({1});
+    Search search(judge, candidates, {1}, {{0}}, {}, [](double) -> Result<bool> { return true; });
+    search.startFrom({100});
+    const auto outcome = search.run({0});
+    REQUIRE(outcome);
+    CHECK(outcome->cost_before == 100);
+    CHECK(outcome->cost_after == 50);
+}
+
+TEST_CASE("optimizer: an error of the request ends the search with that error") {
     KnownJudge judge([](std::size_t, const Indexes&) { return Judged{1, {}}; });
     const std::vector<Candidate> none;
     Search search(judge, none, {1}, std::vector<Indexes>(1), {},
