@@ -13,6 +13,7 @@ Result<Config> Config::parse(const nlohmann::json& section) {
     config.workload_max = section.value("workload_max", config.workload_max);
     config.recent_max = section.value("recent_max", config.recent_max);
     config.principals_max = section.value("principals_max", config.principals_max);
+    config.recent_bytes_max = section.value("recent_bytes_max", config.recent_bytes_max);
     config.recent_window = std::chrono::seconds(section.value("recent_window_s", config.recent_window.count()));
     config.n_plus_one_min = section.value("n_plus_one_min", config.n_plus_one_min);
     config.runs = section.value("runs", config.runs);

@@ -22,6 +22,7 @@ struct Config {
     unsigned workload_max = 50;                    // statements taken from pg_stat_statements
     unsigned recent_max = 64;                      // statements remembered of each principal; 0 = none
     unsigned principals_max = 256;                 // remembered at once
+    std::size_t recent_bytes_max = 4194304;        // of all that is remembered
     std::chrono::seconds recent_window{600};       // what is older is forgotten
     unsigned n_plus_one_min = 5;                   // statements of one shape that are worth a word
     unsigned runs = 5;                             // of each text, where a rewrite is measured

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstddef>
+#include <map>
 
 #include "plugins/optimizer/findings.hpp"
 #include "plugins/optimizer/proof.hpp"
@@ -45,27 +46,34 @@ private:
 
     // Needs the guard's pattern of each text; where the guard is not there nothing is said.
     Result<void> lookForRepetition() {
-        const auto recent = shared_.recent.of(principalKey(call_.principal()), call_.context().host().nowNs());
+        auto recent = shared_.recent.of(principalKey(call_.principal()), call_.context().host().nowNs());
         const bool has_pattern = shared_.statements && shared_.statements.table->struct_size >=
                                                            offsetof(howdah_statement_v1, pattern) + sizeof(void*);
         if (recent.empty() || !has_pattern) return {};
-        const std::uint64_t own = fingerprintOf(target_.ask.sql);
+        const std::uint64_t own = patternOf(target_.ask.sql).fingerprint;
         if (own == 0) return {};
+        std::map<std::string, Pattern> patterns;  // what is asked again and again has one text
         std::vector<bool> same;
         for (RecentStatement& statement : recent) {
             if (auto going = call_.context().goOn(); !going) return going;
-            same.push_back(fingerprintOf(statement.sql) == own);
+            auto known = patterns.find(statement.sql);
+            if (known == patterns.end()) known = patterns.emplace(statement.sql, patternOf(statement.sql)).first;
+            same.push_back(known->second.fingerprint == own);
+            if (!known->second.text.empty()) statement.sql = known->second.text;  // as people read it
         }
         findRepetition(repetitionOf(recent, same), shared_.config, findings_);
         return {};
     }
-    // 0 for a text that does not parse.
-    std::uint64_t fingerprintOf(const std::string& sql) const {
+    struct Pattern {
+        std::uint64_t fingerprint = 0;  // for a text that does not parse
+        std::string text;
+    };
+    Pattern patternOf(const std::string& sql) const {
         howdah_pattern pattern{};
         pattern.struct_size = sizeof pattern;
         const auto& service = shared_.statements;
         const howdah_status found = service.table->pattern(service.self, call_.context().raw(), toAbi(sql), &pattern);
-        return found == HOWDAH_OK ? pattern.fingerprint : 0;
+        return found == HOWDAH_OK ? Pattern{pattern.fingerprint, std::string(fromAbi(pattern.text))} : Pattern{};
     }
 
     Result<void> lookForIndexes(const Catalog& catalog) {

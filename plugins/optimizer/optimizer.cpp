@@ -6,6 +6,7 @@
 
 #include <howdah/plugin.hpp>
 
+#include "plugins/optimizer/tokens.hpp"
 #include "plugins/optimizer/tools.hpp"
 #include "plugins/optimizer/workload.hpp"
 
@@ -45,9 +46,10 @@ public:
     Verdict afterQuery(Query& query, const howdah_result& result) override {
         if (!query.fromClient() || query.depth() > 0 || query.plugin() == HOWDAH_PLUGIN_ID || !query.readOnly())
             return proceed();
+        if (config_.recent_max == 0 || query.sql().size() > Recent::kTextMax) return proceed();
         RecentStatement statement;
-        statement.sql = query.sql();
-        statement.values_hash = hashOf(query.parameters());
+        statement.sql = withoutConstants(query.sql());
+        statement.values_hash = hashOf(query.sql(), query.parameters());
         statement.at_ns = host().nowNs();
         statement.took_ms = static_cast<double>(result.trailer.elapsed_ns) / 1e6;
         statement.rows = static_cast<double>(result.trailer.row_count);
@@ -59,12 +61,14 @@ public:
     void drop(std::uint64_t token) override { jobs_->drop(token); }
 
     Result<Json> report(Context&) override {
-        return Json{{"status", "ok"}, {"principals_remembered", recent_->principalCount()}};
+        return Json{{"status", "ok"},
+                    {"principals_remembered", recent_->principalCount()},
+                    {"bytes_remembered", recent_->bytes()}};
     }
 
 private:
-    static std::uint64_t hashOf(std::span<const howdah_value> values) {
-        std::uint64_t hash = values.size();
+    static std::uint64_t hashOf(std::string_view sql, std::span<const howdah_value> values) {
+        std::uint64_t hash = std::hash<std::string_view>{}(sql) ^ values.size();
         const auto mix = [&hash](std::uint64_t part) { hash = (hash ^ part) * 1099511628211U; };
         for (const howdah_value& value : values) {
             mix(value.type);

@@ -5,33 +5,52 @@
 
 namespace howdah::optimizer {
 
+void Recent::forgetOldest(Of& of) {
+    bytes_ -= sizeOf(of.statements.front());
+    of.statements.pop_front();
+}
+
+void Recent::forgetLast() {
+    Of& last = all_.back();
+    while (!last.statements.empty())
+        forgetOldest(last);
+    bytes_ -= last.principal.size();
+    by_principal_.erase(last.principal);
+    all_.pop_back();
+}
+
 void Recent::note(std::string_view principal, RecentStatement statement) {
-    if (config_.recent_max == 0 || statement.sql.size() > kTextMax) return;
+    if (config_.recent_max == 0 || statement.sql.empty() || statement.sql.size() > kTextMax) return;
+    const std::uint64_t now_ns = statement.at_ns, window_ns = windowNs();
+    const auto over = [&](const RecentStatement& other) { return other.at_ns + window_ns < now_ns; };
     const std::lock_guard lock(mutex_);
     auto found = by_principal_.find(principal);
     if (found == by_principal_.end()) {
-        if (all_.size() >= config_.principals_max) {
-            by_principal_.erase(all_.back().principal);
-            all_.pop_back();
-        }
+        if (all_.size() >= config_.principals_max) forgetLast();
         all_.push_front({std::string(principal), {}});
+        bytes_ += principal.size();
         found = by_principal_.emplace(all_.front().principal, all_.begin()).first;
     } else {
         all_.splice(all_.begin(), all_, found->second);
     }
-    auto& statements = found->second->statements;
-    statements.push_back(std::move(statement));
-    if (statements.size() > config_.recent_max) statements.pop_front();
+    Of& own = *found->second;
+    bytes_ += sizeOf(statement);
+    own.statements.push_back(std::move(statement));
+    while (own.statements.size() > config_.recent_max || over(own.statements.front()))
+        forgetOldest(own);
+    while (all_.size() > 1 && (bytes_ > config_.recent_bytes_max || over(all_.back().statements.back())))
+        forgetLast();
+    while (own.statements.size() > 1 && bytes_ > config_.recent_bytes_max)
+        forgetOldest(own);
 }
 
 std::vector<RecentStatement> Recent::of(std::string_view principal, std::uint64_t now_ns) const {
-    const auto window_ns = static_cast<std::uint64_t>(config_.recent_window.count()) * 1'000'000'000;
     std::vector<RecentStatement> recent;
     const std::lock_guard lock(mutex_);
     const auto found = by_principal_.find(principal);
     if (found == by_principal_.end()) return recent;
     for (const RecentStatement& statement : found->second->statements)
-        if (now_ns - statement.at_ns <= window_ns) recent.push_back(statement);
+        if (statement.at_ns + windowNs() >= now_ns) recent.push_back(statement);
     return recent;
 }
 
@@ -40,9 +59,14 @@ std::size_t Recent::principalCount() const {
     return all_.size();
 }
 
+std::size_t Recent::bytes() const {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+}
+
 Repetition repetitionOf(const std::vector<RecentStatement>& statements, const std::vector<bool>& same) {
     Repetition repetition;
-    std::set<std::pair<std::string_view, std::uint64_t>> distinct;
+    std::set<std::uint64_t> distinct;
     std::uint64_t first_ns = 0, last_ns = 0;
     const RecentStatement* other = nullptr;
     for (std::size_t i = 0; i < statements.size(); ++i) {
@@ -53,7 +77,7 @@ Repetition repetitionOf(const std::vector<RecentStatement>& statements, const st
         }
         if (repetition.count++ == 0) first_ns = statement.at_ns;
         last_ns = statement.at_ns;
-        distinct.emplace(statement.sql, statement.values_hash);
+        distinct.insert(statement.values_hash);
         repetition.took_ms += statement.took_ms;
     }
     repetition.distinct = distinct.size();

@@ -39,7 +39,8 @@ TEST_CASE("optimizer: the defaults of plugin.json are those of the code, and eac
     CHECK(written->estimate_factor == none->estimate_factor);
     CHECK(written->stale_percent == none->stale_percent);
     CHECK(written->unused_days == none->unused_days);
-    CHECK(keys.size() == 17);
+    CHECK(written->recent_bytes_max == none->recent_bytes_max);
+    CHECK(keys.size() == 18);
 }
 
 TEST_CASE("optimizer: more repetitions than are remembered can never be met, which is a mistake in the configuration") {

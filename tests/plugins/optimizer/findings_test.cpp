@@ -143,7 +143,7 @@ TEST_CASE("optimizer: statements of one shape are N+1 from n_plus_one_min on, an
         std::vector<RecentStatement> statements{{"select list", 0, 0, 1, 1}};
         std::vector<bool> same{false};
         for (const std::uint64_t value : values) {
-            statements.push_back({"select one where id = $1", value, statements.size() * 1'000'000'000, 2, 1});
+            statements.push_back({"select one where id = 0", value, statements.size() * 1'000'000'000, 2, 1});
             same.push_back(true);
         }
         Findings findings;
@@ -171,14 +171,40 @@ TEST_CASE("optimizer: the memory keeps the last of each principal within the win
     CHECK(of_ada[0].sql == "b");
     CHECK(recent.of("ada", 15 * second).size() == 2);
     CHECK(recent.of("ada", 15 * second + 1).empty());
-    recent.note("bob", {"x", 0, 0, 0, 0});
+    recent.note("bob", {"x", 0, 5 * second, 0, 0});
     recent.note("ada", {"d", 0, 6 * second, 0, 0});
-    recent.note("cyd", {"y", 0, 0, 0, 0});
+    recent.note("cyd", {"y", 0, 6 * second, 0, 0});
     CHECK(recent.principalCount() == 2);
-    CHECK(recent.of("bob", second).empty());  // asked longest ago
+    CHECK(recent.of("bob", 6 * second).empty());  // asked longest ago
     CHECK(recent.of("ada", 6 * second).size() == 2);
-    recent.note("cyd", {std::string(Recent::kTextMax + 1, 'x'), 0, 0, 0, 0});
-    CHECK(recent.of("cyd", second).size() == 1);
+    recent.note("cyd", {std::string(Recent::kTextMax + 1, 'x'), 0, 6 * second, 0, 0});
+    CHECK(recent.of("cyd", 6 * second).size() == 1);
+}
+
+TEST_CASE("optimizer: what is forgotten is not kept: at the end of the window, and beyond the bytes") {
+    Config config;
+    config.recent_max = 100, config.recent_window = std::chrono::seconds(10);
+    const std::uint64_t second = 1'000'000'000;
+    Recent by_time(config);
+    by_time.note("ada", {"a", 0, 0, 0, 0});
+    by_time.note("bob", {"b", 0, 1, 0, 0});
+    const std::size_t two = by_time.bytes();
+    by_time.note("bob", {"b", 0, 10 * second, 0, 0});
+    CHECK(by_time.principalCount() == 2);
+    CHECK(by_time.bytes() > two);
+    by_time.note("bob", {"b", 0, 10 * second + 2, 0, 0});  // ada's only statement and bob's first are over
+    CHECK(by_time.principalCount() == 1);
+    CHECK(by_time.bytes() == two - std::string_view("ada").size());
+
+    config.recent_bytes_max = 10000;
+    Recent by_bytes(config);
+    for (std::uint64_t n = 0; n < 50; ++n) {
+        by_bytes.note(n % 2 == 0 ? "ada" : "bob", {std::string(1000, 'x'), n, n, 0, 0});
+        CHECK(by_bytes.of(n % 2 == 0 ? "ada" : "bob", n).back().values_hash == n);
+        CHECK(by_bytes.bytes() <= config.recent_bytes_max);
+    }
+    CHECK(by_bytes.bytes() > 1000);
+    CHECK(by_bytes.of("bob", 50).back().values_hash == 49);
 }
 
 TEST_CASE("optimizer: an index that another one does the work of may go, one that keeps something true may not") {
@@ -195,7 +221,6 @@ TEST_CASE("optimizer: an index that another one does the work of may go, one tha
     CHECK(dropsJson(scene.catalog, {}, 7).empty());
     scene.orders().counted_s = 7 * 86400;
     CHECK(dropsJson(scene.catalog, {}, 7).size() == 1);
-}
     indexes.front().valid = false;  // it may be in the making
     CHECK(dropsJson(scene.catalog, {}, 7).empty());
     indexes.front().valid = true, indexes.front().needed = true;
@@ -239,3 +264,4 @@ TEST_CASE("optimizer: of equal indexes one stays, and a needless one is told wit
     CHECK(dropsJson(scene.catalog, {}, 7)[0]["sql"] == "drop index concurrently shop.b");
     scene.orders().indexes[1].needed = true;  // b replicates
     CHECK(dropsJson(scene.catalog, {}, 7)[0]["sql"] == "drop index concurrently shop.a");
+}
