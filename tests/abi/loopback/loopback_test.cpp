@@ -199,9 +199,27 @@ void sql(Run& run, std::string_view text) {
     saw("columns gone");
 }
 
+void sessions(Run& run) {
+    auto* sessions = run.host.plugin<howdah_session_v1>(HOWDAH_SESSION_1);
+    const auto open = [&](std::string_view database, const howdah_principal* principal) {
+        Request request(run.host, run.link);
+        howdah_str name{"", 0};
+        saw("open", sessions->open(run.self(), request.ctx(), toAbi(database), principal, &name), name);
+    };
+    open("main", &kPrincipal);
+    open("main", nullptr);
+    open("refuse", &kPrincipal);
+    // As long as the plugin runs, in no request.
+    for (const char* name : {"session-1", "none"}) {
+        saw("suppose", sessions->suppose(run.self(), toAbi(name), toAbi(R"j(["create index on t (a)"])j")));
+        sessions->close(run.self(), toAbi(name));
+    }
+}
+
 void services(Run& run) {
     for (const char* text : {"select", "refuse"})
         sql(run, text);
+    sessions(run);
     for (const char* text : {"main", "refuse"}) {
         Request request(run.host, run.link);
         howdah_str state{};
@@ -300,7 +318,7 @@ TEST_CASE("loopback: a prompt, a resource, a completion and a list answer the sa
 }
 
 TEST_CASE("loopback: services offered and acquired are the same over bytes") {
-    checkAlike(MIRROR, "{}", services, 50);
+    checkAlike(MIRROR, "{}", services, 70);
 }
 
 TEST_CASE("loopback: a refused configuration is refused the same over bytes") {

@@ -28,6 +28,7 @@ public:
         if (host().kernel().describe(host().raw(), context.raw(), &text) == HOWDAH_OK) saw("describe", text);
         if (auto done = offer.statement(kRegistered); !done) return done;
         sql_ = *offer.acquire<howdah_sql_v1>(HOWDAH_SQL_1);
+        session_ = *offer.acquire<howdah_session_v1>(HOWDAH_SESSION_1);
         source_ = *offer.acquire<howdah_source_v1>(HOWDAH_SOURCE_1);
         statement_ = *offer.acquire<howdah_statement_v1>(HOWDAH_STATEMENT_1);
         auth_ = *offer.acquire<howdah_auth_v1>(HOWDAH_AUTH_1);
@@ -117,6 +118,7 @@ public:
 
     const void* interface(std::string_view id) override {
         if (id == HOWDAH_SQL_1) return &kSql;
+        if (id == HOWDAH_SESSION_1) return &kSession;
         if (id == HOWDAH_SOURCE_1) return &kSource;
         if (id == HOWDAH_STATEMENT_1) return &kStatement;
         if (id == HOWDAH_AUTH_1) return &kAuth;
@@ -226,6 +228,7 @@ private:
     static Mirror& of(void* self) { return *static_cast<Mirror*>(static_cast<Plugin*>(self)); }
 
     Offer::Acquired<howdah_sql_v1> sql_;
+    Offer::Acquired<howdah_session_v1> session_;
     Offer::Acquired<howdah_source_v1> source_;
     Offer::Acquired<howdah_statement_v1> statement_;
     Offer::Acquired<howdah_auth_v1> auth_;
@@ -234,6 +237,7 @@ private:
     BatchBuilder builder_;
 
     static const howdah_sql_v1 kSql;
+    static const howdah_session_v1 kSession;
     static const howdah_source_v1 kSource;
     static const howdah_statement_v1 kStatement;
     static const howdah_auth_v1 kAuth;
@@ -266,6 +270,20 @@ constexpr howdah_sql_v1 Mirror::kSql{
     },
     [](void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_str* json) {
         return of(self).sql_.table->report(of(self).sql_.self, ctx, cursor, json);
+    }};
+constexpr howdah_session_v1 Mirror::kSession{
+    sizeof(howdah_session_v1), 0,
+    [](void* self, howdah_ctx* ctx, howdah_str database, const howdah_principal* principal, howdah_str* name) {
+        of(self).saw("open", database, Optional<howdah_principal>{principal});
+        return of(self).session_.table->open(of(self).session_.self, ctx, database, principal, name);
+    },
+    [](void* self, howdah_str name, howdah_str definitions) {
+        of(self).saw("suppose", name, definitions);
+        return of(self).session_.table->suppose(of(self).session_.self, name, definitions);
+    },
+    [](void* self, howdah_str name) {
+        of(self).saw("close session", name);
+        of(self).session_.table->close(of(self).session_.self, name);
     }};
 constexpr howdah_source_v1 Mirror::kSource{
     sizeof(howdah_source_v1), 0, [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {

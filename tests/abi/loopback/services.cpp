@@ -1,4 +1,5 @@
-// Services of plugins: sql, source, statement, auth, kv. The same code serves both ways; Way is Inward or Outward.
+// Services of plugins: sql, session, source, statement, auth, kv. The same code serves both ways; Way is Inward or
+// Outward.
 #include <string_view>
 
 #include "tests/abi/loopback/link.hpp"
@@ -98,6 +99,40 @@ struct Sql {
     }
     static constexpr howdah_sql_v1 kTable{
         sizeof(howdah_sql_v1), 0, &execute, &columns, &next, &trailer, &close, &state, &report};
+};
+
+template <typename Way>
+struct Sessions {
+    static constexpr const char* kId = HOWDAH_SESSION_1;
+    static const howdah_session_v1& real(Service& service) { return service.as<howdah_session_v1>(); }
+
+    static howdah_status open(void* self, howdah_ctx* ctx, howdah_str database, const howdah_principal* principal,
+                              howdah_str* name) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given, Optional<howdah_principal>& whose) {
+                howdah_str made{};
+                put(out, real(service).open(service.self, way.ctx(), given, whose.value, &made));
+                put(out, made);
+            },
+            database, Optional<howdah_principal>{principal});
+        return settle(answer, way.results(), *name);
+    }
+    // Without a request: any thread.
+    static howdah_status suppose(void* self, howdah_str name, howdah_str definitions) {
+        Service& service = Way::service(self, kId);
+        const Bytes answer =
+            carry([&](Writer& out, howdah_str given,
+                      howdah_str indexes) { put(out, real(service).suppose(service.self, given, indexes)); },
+                  name, definitions);
+        return Reader(answer).number<howdah_status>();
+    }
+    static void close(void* self, howdah_str name) {
+        Service& service = Way::service(self, kId);
+        carry([&](Writer&, howdah_str given) { real(service).close(service.self, given); }, name);
+    }
+    static constexpr howdah_session_v1 kTable{sizeof(howdah_session_v1), 0, &open, &suppose, &close};
 };
 
 template <typename Way>
@@ -261,6 +296,7 @@ private:
 template <typename Way>
 const void* table(std::string_view id) {
     if (id == HOWDAH_SQL_1) return &Sql<Way>::kTable;
+    if (id == HOWDAH_SESSION_1) return &Sessions<Way>::kTable;
     if (id == HOWDAH_SOURCE_1) return &Source<Way>::kTable;
     if (id == HOWDAH_STATEMENT_1) return &Statements<Way>::kTable;
     if (id == HOWDAH_AUTH_1) return &Auth<Way>::kTable;

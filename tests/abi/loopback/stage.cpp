@@ -205,6 +205,20 @@ const howdah_sql_v1 kSql{
         return noted("sql.report", cursor);
     }};
 
+const howdah_session_v1 kSession{
+    sizeof(howdah_session_v1), 0,
+    [](void*, howdah_ctx* ctx, howdah_str database, const howdah_principal* principal, howdah_str* name) {
+        noted("session.open", database, Optional<howdah_principal>{principal});
+        if (fromAbi(database) != "main") return refused(ctx, "open");
+        *name = toAbi("session-1");
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_str name, howdah_str definitions) {
+        noted("session.suppose", name, definitions);
+        return fromAbi(name) == "session-1" ? howdah_status{HOWDAH_OK} : howdah_status{HOWDAH_ERROR_NOT_FOUND};
+    },
+    [](void*, howdah_str name) { noted("session.close", name); }};
+
 const howdah_source_v1 kSource{sizeof(howdah_source_v1), 0,
                                [](void*, howdah_ctx* ctx, howdah_str database, howdah_str* out) {
                                    noted("source.dsn", database);
@@ -299,11 +313,9 @@ void furnish(test::FakeHost& host) {
     host.interfaces = {{HOWDAH_QUERY_1, &kQuery},  {HOWDAH_ROWS_1, &kRows},     {HOWDAH_CALL_1, &kCall},
                        {HOWDAH_LOG_1, &kLog},      {HOWDAH_NOTIFY_1, &kNotify}, {HOWDAH_TRANSPORT_1, &kTransport},
                        {HOWDAH_HEALTH_1, &kHealth}};
-    host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},
-                     {HOWDAH_SOURCE_1, {&kSource, nullptr}},
-                     {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},
-                     {HOWDAH_AUTH_1, {&kAuth, nullptr}},
-                     {HOWDAH_KV_1, {&kKv, nullptr}}};
+    host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},       {HOWDAH_SESSION_1, {&kSession, nullptr}},
+                     {HOWDAH_SOURCE_1, {&kSource, nullptr}}, {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},
+                     {HOWDAH_AUTH_1, {&kAuth, nullptr}},     {HOWDAH_KV_1, {&kKv, nullptr}}};
 }
 
 }  // namespace howdah::loopback

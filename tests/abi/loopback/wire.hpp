@@ -8,6 +8,7 @@
 
 #include <howdah/abi/auth.h>
 #include <howdah/abi/hooks.h>
+#include <howdah/abi/session.h>
 #include <howdah/abi/sql.h>
 #include <howdah/abi/transport.h>
 
