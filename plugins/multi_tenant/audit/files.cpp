@@ -1,7 +1,9 @@
 #include "plugins/multi_tenant/audit/files.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -12,6 +14,8 @@
 namespace howdah::multi_tenant {
 namespace {
 
+constexpr std::chrono::milliseconds kLockPatience{2000};
+
 Error systemError(std::string_view what, std::string_view path) {
     return Error::unavailable("cannot ", what, " ", path, ": ", std::string_view(std::strerror(errno)));
 }
@@ -19,10 +23,17 @@ Error systemError(std::string_view what, std::string_view path) {
 }  // namespace
 
 Result<std::optional<File>> File::open(const std::string& path, bool create) {
+    return openWith(path, O_RDWR | (create ? O_CREAT : 0));
+}
+
+Result<std::optional<File>> File::openToRead(const std::string& path) {
+    return openWith(path, O_RDONLY);
+}
+
+Result<std::optional<File>> File::openWith(const std::string& path, int flags) {
     // O_NONBLOCK: a named pipe must not hang the worker.
-    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (create ? O_CREAT : 0);
-    const int descriptor = ::open(path.c_str(), flags, 0600);
-    if (descriptor < 0 && errno == ENOENT && !create) return std::optional<File>{};
+    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (descriptor < 0 && errno == ENOENT && !(flags & O_CREAT)) return std::optional<File>{};
     if (descriptor < 0) return systemError("open", path);
     File file(descriptor, path);
     struct stat about{};
@@ -53,9 +64,16 @@ Error File::failed(std::string_view what) const {
     return systemError(what, path_);
 }
 
-Result<void> File::lock() const {
-    while (::flock(descriptor_, LOCK_EX) != 0)
-        if (errno != EINTR) return failed("lock");
+// Asked for again and again: a wait within the system could not be ended, and who holds it may have been stopped.
+Result<void> File::lock(bool shared) const {
+    const auto end = std::chrono::steady_clock::now() + kLockPatience;
+    while (::flock(descriptor_, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+        if (errno != EINTR && errno != EWOULDBLOCK) return failed("lock");
+        if (std::chrono::steady_clock::now() >= end)
+            return Error::unavailable(path_, " is locked by another process for more than ", kLockPatience.count(),
+                                      " ms");
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     return {};
 }
 
@@ -65,10 +83,14 @@ Result<std::uint64_t> File::size() const {
     return static_cast<std::uint64_t>(about.st_size);
 }
 
-Result<bool> File::isOpenToOthers() const {
+Result<void> File::requireSecret() const {
     struct stat about{};
     if (::fstat(descriptor_, &about) != 0) return failed("look at");
-    return (about.st_mode & 077) != 0;
+    if (about.st_uid != ::geteuid() && about.st_uid != 0)
+        return Error::refused(path_, " belongs to user ", about.st_uid, ", who can change it: chown it to user ",
+                              ::geteuid(), ", which this server runs as");
+    if ((about.st_mode & 077) != 0) return Error::refused(path_, " is open to others than its owner: chmod 600 it");
+    return {};
 }
 
 Result<std::string> File::read(std::uint64_t from, std::size_t count) const {
@@ -110,6 +132,13 @@ Result<void> makeFolder(const std::string& path) {
         if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return systemError("make the folder", part);
         if (at == std::string::npos) return {};
     }
+}
+
+Look lookAt(const std::string& path) {
+    struct stat about{};
+    if (::lstat(path.c_str(), &about) != 0) return {};
+    return {about.st_ino, static_cast<std::uint64_t>(about.st_size),
+            static_cast<std::int64_t>(about.st_mtim.tv_sec) * 1'000'000'000 + about.st_mtim.tv_nsec};
 }
 
 }  // namespace howdah::multi_tenant

@@ -2,7 +2,7 @@
 //
 // Threads: a worker's; every call may block.
 // Owns:    the descriptor.
-// Errors:  unavailable with the path and the system's reason.
+// Errors:  unavailable with the path and the system's reason; refused for what is no regular file, or no secret.
 // Source:  open(2), flock(2), openat(2) O_NOFOLLOW.
 #pragma once
 
@@ -20,14 +20,17 @@ public:
     // Made with mode 0600 if `create`; never through a symbolic link. Nothing when it is not there and not to be made.
     static Result<std::optional<File>> open(const std::string& path, bool create);
     static Result<File> make(const std::string& path);  // open(path, true)
+    // To look at only: what it opens cannot be changed through it.
+    static Result<std::optional<File>> openToRead(const std::string& path);
 
     File(File&& other) noexcept;
     File& operator=(File&& other) noexcept;
     ~File();
 
-    Result<void> lock() const;  // until the file is closed; waits for others
+    // Until the file is closed; waits 2 s for others, and a shared one only for those that lock it alone.
+    Result<void> lock(bool shared = false) const;
     Result<std::uint64_t> size() const;
-    Result<bool> isOpenToOthers() const;                                    // by its mode
+    Result<void> requireSecret() const;  // the user's this process runs as, or root's, and nobody else may open it
     Result<std::string> read(std::uint64_t from, std::size_t count) const;  // fewer bytes at the end
     Result<void> write(std::uint64_t at, std::string_view bytes) const;     // all of them
     Result<void> cut(std::uint64_t size) const;
@@ -36,11 +39,21 @@ public:
 
 private:
     File(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+    static Result<std::optional<File>> openWith(const std::string& path, int flags);
     Error failed(std::string_view what) const;
     int descriptor_ = -1;
     std::string path_;
 };
 
 Result<void> makeFolder(const std::string& path);  // 0700, with those above it
+
+// What a file looks like from outside: enough to see whether somebody else has touched it.
+struct Look {
+    std::uint64_t inode = 0;  // 0 = there is none
+    std::uint64_t size = 0;
+    std::int64_t changed_ns = 0;
+    friend bool operator==(const Look&, const Look&) = default;
+};
+Look lookAt(const std::string& path);  // asks the system once and opens nothing
 
 }  // namespace howdah::multi_tenant

@@ -23,13 +23,15 @@ bool isKeyId(std::string_view id) {
 }  // namespace
 
 Result<KeyRing> KeyRing::read(const std::string& path) {
-    auto opened = File::open(path, false);
+    auto opened = File::openToRead(path);
     if (!opened) return std::move(opened).error();
     if (!*opened) return Error::notFound("there is no key file ", path, "; ", kHow);
     const File& file = **opened;
-    auto shown = file.isOpenToOthers();
-    if (!shown) return std::move(shown).error();
-    if (*shown) return Error::refused("the key file ", path, " is open to others than its owner: chmod 600 it");
+    if (auto secret = file.requireSecret(); !secret) {
+        Error error = std::move(secret).error();
+        error.message = concat("the key file ", error.message);
+        return error;
+    }
     auto text = file.read(0, kFileMax + 1);
     if (!text) return std::move(text).error();
     if (text->size() > kFileMax) return Error::invalidArgument(path, " is longer than ", kFileMax, " bytes");
@@ -73,6 +75,16 @@ Result<TenantKeys> KeyRing::of(std::string_view tenant, std::string_view salt) c
         auto head = derivedKey(master.key, salt, concat("howdah multi_tenant audit head\n", tenant));
         if (!head) return std::move(head).error();
         keys.push_back({master.id, *body, *head});
+    }
+    return keys;
+}
+
+Result<std::vector<Key>> KeyRing::marksOf(std::string_view tenant) const {
+    std::vector<Key> keys;
+    for (const Master& master : masters_) {
+        auto mark = derivedKey(master.key, "mark", concat("howdah multi_tenant audit mark\n", tenant));
+        if (!mark) return std::move(mark).error();
+        keys.push_back(*mark);
     }
     return keys;
 }

@@ -31,6 +31,9 @@ public:
     static Result<KeyRing> parse(std::string_view text, std::string_view path);
 
     Result<TenantKeys> of(std::string_view tenant, std::string_view salt) const;
+    // Of the mark beside the tenant's folder, which must be told from a forged one when the salt is gone with the
+    // folder.
+    Result<std::vector<Key>> marksOf(std::string_view tenant) const;
 
 private:
     struct Master {

@@ -50,7 +50,7 @@ TEST_CASE("keys: each tenant, salt and purpose has its own, and a file is read w
     }
 }
 
-TEST_CASE("keys: a file that others may read is refused, and a missing one says how to make it") {
+TEST_CASE("keys: a file that others may read or own is refused, and a missing one says how to make it") {
     const auto folder = fs::temp_directory_path() / concat("multi-tenant-keys-", ::getpid());
     fs::create_directories(folder);
     const std::string path = folder / "keys";
@@ -58,7 +58,16 @@ TEST_CASE("keys: a file that others may read is refused, and a missing one says 
     std::ofstream(path) << kFirst;
     fs::permissions(path, fs::perms::owner_read | fs::perms::group_read);
     CHECK(KeyRing::read(path).error().code == Code::refused);
-    fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+    CHECK(KeyRing::read(path).error().message.find("chmod 600") != std::string::npos);
+    fs::permissions(path, fs::perms::owner_read);  // it is only read
     CHECK(KeyRing::read(path));
+    const std::string link = folder / "link";
+    fs::create_symlink(path, link);
+    CHECK_FALSE(KeyRing::read(link));
+    if (::geteuid() == 0) {  // nobody else can give a file away
+        REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+        CHECK(KeyRing::read(path).error().code == Code::refused);
+        CHECK(KeyRing::read(path).error().message.find("belongs to user 65534") != std::string::npos);
+    }
     fs::remove_all(folder);
 }
