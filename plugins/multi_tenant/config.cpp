@@ -74,7 +74,7 @@ Result<void> readTenants(const Json& section, Config& config) {
 }
 
 Result<void> readScope(const Json& section, Config& config) {
-    const bool by_role = config.model == Model::role || config.model == Model::schema;
+    const bool by_role = config.hasOwnRoles();
     const std::string role = section.value("role", by_role ? kByDefault : "");
     if (!role.empty()) {
         auto made = NameTemplate::parse("role", role, true);
@@ -88,8 +88,10 @@ Result<void> readScope(const Json& section, Config& config) {
     auto path = pathOf("search_path", section.value("search_path", by_default));
     if (!path) return std::move(path).error();
     config.search_path = std::move(*path);
-    if (config.model == Model::schema && config.search_path.empty())
-        return Error::invalidArgument("multi_tenant.search_path must name the tenant's schema in model schema");
+    if (config.model == Model::schema && config.ownSchemas().empty())
+        return Error::invalidArgument(
+            "multi_tenant.search_path: in model schema each tenant has a schema of its own, so "
+            "{tenant} must stand in one");
     const Json settings = section.value("settings", Json{{"app.tenant_id", "{tenant}"}});
     for (const auto& [name, value] : settings.items()) {
         auto made = NameTemplate::parse("settings." + name, value.get<std::string>(), false);
@@ -114,6 +116,20 @@ std::string_view nameOf(Model model) {
     return "shared";
 }
 
+std::vector<const NameTemplate*> Config::ownSchemas() const {
+    std::vector<const NameTemplate*> own;
+    for (const NameTemplate& schema : search_path)
+        if (!schema.isShared()) own.push_back(&schema);
+    return own;
+}
+
+std::vector<const std::pair<std::string, NameTemplate>*> Config::ownSettings() const {
+    std::vector<const std::pair<std::string, NameTemplate>*> own;
+    for (const auto& setting : settings)
+        if (!setting.second.isShared()) own.push_back(&setting);
+    return own;
+}
+
 Result<Config> Config::parse(const nlohmann::json& section) {
     Config config;
     const auto model = section.at("model").get<std::string>();
@@ -122,6 +138,12 @@ Result<Config> Config::parse(const nlohmann::json& section) {
     if (auto read = readScope(section, config); !read) return read.error();
     if (auto read = readTenants(section, config); !read) return read.error();
     config.claims = section.value("claims", config.claims);
+    const bool role_tells = config.role && !config.role->isShared();
+    if (config.model == Model::shared && config.ownSettings().empty() && !config.claims && !role_tells)
+        return Error::invalidArgument(
+            "multi_tenant.settings: in model shared a policy must be able to tell who asks, so {tenant} must stand in "
+            "a "
+            "setting or in role, or claims must be true");
     config.catalogs_allowed = section.value("catalogs", "refuse") == "allow";
     // Where tenants share tables an estimate is made of everybody's rows.
     const bool apart = config.model == Model::schema || config.model == Model::database;

@@ -61,6 +61,12 @@ struct Config {
     std::string tenant_column = "tenant_id";
     std::optional<AuditConfig> audit;
 
+    // Whether each tenant has a role of its own.
+    bool hasOwnRoles() const { return model == Model::role || model == Model::schema; }
+    // The schemas made of the tenant's id, and the settings that tell tenants apart; the others are everybody's.
+    std::vector<const NameTemplate*> ownSchemas() const;
+    std::vector<const std::pair<std::string, NameTemplate>*> ownSettings() const;
+
     static Result<Config> parse(const nlohmann::json& section);
 };
 

@@ -20,17 +20,21 @@ Result<void> reply(ToolCall& call, const Document& document) {
 }
 
 // Where a template fits the names of one kind, what it stands for.
-std::set<std::string> tenantsIn(Rows& rows, const Config& config, Result<void>& failed) {
-    std::set<std::string> tenants;
+void addTenantsIn(Rows& rows, const std::vector<const NameTemplate*>& schemas, const Config& config,
+                  std::set<std::string>& tenants, Result<void>& failed) {
+    const auto add = [&](const NameTemplate& name) {
+        if (const auto tenant = name.tenantOf(rows.text(1))) tenants.emplace(*tenant);
+    };
     for (;;) {
         auto more = rows.next();
         if (!more) failed = more.error();
-        if (!more || !*more) return tenants;
-        const NameTemplate* names = rows.text(0) == "role"       ? (config.role ? &*config.role : nullptr)
-                                    : config.search_path.empty() ? nullptr
-                                                                 : &config.search_path.front();
-        if (!names) continue;
-        if (const auto tenant = names->tenantOf(rows.text(1))) tenants.emplace(*tenant);
+        if (!more || !*more) return;
+        if (rows.text(0) != "role") {
+            for (const NameTemplate* schema : schemas)
+                add(*schema);
+        } else if (config.role) {
+            add(*config.role);
+        }
     }
 }
 
@@ -123,13 +127,18 @@ Result<void> Tools::list(ToolCall& call) const {
     for (const auto& [tenant, entry] : config.tenants)
         tenants.insert(tenant);
     if (!config.listed_only) {
-        const NameTemplate* schema = config.search_path.empty() ? nullptr : &config.search_path.front();
-        auto rows = ask(call.context(), (*database)->name, kTenantsStatement,
-                        {Value(prefixOf(config.role ? &*config.role : nullptr)), Value(prefixOf(schema))});
-        if (!rows) return std::move(rows).error();
-        Result<void> failed;
-        tenants.merge(tenantsIn(*rows, config, failed));
-        if (!failed) return failed;
+        // Once for each schema of a tenant's own, and for the roles if there is none.
+        auto schemas = config.ownSchemas();
+        if (schemas.empty()) schemas.push_back(nullptr);
+        for (const NameTemplate* schema : schemas) {
+            auto rows = ask(call.context(), (*database)->name, kTenantsStatement,
+                            {Value(prefixOf(config.role ? &*config.role : nullptr)), Value(prefixOf(schema))});
+            if (!rows) return std::move(rows).error();
+            Result<void> failed;
+            addTenantsIn(*rows, schema ? std::vector{schema} : std::vector<const NameTemplate*>{}, config, tenants,
+                         failed);
+            if (!failed) return failed;
+        }
         for (const auto& [called, is] : config.databases) {
             for (const Database& known : databases_)
                 if (const auto tenant = is.tenantOf(known.name)) tenants.emplace(*tenant);

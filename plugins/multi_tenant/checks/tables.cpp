@@ -42,15 +42,32 @@ constexpr Statement kPolicies{
     "or exists (select from tenant t, pg_catalog.unnest(p.polroles) as whose (grantee) "
     "where pg_catalog.pg_has_role(t.oid, grantee, 'USAGE'))) order by 1, 2"};
 
-// What a policy must compare the tenant's column with: the first setting that names the tenant, or the role.
+// The tenant's column as a name made of it: "prefix || column || suffix".
+std::string columnAs(const NameTemplate& name, const Config& config) {
+    std::string text = sqlName(config.tenant_column);
+    if (!name.prefix().empty()) text = concat(sqlText(name.prefix()), " || ", text);
+    if (!name.suffix().empty()) text += concat(" || ", sqlText(name.suffix()));
+    return text;
+}
+
+// What a policy must compare the tenant's column with: in model shared a setting that tells tenants apart, one that is
+// the id and nothing else before others, or the claims; else the role.
 std::string conditionOf(const Config& config) {
-    if (config.model == Model::shared && !config.settings.empty())
-        return concat(sqlName(config.tenant_column), " = current_setting(", sqlText(config.settings.front().first),
-                      ", true)");
-    const bool prefixed = config.role && !config.role->isShared();
-    return concat(prefixed ? sqlText(config.role->prefix()) + " || " : "", sqlName(config.tenant_column),
-                  prefixed && !config.role->suffix().empty() ? " || " + sqlText(config.role->suffix()) : "",
-                  " = current_user");
+    const auto own = config.ownSettings();
+    if (config.model == Model::shared && !own.empty()) {
+        const auto* chosen = own.front();
+        for (const auto* setting : own)
+            if (setting->second.prefix().empty() && setting->second.suffix().empty()) {
+                chosen = setting;
+                break;
+            }
+        return concat(columnAs(chosen->second, config), " = current_setting(", sqlText(chosen->first), ", true)");
+    }
+    if (config.model == Model::shared && config.claims)
+        return concat(sqlName(config.tenant_column),
+                      " = current_setting('request.jwt.claims', true)::json ->> 'tenant'");
+    if (config.role && !config.role->isShared()) return concat(columnAs(*config.role, config), " = current_user");
+    return concat(sqlName(config.tenant_column), " = current_user");
 }
 
 std::string enabling(const std::string& table, const CheckInput& input, bool with_policy) {
@@ -105,8 +122,9 @@ bool asksWho(std::string_view expression, const Config& config) {
     if (has(expression, "CURRENT_USER") || has(expression, "current_user") || has(expression, "CURRENT_ROLE"))
         return true;
     if (has(expression, "request.jwt.claims")) return config.claims;
-    for (const auto& [setting, value] : config.settings)
-        if (has(expression, sqlText(setting))) return true;
+    // A setting that is the same for all says nothing.
+    for (const auto* setting : config.ownSettings())
+        if (has(expression, sqlText(setting->first))) return true;
     return false;
 }
 

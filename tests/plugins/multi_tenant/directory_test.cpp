@@ -171,6 +171,11 @@ TEST_CASE("configuration: what would serve nobody, or somebody as another, is re
     CHECK(problemOf(R"({"model":"schema","role":"app"})").find("multi_tenant.role") == 0);
     CHECK(problemOf(R"({"model":"role","role":"{tenant}"})").find("multi_tenant.role") == 0);
     CHECK(problemOf(R"({"model":"schema","search_path":[]})").find("multi_tenant.search_path") == 0);
+    CHECK(problemOf(R"({"model":"schema","search_path":["app"]})").find("multi_tenant.search_path") == 0);
+    CHECK(problemOf(R"({"model":"shared","claims":false,"settings":{"app.region":"eu"}})")
+              .find("multi_tenant.settings") == 0);
+    CHECK(problemOf(R"({"model":"shared","claims":true,"settings":{"app.region":"eu"}})").empty());
+    CHECK(problemOf(R"({"model":"shared","claims":false,"settings":{"app.who":"{tenant}"}})").empty());
     CHECK(problemOf(R"({"model":"shared","tenants":{"Acme":{}}})").find("multi_tenant.tenants") == 0);
     CHECK(problemOf(R"({"model":"shared","default":"No One"})").find("multi_tenant.default") == 0);
     CHECK(problemOf(R"({"model":"shared","databases":{"mian":"main"}})") ==

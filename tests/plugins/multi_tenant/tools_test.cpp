@@ -140,6 +140,39 @@ TEST_CASE("tenant_check: in model role the SQL compares with the role") {
           std::string::npos);
 }
 
+TEST_CASE("tenant_check: of several settings those that name the tenant count, whatever stands before them") {
+    const auto sql = [](const char* section) {
+        Stage stage(section);
+        stage.given = {{&multi_tenant::kTablesCheck,
+                        {{"shop.orders", "f", "f", "f", "owner", "f", "t", "f", "f", "1", std::nullopt}}}};
+        const auto text = stage.finding()["sql"].get<std::string>();
+        const std::size_t from = text.find("using (") + 7;
+        return text.substr(from, text.find(") with check") - from);
+    };
+    CHECK(
+        sql(R"({"model":"shared","role":"app","operators":["local"],"settings":{"app.a":"eu","app.b":"{tenant}"}})") ==
+        "\"tenant_id\" = current_setting('app.b', true)");
+    CHECK(sql(R"({"model":"shared","role":"app","operators":["local"],
+        "settings":{"app.a":"eu","app.b":"t-{tenant}-x","app.c":"{tenant}"}})") ==
+          "\"tenant_id\" = current_setting('app.c', true)");
+    CHECK(
+        sql(R"({"model":"shared","role":"app","operators":["local"],"settings":{"app.a":"eu","app.b":"t-{tenant}-x"}})") ==
+        "'t-' || \"tenant_id\" || '-x' = current_setting('app.b', true)");
+    CHECK(sql(R"({"model":"shared","role":"app","operators":["local"],"settings":{"app.a":"eu"}})") ==
+          "\"tenant_id\" = current_setting('request.jwt.claims', true)::json ->> 'tenant'");
+
+    Stage stage(
+        R"({"model":"shared","role":"app","operators":["local"],"settings":{"app.a":"eu","app.b":"{tenant}","app.c":"{tenant}"}})");
+    const auto rules = [&](const char* setting) {
+        const std::string qual = concat("(tenant_id = current_setting('", setting, "'::text, true))");
+        stage.given = {{&multi_tenant::kPoliciesCheck, {{"shop.orders", "p", qual, std::nullopt, "t", "*"}}}};
+        return stage.check()["findings"].size();
+    };
+    CHECK(rules("app.b") == 0);
+    CHECK(rules("app.c") == 0);
+    CHECK(rules("app.a") == 1);  // the same for all: it asks nobody
+}
+
 TEST_CASE("tenant_check: policies that ask nobody, the wrong one, or fail without their setting") {
     Stage stage;
     // table, policy, using, with check, permissive, command
@@ -279,4 +312,12 @@ TEST_CASE("tenant_list: those that are listed and those whose role or schema is 
     CHECK(tenants[1]["tenant"] == "globex");
     CHECK(tenants[1]["role"] == "tenant_globex");
     CHECK(tenants[2]["tenant"] == "initech");
+}
+
+TEST_CASE("tenant_list: a schema of the tenants' own is found behind one of all") {
+    Stage stage(R"({"model":"schema","operators":["local"],"search_path":["shared","s_{tenant}"]})");
+    stage.names = {{"schema", "s_initech"}, {"schema", "shared"}};
+    const Json tenants = Json::parse(stage.host.call("tenant_list", Json::object()).text)["tenants"];
+    REQUIRE(tenants.size() == 1);
+    CHECK(tenants[0]["tenant"] == "initech");
 }
