@@ -17,17 +17,6 @@ Error refusal(const char* rule, std::string text, std::string hint) {
     return error;
 }
 
-Result<std::string> searchPathOf(const std::vector<NameTemplate>& schemas, std::string_view tenant) {
-    std::string path;
-    for (const NameTemplate& schema : schemas) {
-        auto name = identifier(schema.of(tenant));
-        if (!name) return name;
-        path += sqlName(*name) + ", ";
-    }
-    // Last, else it would come first: nobody's temporary table takes the place of a tenant's own.
-    return path.empty() ? path : path + "pg_temp";
-}
-
 }  // namespace
 
 const std::string* Scope::database(std::string_view called) const {
@@ -38,7 +27,86 @@ const std::string* Scope::database(std::string_view called) const {
 Result<Directory> Directory::make(Config config, const std::vector<std::string>& databases) {
     Directory made(std::move(config));
     if (auto done = made.completeDatabases(databases); !done) return done.error();
+    if (auto done = made.findOwners(databases); !done) return done.error();
     return made;
+}
+
+Result<void> Directory::findOwners(const std::vector<std::string>& databases) {
+    const Model model = config_.model;
+    const auto shared = [](Owners& owners, const NameTemplate& name) {
+        if (name.isShared()) owners.emplace(name.of(""), "");
+    };
+    if (config_.role) shared(roles_, *config_.role);
+    for (const NameTemplate& schema : config_.search_path)
+        shared(schemas_, schema);
+    for (const auto& [called, is] : config_.databases)
+        shared(databases_, is);
+    for (const auto& [tier, names] : config_.tiers)
+        for (const auto& [called, is] : names)
+            shared(databases_, is);
+    // What calls that name none, and what the server asks for itself, run in.
+    if (!databases.empty()) databases_.emplace(databases.front(), "");
+
+    if (auto may = mayBeCalled(config_.default_tenant); !may)
+        return Error::invalidArgument("multi_tenant.default: ", may.error().message, ": ", may.error().hint);
+    for (const auto& [tenant, entry] : config_.tenants) {
+        if (auto may = mayBeCalled(tenant); !may)
+            return Error::invalidArgument("multi_tenant.tenants.", tenant, ": ", may.error().message, ": ",
+                                          may.error().hint);
+        // `apart`: what keeps tenants apart in this model, so that no two may have it.
+        const auto own = [&, tenant = tenant](const char* key, Owners& owners, const NameTemplate& is,
+                                              const NameTemplate* by_default, bool apart) -> Result<void> {
+            const std::string name = is.of(tenant);
+            const auto [at, added] = owners.emplace(name, tenant);
+            const auto other = by_default ? by_default->tenantOf(name) : std::nullopt;
+            const bool taken = (!added && at->second != tenant) || (other && *other != tenant);
+            if (apart && taken)
+                return Error::invalidArgument("multi_tenant.tenants.", tenant, ".", key, ": ", name,
+                                              " is another tenant's as well, or everybody's");
+            return {};
+        };
+        const bool by_role = model == Model::role || model == Model::schema;
+        if (entry.role) {
+            const NameTemplate* by_default = config_.role ? &*config_.role : nullptr;
+            if (auto done = own("role", roles_, *entry.role, by_default, by_role); !done) return done;
+        }
+        if (entry.search_path) {
+            // Schemas that are listed for all may stand behind a tenant's own.
+            for (const NameTemplate& schema : *entry.search_path) {
+                const auto known = schemas_.find(schema.of(tenant));
+                if (known != schemas_.end() && known->second.empty()) continue;
+                for (const NameTemplate& by_default : config_.search_path)
+                    if (auto done = own("search_path", schemas_, schema, &by_default, model == Model::schema); !done)
+                        return done;
+            }
+        }
+        for (const auto& [called, is] : entry.databases)
+            if (auto done = own("databases", databases_, is, nullptr, model == Model::database); !done) return done;
+    }
+    return {};
+}
+
+// A name made of the tenant's id must not be one that is spelled out for others.
+Result<std::string> Directory::nameOf(const NameTemplate& name, std::string_view tenant, const Owners& owners) const {
+    // A configured database is only a name of the configuration's.
+    if (name.isShared() && &owners == &databases_) return name.of(tenant);
+    auto made = identifier(name.of(tenant));
+    if (!made || name.isShared()) return made;
+    const auto owner = owners.find(*made);
+    if (owner == owners.end() || owner->second == tenant) return made;
+    return refusal("tenant-reserved", "the tenant of your credential is called like something that is not its own",
+                   "the operator can give it names of its own under multi_tenant.tenants");
+}
+
+Result<std::string> Directory::searchPathOf(const std::vector<NameTemplate>& schemas, std::string_view tenant) const {
+    std::string path;
+    for (const NameTemplate& schema : schemas) {
+        auto name = nameOf(schema, tenant, schemas_);
+        if (!name) return name;
+        path += sqlName(*name) + ", ";
+    }
+    // Last, else it would come first: nobody's temporary table takes the place of a tenant's own.
+    return path.empty() ? path : path + "pg_temp";
 }
 
 Result<void> Directory::completeDatabases(const std::vector<std::string>& databases) {
@@ -65,6 +133,12 @@ Result<void> Directory::completeDatabases(const std::vector<std::string>& databa
     return {};
 }
 
+Result<void> Directory::mayBeCalled(std::string_view tenant) const {
+    if (config_.model == Model::shared || !isReserved(tenant)) return {};
+    return refusal("tenant-reserved", "the tenant is called like something that all use",
+                   "public, postgres, information_schema, names that begin with pg_ and the like are no tenants");
+}
+
 const TenantEntry* Directory::entryOf(std::string_view tenant) const {
     const auto found = config_.tenants.find(tenant);
     return found == config_.tenants.end() ? nullptr : &found->second;
@@ -84,6 +158,7 @@ Result<Asker> Directory::askerOf(const howdah_principal& principal) const {
     if (!isTenantId(tenant))
         return refusal("tenant-malformed", "the tenant of your credential is not one this server takes",
                        "a tenant's id is 1 to 63 of a-z, 0-9, _ and -, with a letter or digit first");
+    if (auto may = mayBeCalled(tenant); !may) return std::move(may).error();
     if (config_.listed_only && !entryOf(tenant))
         return refusal("tenant-unknown", "the tenant of your credential is not served here",
                        "the operator can list it under multi_tenant.tenants");
@@ -95,7 +170,7 @@ Result<Scope> Directory::scopeOf(std::string_view tenant, const howdah_principal
     Scope scope;
     const auto& role = entry && entry->role ? entry->role : config_.role;
     if (role) {
-        auto name = identifier(role->of(tenant));
+        auto name = nameOf(*role, tenant, roles_);
         if (!name) return std::move(name).error();
         scope.role = std::move(*name);
     }
@@ -105,13 +180,19 @@ Result<Scope> Directory::scopeOf(std::string_view tenant, const howdah_principal
     for (const auto& [name, value] : config_.settings)
         scope.settings.emplace_back(name, value.of(tenant));
     if (config_.claims) scope.settings.emplace_back("request.jwt.claims", claimsOf(tenant, scope.role, principal));
+    std::map<std::string_view, const NameTemplate*> databases;
     const auto take = [&](const DatabaseNames& names) {
         for (const auto& [called, is] : names)
-            scope.databases.insert_or_assign(called, is.of(tenant));
+            databases.insert_or_assign(called, &is);
     };
     take(config_.databases);
     if (const auto tier = config_.tiers.find(fromAbi(principal.tier)); tier != config_.tiers.end()) take(tier->second);
     if (entry) take(entry->databases);
+    for (const auto& [called, is] : databases) {
+        auto name = nameOf(*is, tenant, databases_);
+        if (!name) return std::move(name).error();
+        scope.databases.emplace(called, std::move(*name));
+    }
     return scope;
 }
 

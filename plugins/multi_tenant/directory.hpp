@@ -1,6 +1,8 @@
 // Which tenant asks, and what that means: role, search_path, settings and databases.
 //
-// The tenant is the principal's, which auth has verified; nothing that a call says has a part in it.
+// The tenant is the principal's, which auth has verified; nothing that a call says has a part in it. No id makes a name
+// that is shared, or another tenant's: what the configuration names for all, or for one tenant, is only reached by
+// what the configuration says, never by being called so.
 //
 // Threads: any; immutable once made.
 // Owns:    the configuration.
@@ -44,14 +46,24 @@ public:
     Result<Asker> askerOf(const howdah_principal& principal) const;
     Result<Scope> scopeOf(std::string_view tenant, const howdah_principal& principal) const;
 
+    // In the models that make names of the id: whether it is not one that stands for something of all.
+    Result<void> mayBeCalled(std::string_view tenant) const;
+
     const Config& config() const { return config_; }
 
 private:
+    // The names of one kind that the configuration spells out, and whose each is; "" = of all.
+    using Owners = std::map<std::string, std::string, std::less<>>;
+
     explicit Directory(Config config) : config_(std::move(config)) {}
     Result<void> completeDatabases(const std::vector<std::string>& databases);
+    Result<void> findOwners(const std::vector<std::string>& databases);
+    Result<std::string> nameOf(const NameTemplate& name, std::string_view tenant, const Owners& owners) const;
+    Result<std::string> searchPathOf(const std::vector<NameTemplate>& schemas, std::string_view tenant) const;
     const TenantEntry* entryOf(std::string_view tenant) const;
 
     Config config_;
+    Owners roles_, schemas_, databases_;
 };
 
 // What policies read as request.jwt.claims: tenant, tier, role, scopes, subject as the principal's, and "sub" where an

@@ -1,6 +1,7 @@
 #include "plugins/multi_tenant/names.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace howdah::multi_tenant {
 namespace {
@@ -62,13 +63,19 @@ std::optional<std::string_view> NameTemplate::tenantOf(std::string_view name) co
     return isTenantId(tenant) ? std::optional(tenant) : std::nullopt;
 }
 
+bool isReserved(std::string_view name) {
+    constexpr std::string_view kReserved[]{"none",      "public",   "postgres", "information_schema",
+                                           "template0", "template1"};
+    return name.starts_with("pg_") || std::ranges::find(kReserved, name) != std::end(kReserved);
+}
+
 Result<std::string> identifier(std::string name) {
     if (name.size() > kIdentifierMax)
         return Error::invalidArgument("the tenant's id makes a name longer than the ", kIdentifierMax,
                                       " bytes PostgreSQL keeps");
     // "none" is the word that ends a role; the server's own are nobody's tenant.
-    if (name == "none" || name == "public" || name.starts_with("pg_"))
-        return Error::invalidArgument("the tenant's id makes a name that PostgreSQL keeps for itself");
+    if (isReserved(name))
+        return Error::invalidArgument("the tenant's role or schema has a name that PostgreSQL keeps for itself");
     return name;
 }
 

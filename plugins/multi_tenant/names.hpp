@@ -45,6 +45,10 @@ private:
     bool shared_ = false;
 };
 
+// A name that PostgreSQL or its tools keep for what all use: no tenant is called so where its id makes names of its
+// own.
+bool isReserved(std::string_view name);
+
 // For a role, schema or database: what PostgreSQL would cut, or reads as something else, is refused.
 Result<std::string> identifier(std::string name);
 

@@ -15,6 +15,10 @@
 
 namespace howdah::multi_tenant {
 
+// What the text itself says, before it runs: types whose values are looked up in the catalogs (regclass and its kin,
+// aclitem) turn any number into somebody's name, and the rows of catalogs have such columns. Words inside of plain
+// literals are left alone as long as there is no doubt where those end.
+Result<void> mayName(std::string_view sql, const Config& config);
 // `facts` are the guard's; null: nobody has judged the statement, so nothing keeps it from changing its own scope.
 Result<void> mayRead(const howdah_facts* facts, const Config& config);
 Result<void> mayWriteThat(const howdah_facts& facts, const Config& config);

@@ -170,6 +170,7 @@ Result<void> Tools::create(ToolCall& call) const {
     const std::string_view tenant = call.text("tenant");
     if (!isTenantId(tenant))
         return Error::invalidArgument("a tenant's id is 1 to 63 of a-z, 0-9, _ and -, with a letter or digit first");
+    if (auto may = directory_.mayBeCalled(tenant); !may) return may;
     auto database = databaseOf(call.text("database"));
     if (!database) return std::move(database).error();
     auto server = ask(call.context(), (*database)->name, kServerStatement);

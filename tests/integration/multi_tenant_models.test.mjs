@@ -55,9 +55,29 @@ test('model role and model database', async () => {
   try {
     for (const t of ['t0', 't1']) assert.deepEqual(await rowsAs(database.url, t, 'select note from notes'), [[markOf(t)]]);
     assert.match(await refusedAs(database.url, 't0', 'select 1', { database: 't1' }), /no database/);
-    assert.ok((await callAs(database.url, 't2', 'query', { sql: 'select 1' })).isError, 'a tenant without a database');
+    assert.match(await refusedAs(database.url, 't2', 'select 1'), /t2/, 'a tenant without a database');
   } finally {
     await database.stop();
+  }
+});
+
+test('a tenant called like what all use is refused: words of PostgreSQL, the default database, the role of the dsn', async () => {
+  const sneaks = [['public', 'tenant=public'], ['postgres', 'tenant=postgres'], ['default', 'tenant=main'], ['boss', 'tenant=gin']];
+  const token_file = tokenFile(place.folder, sneaks);
+  const starting = (section) => startServer({ http: '', privileged: false, databases: `  main: { dsn: "${asLogin(cluster)}" }`,
+    plugins: ['pool', { auth: { token_file } }, { multi_tenant: section }, 'guard', 'query'] });
+  // "lo" and "gin" make "login", which may take every tenant's role.
+  const role = await starting({ model: 'role', role: 'lo{tenant}', tenants: { t0: { role: 'tenant_t0' } } });
+  const database = await starting({ model: 'database' });
+  try {
+    for (const who of ['public', 'postgres']) for (const server of [role, database]) assert.match(await refusedAs(server.url, who, 'select 1'), /tenant-reserved/);
+    assert.match(await refusedAs(role.url, 'boss', 'select current_user'), /tenant-reserved/);
+    assert.deepEqual(await rowsAs(role.url, 't0', 'select current_user'), [['tenant_t0']]);
+    assert.match(await refusedAs(database.url, 'default', 'select 1'), /tenant-reserved/);
+  } finally {
+    await role.stop();
+    await database.stop();
+    tokenFile(place.folder, hostile);
   }
 });
 

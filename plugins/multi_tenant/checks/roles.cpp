@@ -53,7 +53,11 @@ void judgeLogin(const Rows& row, const CheckInput& input, Findings& findings) {
     if (input.config.model != Model::database && row.integer(4) == 0)
         findings.add(Severity::warning, "no-tenant-role", {},
                      "no role in this database fits multi_tenant.role, so no tenant is set up", {});
-    if (input.config.model != Model::database && row.boolean(5))
+    // Refused while it is so: see MultiTenant::requireOwnRole.
+    if (input.config.hasOwnRoles() && row.boolean(5)) {
+        findings.add(Severity::critical, "login-is-tenant", name,
+                     "the role Howdah logs in with is called like a tenant's: a tenant of that id would be it", {});
+    } else if (input.config.model != Model::database && row.boolean(5))
         findings.add(Severity::warning, "login-is-tenant", name,
                      "tenants run as the role Howdah logs in with: they see each other's statements in "
                      "pg_stat_activity, and nothing but a setting tells them apart; give multi_tenant.role a role "

@@ -2,6 +2,7 @@
 #include "plugins/multi_tenant/directory.hpp"
 
 #include <fstream>
+#include <tuple>
 
 #include <doctest/doctest.h>
 
@@ -70,6 +71,64 @@ TEST_CASE("templates: one variable, behind something of the operator's own, and 
     CHECK(NameTemplate::parse("databases.main", "{tenant}", false));
     for (const char* wrong : {"", "a{tenant}b{tenant}", "a{name}", "a}"})
         CHECK_FALSE_MESSAGE(NameTemplate::parse("role", wrong, true), wrong);
+}
+
+TEST_CASE("reserved: in the models that make names of ids a tenant called like something of all is refused") {
+    Who who;
+    for (const char* id : {"public", "postgres", "none", "information_schema", "template1", "pg_temp", "pg_catalog"}) {
+        who.tenant = isTenantId(id) ? id : "";
+        REQUIRE_FALSE(who.tenant.empty());
+        for (const char* model : {"role", "schema", "database"}) {
+            const auto directory = directoryOf(concat(R"({"model":")", model, R"("})").c_str());
+            CHECK_MESSAGE(directory.askerOf(who.principal()).error().rule == "tenant-reserved", id);
+            CHECK(problemOf(concat(R"({"model":")", model, R"(","tenants":{")", id, R"(":{}}})").c_str())
+                      .starts_with(concat("multi_tenant.tenants.", id)));
+            CHECK(problemOf(concat(R"({"model":")", model, R"(","default":")", id, R"("})").c_str())
+                      .starts_with("multi_tenant.default"));
+        }
+        // There the id is a value in a setting.
+        CHECK(directoryOf(R"({"model":"shared"})").askerOf(who.principal()));
+    }
+}
+
+TEST_CASE("reserved: no id makes the name of a schema, role or database that is spelled out for all or for another") {
+    Who who;
+    const auto rule = [&](const Directory& directory, const char* tenant) {
+        auto scope = directory.scopeOf(tenant, who.principal());
+        return scope ? std::string() : scope.error().rule;
+    };
+    const auto schema = directoryOf(R"({"model":"schema","search_path":["tenant_{tenant}","tenant_common"],
+        "tenants":{"acme":{"role":"tenant_acme","search_path":["acme_data","tenant_common"]}}})");
+    CHECK(rule(schema, "common") == "tenant-reserved");
+    CHECK(rule(schema, "acme").empty());
+    CHECK(rule(schema, "globex").empty());
+    const auto role = directoryOf(R"({"model":"role","role":"app_{tenant}","tenants":{"acme":{"role":"other"}}})");
+    CHECK(rule(role, "acme").empty());
+    const auto database = directoryOf(
+        R"({"model":"database","tiers":{"gold":{"databases":{"main":"gold"}}},"tenants":{"acme":{"databases":{"main":"notes"}}}})");
+    for (const char* id : {"main", "gold", "notes"})
+        CHECK_MESSAGE(rule(database, id) == "tenant-reserved", id);
+    CHECK(*database.scopeOf("acme", who.principal())->database("main") == "notes");
+    // A template whose beginning is that of a name of PostgreSQL's.
+    CHECK_FALSE(directoryOf(R"({"model":"role","role":"pg_{tenant}"})").scopeOf("monitor", who.principal()));
+    CHECK_FALSE(directoryOf(R"({"model":"role","role":"post{tenant}"})").scopeOf("gres", who.principal()));
+}
+
+TEST_CASE("reserved: two tenants with one role, schema or database are refused where that is what keeps them apart") {
+    for (const auto& [model, key, value] :
+         {std::tuple{"role", "role", R"("x_app")"}, std::tuple{"schema", "search_path", R"(["x_data"])"},
+          std::tuple{"database", "databases", R"({"main":"notes"})"}}) {
+        const auto with = [&, model = model, key = key](const std::string& first, const std::string& second) {
+            return problemOf(concat(R"({"model":")", model, R"(","tenants":{"acme":{")", key, "\":", first,
+                                    R"(},"globex":{")", key, "\":", second, "}}}")
+                                 .c_str());
+        };
+        CHECK_MESSAGE(with(value, value).starts_with(concat("multi_tenant.tenants.globex.", key)), with(value, value));
+    }
+    CHECK(problemOf(R"({"model":"role","tenants":{"acme":{"role":"tenant_globex"}}})")
+              .starts_with("multi_tenant.tenants.acme.role: tenant_globex"));
+    CHECK(
+        problemOf(R"({"model":"shared","role":"app","tenants":{"acme":{"role":"x"},"globex":{"role":"x"}}})").empty());
 }
 
 TEST_CASE("identifiers: what PostgreSQL would cut or take for its own is refused") {

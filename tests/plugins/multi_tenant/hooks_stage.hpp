@@ -4,6 +4,8 @@
 // Owns:    the folder of its state, gone with it.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -16,9 +18,10 @@
 #include <howdah/abi/hooks.h>
 #include <howdah/call.hpp>
 #include <howdah/query.hpp>
-#include <howdah/test/fake_host.hpp>
 
 #include "plugins/multi_tenant/audit/log.hpp"
+#include "plugins/multi_tenant/checks/checks.hpp"
+#include "plugins/query/tool_host.hpp"
 
 extern "C" const howdah_entry_v1 howdah_plugin_v1;
 
@@ -61,9 +64,6 @@ inline howdah_status setDatabase(howdah_ctx*, howdah_query* query, howdah_str na
     static_cast<Asked*>(query)->chosen = fromAbi(name);
     return HOWDAH_OK;
 }
-inline howdah_status registerStatement(howdah_ctx*, howdah_str, std::uint32_t) {
-    return HOWDAH_OK;
-}
 inline howdah_status argument(howdah_ctx*, howdah_call* raw, howdah_str name, howdah_value* out) {
     auto& call = *static_cast<Called*>(raw);
     const auto found = call.arguments.find(std::string(fromAbi(name)));
@@ -72,14 +72,16 @@ inline howdah_status argument(howdah_ctx*, howdah_call* raw, howdah_str name, ho
     *out = Value(call.text).raw();
     return HOWDAH_OK;
 }
-// The guard's service: a write is DDL when it says so.
+// The guard's service: a write is DDL when it says so; of "silence" it says nothing.
 inline howdah_status facts(void*, howdah_ctx* ctx, howdah_str sql, std::uint32_t, const howdah_facts** out) {
     static howdah_facts found{};
     found.struct_size = sizeof found;
     if (fromAbi(sql) == "nonsense") {
         ctx->error = Error::refused("no");
+        ctx->error.rule = "function-not-allowed";
         return HOWDAH_ERROR_REFUSED;
     }
+    if (fromAbi(sql) == "silence") return HOWDAH_OK;
     thread_local howdah_facts mine{};
     mine = found;
     mine.kind = fromAbi(sql).starts_with("create") ? HOWDAH_STATEMENT_DDL : HOWDAH_STATEMENT_INSERT;
@@ -93,11 +95,14 @@ inline howdah_principal who(const char* tenant, const char* subject = "oauth:ada
 
 class Stage {
 public:
-    explicit Stage(Json section = {{"model", "schema"}}) {
-        static const howdah_query_v1 kQuery = [] {
-            howdah_query_v1 table{};
-            table.struct_size = sizeof table;
-            table.register_statement = &registerStatement;
+    // With `idle` no worker comes: what it is given waits in `host.given` for a test to run or drop it. With `before`
+    // it is an instance beside that one, or after it, over the same files.
+    explicit Stage(Json section = {{"model", "schema"}}, bool idle = false, const Stage* before = nullptr)
+        : folder_(before ? before->folder_ : newFolder()), owns_folder_(!before) {
+        static const howdah_offload_v1 kIdle{sizeof(howdah_offload_v1), 0, nullptr, &keepWork};
+        if (idle) host.interfaces[HOWDAH_OFFLOAD_1] = &kIdle;
+        static const howdah_query_v1 kQuery = [this] {
+            auto table = *static_cast<const howdah_query_v1*>(host.interfaces.at(HOWDAH_QUERY_1));
             table.set_setting = &setSetting;
             table.set_database = &setDatabase;
             return table;
@@ -115,7 +120,19 @@ public:
         if (section.contains("audit")) section["audit"]["key_file"] = folder_ + "/keys";
         host.state_folder = folder_;
         host.databases = R"([{"name":"main"},{"name":"notes","access":"read_write"},{"name":"gold"}])";
-        host.interfaces = {{HOWDAH_QUERY_1, &kQuery}, {HOWDAH_CALL_1, &kCall}};
+        host.interfaces[HOWDAH_QUERY_1] = &kQuery;
+        host.interfaces[HOWDAH_CALL_1] = &kCall;
+        // All that the hooks ask a database: who logs in.
+        host.database = [this](const howdah_query_request& request) -> Result<FakeResult> {
+            if (fromAbi(request.sql) != multi_tenant::kServerStatement.sql)
+                return Error::internal("not asked by a hook");
+            ++asked;
+            FakeResult result;
+            for (const char* name : {"number", "version", "login"})
+                result.column(name, 25);
+            result.row({"160009", "16.9", login});
+            return result;
+        };
         host.services = {{HOWDAH_STATEMENT_1, {&kStatement, nullptr}}};
         REQUIRE(host.load(&howdah_plugin_v1) == "");
         REQUIRE(host.start(section.dump()) == "");
@@ -123,7 +140,7 @@ public:
     }
     ~Stage() {
         host.stop();
-        fs::remove_all(folder_);
+        if (owns_folder_) fs::remove_all(folder_);
     }
 
     struct Answer {
@@ -153,8 +170,8 @@ public:
         const std::uint32_t verdict = hooks_->on_error(host.self(), request.ctx(), &query, &abi);
         return {verdict, request.error()};
     }
-    void after(Called& call, const Error* met = nullptr) {
-        FakeCall request(host);
+    void after(Called& call, const Error* met = nullptr, std::chrono::milliseconds left = std::chrono::seconds(30)) {
+        FakeCall request(host, left);
         howdah_error abi{};
         if (met) abi = toAbi(*met);
         hooks_->after_call(host.self(), request.ctx(), &call, met ? &abi : nullptr);
@@ -169,10 +186,25 @@ public:
     }
     const std::string& folder() const { return folder_; }
 
-    FakeHost host;
+    struct StageHost : ToolHost {
+        std::vector<std::uint64_t> given;
+    };
+    StageHost host;
+    std::string login = "login";
+    std::atomic<int> asked{0};
 
 private:
-    const std::string folder_ = (fs::temp_directory_path() / concat("multi-tenant-hooks-", ::getpid())).string();
+    static howdah_status keepWork(const howdah_host* raw, std::uint64_t token, std::uint32_t) {
+        static_cast<StageHost*>(static_cast<FakeHost*>(raw->self))->given.push_back(token);
+        return HOWDAH_OK;
+    }
+
+    static std::string newFolder() {
+        static std::atomic<int> number{0};
+        return (fs::temp_directory_path() / concat("multi-tenant-hooks-", ::getpid(), "-", ++number)).string();
+    }
+    const std::string folder_;
+    const bool owns_folder_;
     const howdah_hooks_v1* hooks_ = nullptr;
 };
 

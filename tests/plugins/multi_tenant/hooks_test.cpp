@@ -91,7 +91,46 @@ TEST_CASE("tools: a tenant calls those that are listed, whoever offers the other
     CHECK(stage.before(prompt).verdict == HOWDAH_PROCEED);
 }
 
-TEST_CASE("writes: rows may be changed, definitions not; what the guard will refuse is left to it") {
+TEST_CASE("beforeQuery: no tenant is the role the server logs in with, which is asked for once") {
+    Stage stage;
+    stage.login = "tenant_boss";
+    const howdah_principal acme = who("acme"), boss = who("boss");
+    for (int i = 0; i < 3; ++i) {
+        Asked query(acme);
+        CHECK(stage.before(query).verdict == HOWDAH_PROCEED);
+    }
+    CHECK(stage.asked == 1);
+    Asked query(boss);
+    const auto denied = stage.before(query);
+    CHECK(denied.verdict == HOWDAH_DENY);
+    CHECK(denied.error.rule == "tenant-reserved");
+    CHECK(query.settings.empty());
+    Stage shared(Json{{"model", "shared"}, {"role", "app"}});
+    Asked other(acme);
+    CHECK(shared.before(other).verdict == HOWDAH_PROCEED);
+    CHECK(shared.asked == 0);
+}
+
+TEST_CASE(
+    "beforeQuery: a type that shows names is refused before anything runs, in a read and in a write, to tenants "
+    "alone") {
+    Stage stage(Json{{"model", "schema"}, {"operators", {"token:ops"}}});
+    const howdah_principal acme = who("acme"), ops = who("", "token:ops");
+    for (const std::uint32_t access : {HOWDAH_ACCESS_READ, HOWDAH_ACCESS_WRITE}) {
+        Asked query(acme, "select g::oid::regrole::text from generate_series(1, 9) g");
+        query.access = access;
+        CHECK(stage.before(query).error.rule == "tenant-catalog");
+        Asked operators(ops, "select 1::regrole");
+        operators.access = access;
+        CHECK(stage.before(operators).verdict == HOWDAH_PROCEED);
+    }
+    // A plugin's own text is its author's to judge.
+    Asked plugins(acme, "select c.oid::regclass from pg_class c");
+    plugins.provenance = HOWDAH_PROVENANCE_PLUGIN;
+    CHECK(stage.before(plugins).verdict == HOWDAH_PROCEED);
+}
+
+TEST_CASE("writes: rows may be changed, definitions not; what the guard refuses, or says nothing of, does not run") {
     Stage stage;
     const howdah_principal acme = who("acme");
     const auto verdict = [&](const char* sql) {
@@ -100,7 +139,9 @@ TEST_CASE("writes: rows may be changed, definitions not; what the guard will ref
         return stage.before(query);
     };
     CHECK(verdict("insert into t values (1)").verdict == HOWDAH_PROCEED);
-    CHECK(verdict("nonsense").verdict == HOWDAH_PROCEED);
+    CHECK(verdict("nonsense").verdict == HOWDAH_DENY);
+    CHECK(verdict("nonsense").error.rule == "function-not-allowed");
+    CHECK(verdict("silence").error.rule == "tenant-unjudged");
     CHECK(verdict("create function f() returns int language sql as 'select 1'").error.rule == "tenant-no-ddl");
 }
 

@@ -243,6 +243,9 @@ TEST_CASE("tenant_check: a login role that passes row security, or inherits or c
           "grant tenant_a to \"login\" with inherit false, set true;");
     CHECK(role({"tenant_a", "f", "f", "f", "f", "t", "f", "t", "f", "shop"})["sql"] ==
           "revoke create on database shop from tenant_a;");
+    stage.given = {{&multi_tenant::kLoginCheck, {{"tenant_login", "f", "f", "f", "2", "t"}}}};
+    CHECK(stage.finding()["rule"] == "login-is-tenant");
+    CHECK(stage.finding()["severity"] == "critical");
     stage.given = {{&multi_tenant::kMembersCheck, {{"tenant_a", "tenant_b", "t", "f"}}}};
     CHECK(stage.finding()["rule"] == "role-of-another");
 }
@@ -300,6 +303,7 @@ TEST_CASE("tenant_create: SQL for the model and the server, every name in quotes
             .get<std::string>();
     CHECK(reading.find("insert") == std::string::npos);
     CHECK(stage.host.call("tenant_create", {{"tenant", "A b"}}).status == HOWDAH_ERROR_INVALID_ARGUMENT);
+    CHECK(stage.host.call("tenant_create", {{"tenant", "public"}}).error.rule == "tenant-reserved");
 }
 
 TEST_CASE("tenant_list: those that are listed and those whose role or schema is there") {
