@@ -77,6 +77,7 @@ public:
             record(call.context(), std::move(running), &seen.error());
             return Verdict::deny(seen.error());
         }
+        running.scope = std::make_shared<const Scope>(std::move(*scope));
         calls_.begin(call.raw()->request_id, std::move(running));
         return proceed();
     }
@@ -91,8 +92,12 @@ public:
         auto asker = directory_->askerOf(query.principal());
         if (!asker) return Verdict::deny(std::move(asker).error());
         if (asker->is_operator) return proceed();
-        auto scope = directory_->scopeOf(asker->tenant, query.principal());
-        if (!scope) return Verdict::deny(std::move(scope).error());
+        auto scope = calls_.scopeOf(query.requestId());
+        if (!scope) {
+            auto made = directory_->scopeOf(asker->tenant, query.principal());
+            if (!made) return Verdict::deny(std::move(made).error());
+            scope = std::make_shared<const Scope>(std::move(*made));
+        }
         const std::string* database = scope->database(query.database());
         if (!database) return Verdict::deny(noDatabase(query.database()));
         if (auto own = requireOwnRole(query.context(), *scope, *database); !own)
@@ -107,10 +112,12 @@ public:
     }
 
     Verdict afterQuery(Query& query, const howdah_result& result) override {
-        // Of a write there is nothing left to keep back; it was judged before it ran. Streamed rows were judged as
-        // they came.
-        if (!query.readOnly() || (result.flags & HOWDAH_RESULT_STREAMED)) return proceed();
-        return judgeSight(query);
+        // Of a write there is nothing left to keep back; it was judged before it ran.
+        if (!query.readOnly()) return proceed();
+        // Nor of what is on its way to the client: streamed rows were judged as they came.
+        if (result.flags & HOWDAH_RESULT_STREAMED) return proceed();
+        if (auto verdict = judgeSight(query); verdict.kind() != HOWDAH_PROCEED) return verdict;
+        return judgeLog(query);
     }
 
     Verdict onRows(Query& query, const howdah_batch&, howdah_batch&) override {
@@ -132,11 +139,15 @@ public:
         tools_->addToReport(context, report);
         if (writer_) {
             const Writer::Figures figures = writer_->figures();
-            report["audit"] = {{"records", figures.records}, {"batches", figures.batches}, {"lost", figures.lost}};
+            report["audit"] = {{"records", figures.records},
+                               {"batches", figures.batches},
+                               {"lost", figures.lost},
+                               {"refused", figures.refused}};
             report["checks"].push_back(
                 {{"name", "audit"},
-                 {"status", figures.lost == 0 ? "ok" : "fail"},
-                 {"text", concat(figures.records, " records written, ", figures.lost, " lost since the start")}});
+                 {"status", figures.lost == 0 && figures.refused == 0 ? "ok" : "fail"},
+                 {"text", concat(figures.records, " records written, ", figures.lost, " lost and ", figures.refused,
+                                 " calls refused for want of one since the start")}});
         }
         report["status"] = "ok";
         for (const Json& check : report["checks"])
@@ -247,6 +258,15 @@ private:
     Verdict judgeSight(Query& query) const {
         if (!query.fromClient() || !isTenants(query)) return proceed();
         if (auto may = mayRead(query.facts(), directory_->config()); !may) return Verdict::deny(std::move(may).error());
+        return proceed();
+    }
+
+    // An answer that is still at hand is not given when its record could not be written any more.
+    Verdict judgeLog(const Query& query) {
+        if (!writer_ || !query.fromClient()) return proceed();
+        const auto asker = directory_->askerOf(query.principal());
+        if (!asker || asker->is_operator) return proceed();
+        if (auto may = writer_->mayAnswer(query.context(), asker->tenant); !may) return Verdict::deny(may.error());
         return proceed();
     }
 

@@ -195,8 +195,11 @@ Result<void> Tools::audit(ToolCall& call) const {
     if (!isTenantId(tenant)) return Error::invalidArgument("tenant must be the id of a tenant");
     if (!log_) return Error::unavailable("no audit log is kept").withHint("the operator can set multi_tenant.audit");
     const auto newest = static_cast<std::size_t>(call.integer("last", 0));
-    const auto verified =
-        jobs_.made(call.context(), [log = log_, tenant, newest] { return log->verify(tenant, newest); });
+    auto reader = this->reader(asker->is_operator);
+    if (!reader) return std::move(reader).error();
+    const auto verified = jobs_.made(call.context(), [log = log_, tenant, newest, held = std::move(*reader)] {
+        return log->verify(tenant, newest);
+    });
     if (!verified) return verified.error();
     if (!*verified) return verified->error();
     const Verified& found = **verified;
@@ -213,6 +216,13 @@ Result<void> Tools::audit(ToolCall& call) const {
         answer["note"] = concat("records 1 to ", found.first - 1, " are in a file that was moved away");
     if (newest > 0) answer["newest"] = found.newest;
     return reply(call, answer);
+}
+
+Result<std::shared_ptr<void>> Tools::reader(bool for_operator) const {
+    const auto& reading = reading_[for_operator ? 1 : 0];
+    if (reading->exchange(true))
+        return Error::unavailable("a log is being verified already").withHint("try again in a moment");
+    return std::shared_ptr<void>(nullptr, [reading](void*) { reading->store(false); });
 }
 
 void Tools::addToReport(Context& context, Json& report) const {

@@ -5,6 +5,8 @@
 // Errors:  refused for whoever is no operator, before anything is said of another tenant.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,11 +44,17 @@ private:
     Result<void> audit(ToolCall& call) const;
     Result<void> requireOperator(const ToolCall& call) const;
     Result<const Database*> databaseOf(std::string_view name) const;
+    // One log at a time is read whole for tenants, and one for operators: they must not take all workers from the
+    // records.
+    Result<std::shared_ptr<void>> reader(bool for_operator) const;
 
     const Directory& directory_;
     const std::vector<Database> databases_;
     Jobs& jobs_;
     const std::shared_ptr<const AuditLog> log_;
+    // Not of this object: a reader may outlive the call it read for.
+    const std::array<std::shared_ptr<std::atomic<bool>>, 2> reading_{std::make_shared<std::atomic<bool>>(false),
+                                                                     std::make_shared<std::atomic<bool>>(false)};
 };
 
 }  // namespace howdah::multi_tenant

@@ -24,20 +24,27 @@ std::string_view beginning(std::string_view text, std::size_t max) {
     return text.substr(0, max);
 }
 
+// What a client names, or is called, may be as long as a message.
+constexpr std::size_t kNameMax = 1024;
+
+std::string_view shortened(std::string_view name) {
+    return beginning(name, kNameMax);
+}
+
 }  // namespace
 
 nlohmann::json recordOf(const Call& call) {
     return {{"kind", nameOf(call.kind())},
-            {"name", call.name()},
-            {"subject", fromAbi(call.principal().subject)},
-            {"client", call.clientName()},
+            {"name", shortened(call.name())},
+            {"subject", shortened(fromAbi(call.principal().subject))},
+            {"client", shortened(call.clientName())},
             {"transport", fromAbi(call.raw()->transport)},
             {"request", call.raw()->request_id},
             {"statements", nlohmann::json::array()}};
 }
 
 nlohmann::json recordOf(const Query& query, std::size_t text_max) {
-    nlohmann::json record{{"database", query.database()},
+    nlohmann::json record{{"database", shortened(query.database())},
                           {"plugin", query.plugin()},
                           {"sha256", sha256Hex(query.sql())},
                           {"values", query.parameters().size()},

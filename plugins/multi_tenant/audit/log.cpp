@@ -1,42 +1,24 @@
 #include "plugins/multi_tenant/audit/log.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <deque>
-#include <optional>
-
-#include "plugins/multi_tenant/audit/files.hpp"
 
 namespace howdah::multi_tenant {
 namespace {
 
-constexpr std::size_t kSaltBytes = 32;
-constexpr std::size_t kDigits = 20;  // of a 64-bit number
-constexpr std::size_t kHashDigits = 64;
-constexpr std::size_t kHeadBytes = kDigits + 1 + kDigits + 1 + kHashDigits + 1 + kHashDigits + 1;
 constexpr std::size_t kPieceBytes = 1u << 20;
-constexpr std::size_t kLineMax = 16u << 20;  // far above what a record can be
 
-Error broken(const std::string& path, std::string_view what) {
-    Error error = Error::refused("the audit log ", path, " is not as it was left: ", what)
-                      .withHint(
-                          "tenant_audit tells where; keep the folder as evidence, and move it away to go on "
-                          "with a new log");
-    error.rule = "audit-broken";
-    return error;
+std::string goneFrom(const Head& head) {
+    return concat("no log where one was: records ", head.first, " to ", head.link.seq,
+                  " are gone, and no file audit.* beside it ends with them");
 }
 
-std::string padded(std::uint64_t number) {
-    char text[kDigits + 1];
-    std::snprintf(text, sizeof text, "%020llu", static_cast<unsigned long long>(number));
-    return text;
+std::string olderThan(const Mark& mark, const Head& head) {
+    return concat("an older log was put back: ", mark.seq, " records were written, and it ends with ", head.link.seq);
 }
 
-std::uint64_t numberIn(std::string_view digits) {
-    std::uint64_t number = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    return number;
+Result<std::uint64_t> sizeOf(const LogPlace& place) {
+    return place.log() ? place.log()->size() : Result<std::uint64_t>(std::uint64_t{0});
 }
 
 // Lines of a file up to `end`, one at a time, however long the file is.
@@ -44,7 +26,7 @@ class Lines {
 public:
     Lines(const File& file, std::uint64_t from, std::uint64_t end) : file_(file), at_(from), end_(end) {}
 
-    // False at the end. What stands behind the last line break is left().
+    // False at the end. What stands behind the last line break is left(). invalid_argument: no line of ours is so long.
     Result<bool> next(std::string& line) {
         for (;;) {
             if (const std::size_t found = buffer_.find('\n', begin_); found != std::string::npos) {
@@ -54,7 +36,8 @@ public:
             }
             buffer_.erase(0, begin_);
             begin_ = 0;
-            if (at_ >= end_ || buffer_.size() > kLineMax) return false;
+            if (buffer_.size() > kLineBytesMax) return Error::invalidArgument("longer than a record can be");
+            if (at_ >= end_) return false;
             auto more = file_.read(at_, std::min<std::uint64_t>(kPieceBytes, end_ - at_));
             if (!more) return std::move(more).error();
             if (more->empty()) return false;
@@ -74,192 +57,172 @@ private:
 
 }  // namespace
 
-// One tenant's folder, locked.
-struct AuditLog::Place {
-    File lock;
-    File log;
-    File head;
-    TenantKeys keys;
-};
-
-Result<AuditLog::Place> AuditLog::enter(const std::string& tenant, bool create) const {
-    const std::string folder = concat(folder_, "/", tenant);
-    if (create) {
-        if (auto made = makeFolder(folder); !made) return std::move(made).error();
-    }
-    auto lock = File::open(folder + "/lock", create);
-    if (!lock) return std::move(lock).error();
-    if (!*lock) return Error::notFound("tenant ", tenant, " has no audit log yet");
-    if (auto locked = (*lock)->lock(); !locked) return std::move(locked).error();
-    auto salt_file = File::make(folder + "/salt");
-    if (!salt_file) return std::move(salt_file).error();
-    auto log = File::make(folder + "/audit.jsonl");
-    if (!log) return std::move(log).error();
-    auto head = File::make(folder + "/head");
-    if (!head) return std::move(head).error();
-    auto salt = salt_file->read(0, kSaltBytes + 1);
-    if (!salt) return std::move(salt).error();
-    if (salt->size() != kSaltBytes) {
-        // Made once: a salt that is gone has taken the keys of what there is with it.
-        auto written = head->size();
-        if (!written) return std::move(written).error();
-        if (!salt->empty() || *written > 0)
-            return broken(folder, "its salt is gone, and with it the keys of its records");
-        salt = randomBytes(kSaltBytes);
-        if (!salt) return std::move(salt).error();
-        if (auto kept = salt_file->write(0, *salt); !kept) return std::move(kept).error();
-        if (auto kept = salt_file->sync(); !kept) return std::move(kept).error();
-    }
-    auto keys = keys_.of(tenant, *salt);
-    if (!keys) return std::move(keys).error();
-    Place place{std::move(**lock), std::move(*log), std::move(*head), std::move(*keys)};
-    // A mark before the first record, so that one that is missing later is missed.
-    auto marked = place.head.size(), written = place.log.size();
-    if (!marked) return std::move(marked).error();
-    if (!written) return std::move(written).error();
-    if (*marked == 0 && *written == 0) {
-        if (auto made = writeHead(place, tenant, {beginningOf(tenant), 0}); !made) return std::move(made).error();
-    }
-    return place;
-}
-
-// "SEQ SIZE HASH MAC": the last record acknowledged, the length of the file then, its hash.
-Result<AuditLog::End> AuditLog::readHead(const Place& place, const std::string& tenant) {
-    auto text = place.head.read(0, kHeadBytes + 1);
-    if (!text) return std::move(text).error();
-    if (text->size() != kHeadBytes)
-        return broken(place.head.path(), "the mark of its end is gone, or of another length");
-    const std::string_view all = *text;
-    const std::size_t mac_at = kHeadBytes - 1 - kHashDigits;
-    const std::string_view said = all.substr(0, mac_at - 1);
-    for (const TenantKey& key : place.keys) {
-        if (!sameText(hmacHex(key.head, concat(tenant, "\n", said)), all.substr(mac_at, kHashDigits))) continue;
-        return End{{numberIn(all.substr(0, kDigits)), std::string(all.substr(2 * (kDigits + 1), kHashDigits))},
-                   numberIn(all.substr(kDigits + 1, kDigits))};
-    }
-    return broken(place.head.path(), "the mark of its end was not made with a key of the key file");
-}
-
-Result<void> AuditLog::writeHead(const Place& place, const std::string& tenant, const End& end) const {
-    const std::string said = concat(padded(end.link.seq), " ", padded(end.size), " ", end.link.hash);
-    const std::string mac = hmacHex(place.keys.front().head, concat(tenant, "\n", said));
-    if (auto written = place.head.write(0, concat(said, " ", mac, "\n")); !written) return written;
-    return sync_ ? place.head.sync() : Result<void>{};
-}
-
 // Where the next record goes.
-Result<AuditLog::End> AuditLog::findEnd(const Place& place, const std::string& tenant) const {
-    auto end = readHead(place, tenant);
-    if (!end) return end;
-    auto size = place.log.size();
+Result<Head> AuditLog::findEnd(const LogPlace& place) const {
+    auto head = place.head();
+    if (!head) return head;
+    if (head->link.seq < place.mark().seq) return brokenLog(place.folder(), olderThan(place.mark(), *head));
+    auto size = sizeOf(place);
     if (!size) return std::move(size).error();
     if (*size == 0) {
-        end->size = 0;  // the first record, or the first after the file was moved away
-        return end;
+        if (head->size > 0) {
+            auto moved = place.isMovedAway(*head);
+            if (!moved) return std::move(moved).error();
+            if (!*moved) return brokenLog(place.folder(), goneFrom(*head));
+        }
+        head->first = head->link.seq + 1;
+        head->size = 0;
+        return head;
     }
-    if (*size < end->size) return broken(place.log.path(), "records are missing at its end");
-    Lines lines(place.log, end->size, *size);
+    const File& log = *place.log();
+    if (*size < head->size) return brokenLog(log.path(), "records are missing at its end");
+    Lines lines(log, head->size, *size);
     std::string text, body;
     for (;;) {
         auto more = lines.next(text);
-        if (!more) return std::move(more).error();
-        if (!*more) break;
-        const auto record = Record::parse(text);
-        if (!record || !objectionTo(*record, end->link, tenant, place.keys, body).empty())
-            return broken(place.log.path(), concat("what stands behind record ", end->link.seq, " does not follow it"));
-        end->link = {record->seq, std::string(record->hash)};
-        end->size += text.size() + 1;
+        if (!more && more.error().code != Code::invalid_argument) return std::move(more).error();
+        if (more && !*more) break;
+        const auto record = more ? Record::parse(text) : std::nullopt;
+        if (!record || !objectionTo(*record, head->link, place.tenant(), place.keys(), body).empty())
+            return brokenLog(log.path(), concat("what stands behind record ", head->link.seq, " does not follow it"));
+        head->link = {record->seq, std::string(record->hash)};
+        head->size += text.size() + 1;
     }
-    if (lines.left() == 0) return end;
-    if (auto cut = place.log.cut(end->size); !cut) return std::move(cut).error();
-    return end;
+    if (lines.left() == 0) return head;
+    if (auto cut = log.cut(head->size); !cut) return std::move(cut).error();
+    return head;
 }
 
-Result<void> AuditLog::append(const std::string& tenant, const std::vector<Entry>& entries) const {
-    auto place = enter(tenant, true);
+Result<AuditLog::Readiness> AuditLog::ready(const std::string& tenant) const {
+    auto place = LogPlace::toWrite(folder_, tenant, keys_);
     if (!place) return std::move(place).error();
-    auto end = findEnd(*place, tenant);
+    auto end = findEnd(*place);
     if (!end) return std::move(end).error();
+    const Readiness found{look(tenant), place->mark().lost};
+    if (!isFull(found.state)) return found;
+    Error full =
+        Error::refused("the audit log of this tenant has reached its limit of ", bytes_max_, " bytes")
+            .withHint(
+                "the operator can rename its audit.jsonl to audit.ANYTHING; the chain goes on in a new file, and "
+                "then the old one may be moved elsewhere");
+    full.rule = "audit-full";
+    return full;
+}
+
+AuditLog::State AuditLog::look(const std::string& tenant) const {
+    const std::string folder = concat(folder_, "/", tenant);
+    return {lookAt(folder + "/audit.jsonl"), lookAt(folder + "/head")};
+}
+
+Result<AuditLog::State> AuditLog::append(const std::string& tenant, std::vector<Entry> entries,
+                                         std::uint64_t lost) const {
+    auto place = LogPlace::toWrite(folder_, tenant, keys_);
+    if (!place) return std::move(place).error();
+    auto end = findEnd(*place);
+    if (!end) return std::move(end).error();
+    if (auto made = place->makeLog(); !made) return std::move(made).error();
     if (end->size == 0) {  // a new file: a crash must not leave the length of the one before it
-        if (auto marked = writeHead(*place, tenant, *end); !marked) return marked;
+        if (auto marked = place->writeHead(*end, sync_); !marked) return std::move(marked).error();
     }
+    lost += place->mark().lost;
+    if (lost > 0 && !entries.empty()) entries.front().body["lost_before"] = lost;
     std::string bytes;
-    Link link = end->link;
+    const std::uint64_t at = end->size;
     for (const Entry& entry : entries) {
-        auto line = makeLine(link, tenant, place->keys.front(), entry.at, entry.body);
+        const std::string body = entry.body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        auto line = makeLine(end->link, tenant, place->keys().front(), entry.at, body);
         if (!line) return std::move(line).error();
+        if (line->text.size() >= kLineBytesMax)
+            return Error::internal("a record of ", line->text.size(), " bytes is longer than ", kLineBytesMax);
         bytes += line->text + '\n';
-        link = std::move(line->link);
+        end->link = std::move(line->link);
     }
-    if (end->size + bytes.size() > bytes_max_) {
-        Error full = Error::refused("the audit log of this tenant has reached its limit of ", bytes_max_, " bytes")
-                         .withHint("the operator can move its audit.jsonl away; the chain goes on in a new file");
-        full.rule = "audit-full";
-        return full;
-    }
-    if (auto written = place->log.write(end->size, bytes); !written) {
+    const File& log = *place->log();
+    if (auto written = log.write(at, bytes); !written) {
         // What is half written is cut off by whoever comes next; trying now makes room where the disk is full.
-        if (auto cut = place->log.cut(end->size); !cut) return cut;
-        return written;
+        if (auto cut = log.cut(at); !cut) return std::move(cut).error();
+        return std::move(written).error();
     }
     if (sync_) {
-        if (auto kept = place->log.sync(); !kept) return kept;
+        if (auto kept = log.sync(); !kept) return std::move(kept).error();
     }
-    return writeHead(*place, tenant, {std::move(link), end->size + bytes.size()});
+    end->size += bytes.size();
+    if (auto marked = place->writeHead(*end, sync_); !marked) return std::move(marked).error();
+    // Only now is it told: until here the next record would have to tell of them again.
+    if (auto marked = place->writeMark({end->link.seq, 0}); !marked) return std::move(marked).error();
+    return look(tenant);
+}
+
+Result<void> AuditLog::noteLost(const std::string& tenant, std::uint64_t lost) const {
+    auto place = LogPlace::toCount(folder_, tenant, keys_);
+    if (!place) return std::move(place).error();
+    return place->writeMark({place->mark().seq, place->mark().lost + lost});
 }
 
 Result<Verified> AuditLog::verify(const std::string& tenant, std::size_t newest) const {
-    std::optional<End> head;
-    std::optional<File> log;
-    TenantKeys keys;
-    std::uint64_t size = 0;
-    {
-        auto place = enter(tenant, false);
-        if (!place) return std::move(place).error();
-        auto marked = readHead(*place, tenant);
-        if (!marked) return std::move(marked).error();
-        auto length = place->log.size();
-        if (!length) return std::move(length).error();
-        head = std::move(*marked);
-        size = *length;
-        log = std::move(place->log);
-        keys = std::move(place->keys);
-    }  // unlocked: records that come meanwhile stand behind `size`
-
+    auto place = LogPlace::toRead(folder_, tenant, keys_);
+    if (!place) return std::move(place).error();
+    if (!*place) return Error::notFound("tenant ", tenant, " has no audit log yet");
     Verified found;
+    const auto objectTo = [&](std::uint64_t record, std::string problem) {
+        found.broken_record = record;
+        found.problem = std::move(problem);
+    };
+    const Mark mark = (*place)->mark();
+    if (!(*place)->missing().empty()) {
+        objectTo(1, (*place)->missing());
+        return found;
+    }
+    auto head = (*place)->head();
+    if (!head) return std::move(head).error();
+    auto size = sizeOf(**place);
+    if (!size) return std::move(size).error();
+    found.last_hash = head->link.hash;
+    if (*size == 0 && head->size > 0) {
+        auto moved = (*place)->isMovedAway(*head);
+        if (!moved) return std::move(moved).error();
+        if (!*moved) objectTo(head->first, goneFrom(*head));
+    }
+    if (found.problem.empty() && head->link.seq < mark.seq) objectTo(head->link.seq + 1, olderThan(mark, *head));
+    if (*size == 0) return found;
+    const std::optional<File> log = (*place)->takeLog();
+    const TenantKeys keys = (*place)->keys();
+    place->reset();  // unlocked: records that come meanwhile stand behind `size`
+
     Link link = beginningOf(tenant);
     std::deque<nlohmann::json> last;
-    Lines lines(*log, 0, size);
+    Lines lines(*log, 0, *size);
     std::string text, body;
-    bool marked_seen = size == 0 || head->size == 0;
+    bool end_seen = head->size == 0;
     for (std::uint64_t number = 1;; ++number) {
         auto more = lines.next(text);
-        if (!more) return std::move(more).error();
-        if (!*more) break;
-        const auto record = Record::parse(text);
-        // A file may begin where the one before it, which was moved away, ended.
-        if (record && number == 1 && record->seq > 1) link = {record->seq - 1, std::string(record->prev)};
-        std::string objection = record ? objectionTo(*record, link, tenant, keys, body) : "it is no record";
+        if (!more && more.error().code != Code::invalid_argument) return std::move(more).error();
+        if (more && !*more) break;
+        const auto record = more ? Record::parse(text) : std::nullopt;
+        // A file begins where the one before it, which was moved away, ended.
+        if (number == 1 && head->first > 1) link = {head->first - 1, record ? std::string(record->prev) : ""};
+        std::string objection = !more    ? concat("it is ", more.error().message)
+                                : record ? objectionTo(*record, link, tenant, keys, body)
+                                         : "it is no record";
         if (!objection.empty()) {
-            found.problem = concat("line ", number, ": ", objection);
-            found.broken_record = link.seq + 1;
+            objectTo(link.seq + 1, concat("line ", number, ": ", objection));
             break;
         }
         link = {record->seq, std::string(record->hash)};
         if (found.first == 0) found.first = link.seq;
-        marked_seen = marked_seen || (link.seq == head->link.seq && link.hash == head->link.hash);
+        end_seen = end_seen || (link.seq == head->link.seq && link.hash == head->link.hash);
         if (newest == 0) continue;
         auto opened = nlohmann::json::parse(body, nullptr, false);
         if (opened.is_object()) opened.update({{"seq", record->seq}, {"at", std::string(record->at)}});
         last.push_back(std::move(opened));
         if (last.size() > newest) last.pop_front();
     }
-    if (found.first > 0) found.last = link.seq;
-    found.last_hash = size == 0 ? head->link.hash : link.hash;
-    if (found.problem.empty() && !marked_seen) {
-        found.broken_record = link.seq + 1;
-        found.problem = concat("records ", link.seq + 1, " to ", head->link.seq, " are gone from its end");
+    if (found.first > 0) {
+        found.last = link.seq;
+        found.last_hash = link.hash;
     }
+    if (found.problem.empty() && !end_seen)
+        objectTo(link.seq + 1, concat("records ", link.seq + 1, " to ", head->link.seq, " are gone from its end"));
     found.newest.assign(last.begin(), last.end());
     return found;
 }

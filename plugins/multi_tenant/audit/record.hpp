@@ -20,6 +20,9 @@
 
 namespace howdah::multi_tenant {
 
+// A line is never longer, with its line break: what a call leaves in its record is bounded (calls.hpp).
+inline constexpr std::size_t kLineBytesMax = 4u << 20;
+
 // Where a chain stands: the last record and its hash.
 struct Link {
     std::uint64_t seq = 0;

@@ -3,9 +3,29 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <exception>
 #include <utility>
 
 namespace howdah::multi_tenant {
+namespace {
+
+std::uint64_t nsOf(std::chrono::nanoseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+}
+
+Error unrecordable(const Error& why) {
+    Error error =
+        Error::unavailable("calls of this tenant are refused, because they could not be recorded: ", why.message);
+    error.rule = why.rule;
+    error.hint = why.hint.empty() ? "this goes on by itself once its log can be written" : why.hint;
+    return error;
+}
+
+Error diskIsStuck() {
+    return Error::unavailable("the disk has not taken the record of a call before it");
+}
+
+}  // namespace
 
 std::string timeText() {
     const auto now = std::chrono::system_clock::now();
@@ -19,105 +39,219 @@ std::string timeText() {
     return text;
 }
 
-Result<void> Writer::write(const Context& context, const std::string& tenant, nlohmann::json body) {
-    auto waiting = std::make_shared<Waiting>(host_);
-    waiting->tenant = tenant;
+// A worker that was called: however its work ends, even unrun, another may be called.
+class Writer::Turn {
+public:
+    explicit Turn(Writer& writer) : writer_(writer) {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+        const std::lock_guard lock(writer_.mutex_);
+        if (!over_) writer_.worker_called_ = false;
+    }
+    void take() {
+        writer_.drain();
+        over_ = true;
+    }
+
+private:
+    Writer& writer_;
+    bool over_ = false;  // drain() has said itself that it ends
+};
+
+Result<void> Writer::write(const Context& context, const std::string& name, nlohmann::json body) {
+    const auto waiting = std::make_shared<Waiting>(host_);
+    waiting->entry = {timeText(), std::move(body)};
+    Named* tenant = nullptr;
     {
         const std::lock_guard lock(mutex_);
-        if (const auto lost = lost_.find(tenant); lost != lost_.end()) body["lost_before"] = lost->second;
+        tenant = &named(name);
+        due_.push_back(tenant);
+        tenant->second.queue.push_back(waiting);
     }
-    waiting->entry = {timeText(), body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
-    return wait(context, std::move(waiting));
+    callWorker();
+    if (waiting->written.wait(context, host_.nowNs() + nsOf(kPatience)) < 0) awaitOnTheSpot(context, *tenant, *waiting);
+    const std::lock_guard lock(mutex_);
+    if (waiting->outcome) return *waiting->outcome;
+    waiting->given_up = true;
+    ++tenant->second.unsettled;
+    return Error::unavailable("the disk has not taken the record in time");
 }
 
-Result<void> Writer::mayCall(const Context& context, const std::string& tenant) {
+void Writer::callWorker() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(worker_called_, true)) return;
+    }
+    // Where there is none it is done here, with the records of whoever believed that a worker was called.
+    auto turn = std::make_shared<Turn>(*this);
+    if (!jobs_.start([turn] { turn->take(); })) turn->take();
+}
+
+// No worker came in time, or the request is over and is not waited with.
+void Writer::awaitOnTheSpot(const Context& context, Named& tenant, Waiting& waiting) {
+    (void)context.fail(Error{});  // the kernel need not hear that a wait ended: the record is written all the same
+    {
+        std::unique_lock lock(mutex_);
+        if (!waiting.outcome) (void)writeOf(lock, tenant);
+        if (waiting.outcome) return;
+    }
+    if (waiting.written.wait(context, host_.nowNs() + nsOf(kDiskPatience)) >= 0) return;
+    (void)context.fail(Error{});
+    std::unique_lock lock(mutex_);
+    // Where one has waited in vain the others do not try.
+    if (tenant.second.unsettled == 0) settled_.wait_for(lock, kHoldMax, [&] { return waiting.outcome.has_value(); });
+}
+
+void Writer::drain() {
+    std::unique_lock lock(mutex_);
+    while (!due_.empty()) {
+        Named* tenant = due_.back();
+        due_.pop_back();
+        (void)writeOf(lock, *tenant);
+    }
+    worker_called_ = false;
+}
+
+// Writes what waits for one tenant; false if that is nothing, or somebody else is about it: he comes back for the rest.
+bool Writer::writeOf(std::unique_lock<std::mutex>& lock, Named& named) {
+    auto& [name, tenant] = named;
+    if (tenant.writing || tenant.queue.empty()) return false;
+    tenant.writing = true;
+    while (!tenant.queue.empty()) {
+        const Batch batch = std::exchange(tenant.queue, {});
+        const std::uint64_t told = tenant.lost;
+        lock.unlock();
+        const auto tried = append(name, batch, told);
+        lock.lock();
+        tenant.sound = tried.done.has_value();
+        if (tried.done) tenant.state = *tried.done;
+        if (tried.done || tried.counted) {
+            tenant.lost -= told;
+        } else {
+            tenant.lost += batch.size();
+        }
+        (tried.done ? figures_.records : figures_.lost) += batch.size();
+        ++figures_.batches;
+        for (const auto& waiting : batch) {
+            waiting->outcome = tried.done ? Result<void>{} : Result<void>(tried.done.error());
+            if (waiting->given_up) --tenant.unsettled;
+            waiting->written.set();
+        }
+        settled_.notify_all();
+    }
+    tenant.writing = false;
+    return true;
+}
+
+// What is thrown is an outcome like another: nobody may wait for ever, and the next batch is tried again.
+Writer::Attempt<AuditLog::State> Writer::append(const std::string& name, const Batch& batch, std::uint64_t lost) const {
+    Attempt<AuditLog::State> tried{Error::internal("it was not tried")};
+    try {
+        std::vector<Entry> entries;
+        for (const auto& waiting : batch)
+            entries.push_back(waiting->entry);
+        tried.done = log_->append(name, std::move(entries), lost);
+        if (tried.done) return tried;
+        tried.counted = log_->noteLost(name, batch.size() + lost).has_value();
+        host_.log(LogLevel::error, "the audit log of tenant ", name,
+                  " cannot be written: ", tried.done.error().message);
+    } catch (const std::exception& thrown) {
+        tried.done = Error::internal("the record could not be made: ", std::string_view(thrown.what()));
+    }
+    return tried;
+}
+
+bool Writer::isAsLeft(const std::string& name) {
+    AuditLog::State left;
+    {
+        const std::lock_guard lock(mutex_);
+        const Tenant& tenant = named(name).second;
+        if (!tenant.sound || tenant.lost > 0 || tenant.unsettled > 0 || log_->isFull(tenant.state)) return false;
+        if (tenant.writing || !tenant.queue.empty()) return true;  // whoever writes looks at all of it
+        left = tenant.state;
+    }
+    const AuditLog::State now = log_->look(name);
+    if (now == left) return true;
+    // A record may have been written between the two.
+    const std::lock_guard lock(mutex_);
+    const Tenant& tenant = named(name).second;
+    return tenant.sound && (tenant.writing || tenant.state == now);
+}
+
+Result<void> Writer::mayCall(const Context& context, const std::string& name) {
+    if (isAsLeft(name)) return {};
+    Tenant* tenant = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        tenant = &named(name).second;
+        if (tenant->unsettled > 0) {
+            ++tenant->lost;
+            return refuse(*tenant, diskIsStuck());
+        }
+    }
+    const auto tried = lookAtLog(context, name, true);
     std::uint64_t lost = 0;
     {
         const std::lock_guard lock(mutex_);
-        const auto found = lost_.find(tenant);
-        if (found == lost_.end()) return {};
-        lost = found->second;
+        if (!tried.done) {
+            if (!tried.counted) ++tenant->lost;
+            return refuse(*tenant, tried.done.error());
+        }
+        lost = tried.done->lost + tenant->lost;
+        if (lost == 0) {
+            tenant->sound = true;
+            if (!tenant->writing) tenant->state = tried.done->state;
+            return {};
+        }
     }
     // A record of its own, which tells of those that are missing: once it is written, calls may go on.
-    if (auto written = write(context, tenant, {{"outcome", "resumed"}}); !written) {
-        Error error = Error::unavailable("calls of this tenant are refused, because ", lost,
-                                         " of them could not be recorded: ", written.error().message);
-        error.rule = written.error().rule;
-        error.hint = written.error().hint;
-        return error;
-    }
-    return {};
+    auto written = write(context, name, {{"outcome", "resumed"}});
+    if (written) return {};
+    const std::lock_guard lock(mutex_);
+    return refuse(*tenant, written.error());
 }
 
-Result<void> Writer::wait(const Context& context, std::shared_ptr<Waiting> waiting) {
-    bool lead = false;
+Result<void> Writer::mayAnswer(const Context& context, const std::string& name) {
+    if (isAsLeft(name)) return {};
     {
         const std::lock_guard lock(mutex_);
-        queue_.push_back(waiting);
-        lead = !std::exchange(draining_, true);
+        if (named(name).second.unsettled > 0) return unrecordable(diskIsStuck());
     }
-    if (lead && !jobs_.start([this] { drain(); })) {
-        Batch left;
-        {
-            const std::lock_guard lock(mutex_);
-            left.swap(queue_);
-            draining_ = false;
-        }
-        settle(left, Error::unavailable("no worker thread takes more work at this moment").withHint("try again"));
-    }
-    const howdah_status woken = waiting->written.wait(context);
-    const std::lock_guard lock(waiting->mutex);
-    if (waiting->outcome) return *waiting->outcome;
-    return Error::unavailable("the record was not written in time (", woken, ")");
+    const auto tried = lookAtLog(context, name, false);
+    if (tried.done || tried.done.error().rule == "audit-full") return {};
+    const std::lock_guard lock(mutex_);
+    named(name).second.sound = false;
+    return unrecordable(tried.done.error());
 }
 
-// On a worker.
-void Writer::drain() {
-    for (;;) {
-        std::map<std::string, Batch> of_tenant;
-        {
-            const std::lock_guard lock(mutex_);
-            if (queue_.empty()) {
-                draining_ = false;
-                return;
-            }
-            for (auto& waiting : queue_)
-                of_tenant[waiting->tenant].push_back(std::move(waiting));
-            queue_.clear();
+// On a worker, or on the spot where none comes.
+Writer::Attempt<AuditLog::Readiness> Writer::lookAtLog(const Context& context, const std::string& name,
+                                                       bool count) const {
+    using Tried = Attempt<AuditLog::Readiness>;
+    const auto look = [log = log_, name, count]() -> Tried {
+        Tried tried{Error::internal("it was not tried")};
+        try {
+            tried.done = log->ready(name);
+            tried.counted = !tried.done && count && log->noteLost(name, 1);
+        } catch (const std::exception& thrown) {
+            tried.done = Error::internal("it cannot be looked at: ", std::string_view(thrown.what()));
         }
-        for (const auto& [tenant, batch] : of_tenant) {
-            std::vector<Entry> entries;
-            for (const auto& waiting : batch)
-                entries.push_back(waiting->entry);
-            settle(batch, log_->append(tenant, entries));
-        }
-    }
+        return tried;
+    };
+    const auto found = std::make_shared<std::optional<Tried>>();
+    const auto ran = jobs_.run(
+        context, [found, look] { found->emplace(look()); }, HOWDAH_OFFLOAD_BLOCKING, host_.nowNs() + nsOf(kPatience));
+    if (ran) return std::move(**found);
+    (void)context.fail(Error{});
+    return look();
 }
 
-void Writer::settle(const Batch& batch, const Result<void>& outcome) {
-    if (batch.empty()) return;
-    {
-        const std::lock_guard lock(mutex_);
-        for (const auto& waiting : batch) {
-            if (outcome) {
-                lost_.erase(waiting->tenant);
-            } else {
-                ++lost_[waiting->tenant];
-            }
-        }
-        (outcome ? figures_.records : figures_.lost) += batch.size();
-        ++figures_.batches;
-    }
-    for (const auto& waiting : batch) {
-        {
-            const std::lock_guard lock(waiting->mutex);
-            waiting->outcome = outcome;
-        }
-        waiting->written.set();
-    }
-    if (!outcome)
-        host_.log(LogLevel::error, "the audit log of tenant ", batch.front()->tenant,
-                  " cannot be written: ", outcome.error().message);
+// Under the lock.
+Result<void> Writer::refuse(Tenant& tenant, const Error& why) {
+    tenant.sound = false;
+    ++figures_.refused;
+    return unrecordable(why);
 }
 
 Writer::Figures Writer::figures() const {

@@ -1,14 +1,18 @@
 // Brings records to disk off the shards: whoever has one waits until it is there. What comes meanwhile is written
 // together, one tenant's records with one pass over its files.
 //
-// A tenant whose records cannot be written is refused from then on (mayCall), and tried again with each of its calls:
-// what is not recorded is not done. Records that were lost are counted in the next one.
+// No record depends on a worker: when none can be had, or none has come to it within kPatience, whoever waits writes it
+// on the spot. A tenant of which a record could not be written, or is not known to be, is refused (mayCall) and tried
+// again with each of its calls. So is the first call of each tenant: what an instance before this one has left is not
+// known. Calls without a record are counted on disk, or here as long as that cannot be written either.
 //
-// Threads: any; write() and mayCall() wait on the request's fiber, the files are touched on a worker.
+// Threads: any; write() and mayCall() wait on the request's fiber, the files are touched on a worker, or on the spot.
 // Owns:    the records that wait.
-// Errors:  of the log; unavailable when no worker is free.
+// Errors:  of the log; unavailable for a record that the disk has not taken in time.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,40 +31,73 @@ namespace howdah::multi_tenant {
 
 class Writer {
 public:
+    // How long a worker is waited for, how long then a disk that has the record under way: parked, and at the very end
+    // holding the shard, which only a request that is over already comes to.
+    static constexpr std::chrono::milliseconds kPatience{1000}, kDiskPatience{5000}, kHoldMax{250};
+
     Writer(const Host& host, Jobs& jobs, std::shared_ptr<const AuditLog> log)
         : host_(host), jobs_(jobs), log_(std::move(log)) {}
 
     Result<void> write(const Context& context, const std::string& tenant, nlohmann::json body);
-    // Nothing, or why this tenant's calls cannot be recorded at present.
+    // Nothing, or why this tenant's calls cannot be recorded at present. A call refused so counts as one without a
+    // record.
     Result<void> mayCall(const Context& context, const std::string& tenant);
+    // Asked once more before an answer that is still at hand leaves: whether the call that runs can be recorded, though
+    // its log may be full by now.
+    Result<void> mayAnswer(const Context& context, const std::string& tenant);
 
     struct Figures {
-        std::uint64_t records = 0, batches = 0, lost = 0;
+        std::uint64_t records = 0, batches = 0;
+        std::uint64_t lost = 0;     // records that could not be written
+        std::uint64_t refused = 0;  // calls that did not run because theirs could not have been
     };
     Figures figures() const;
 
 private:
     struct Waiting {
         explicit Waiting(const Host& host) : written(host) {}
-        std::string tenant;
         Entry entry;
         Event written;
-        std::mutex mutex;
         std::optional<Result<void>> outcome;
+        bool given_up = false;  // whoever waited has gone
     };
     using Batch = std::vector<std::shared_ptr<Waiting>>;
+    struct Tenant {
+        Batch queue;
+        bool writing = false;         // somebody has a batch of it under way
+        bool sound = false;           // the last thing that was done to its log succeeded
+        std::uint64_t lost = 0;       // calls without a record that the mark on disk does not count
+        std::uint64_t unsettled = 0;  // records under way for which nobody waits any more
+        AuditLog::State state;        // of its files, as they were left
+    };
+    using Named = std::map<std::string, Tenant, std::less<>>::value_type;
+    class Turn;
+    // What came of touching a log; after a failure also whether the calls without a record were counted on disk.
+    template <typename T>
+    struct Attempt {
+        Result<T> done;
+        bool counted = false;
+    };
 
-    Result<void> wait(const Context& context, std::shared_ptr<Waiting> waiting);
+    // Whether the log is still as it was left: asks the system twice and waits for nothing.
+    bool isAsLeft(const std::string& name);
+    void callWorker();
     void drain();
-    void settle(const Batch& batch, const Result<void>& outcome);
+    bool writeOf(std::unique_lock<std::mutex>& lock, Named& tenant);
+    Attempt<AuditLog::State> append(const std::string& name, const Batch& batch, std::uint64_t lost) const;
+    void awaitOnTheSpot(const Context& context, Named& tenant, Waiting& waiting);
+    Attempt<AuditLog::Readiness> lookAtLog(const Context& context, const std::string& name, bool count) const;
+    Result<void> refuse(Tenant& tenant, const Error& why);
+    Named& named(const std::string& name) { return *tenants_.try_emplace(name).first; }
 
     const Host& host_;
     Jobs& jobs_;
     const std::shared_ptr<const AuditLog> log_;
     mutable std::mutex mutex_;
-    bool draining_ = false;
-    Batch queue_;
-    std::map<std::string, std::uint64_t> lost_;  // of the tenants whose last record was not written
+    std::condition_variable settled_;
+    bool worker_called_ = false;
+    std::map<std::string, Tenant, std::less<>> tenants_;  // entries stay: a reference outlives the lock
+    std::vector<Named*> due_;                             // those with something in their queue that nobody is about
     Figures figures_;
 };
 

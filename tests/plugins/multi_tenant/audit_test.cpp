@@ -50,11 +50,30 @@ private:
     std::string path_;
 };
 
+Entry entryOf(nlohmann::json body) {
+    return {"2026-11-30T10:00:00.000Z", std::move(body)};
+}
+
 Result<void> put(const AuditLog& log, const char* tenant, int from, int to) {
     std::vector<Entry> entries;
     for (int i = from; i <= to; ++i)
-        entries.push_back({"2026-11-30T10:00:00.000Z", nlohmann::json{{"name", concat("call ", i)}}.dump()});
-    return log.append(tenant, entries);
+        entries.push_back(entryOf({{"name", concat("call ", i)}}));
+    auto done = log.append(tenant, std::move(entries));
+    return done ? Result<void>{} : Result<void>(done.error());
+}
+
+// Why nothing can be written, "" if it can.
+std::string objectionOf(const AuditLog& log, const char* tenant = "acme") {
+    auto ready = log.ready(tenant);
+    auto written = put(log, tenant, 100, 100);
+    CHECK(ready.has_value() == written.has_value());
+    if (written) return {};
+    CHECK(written.error().rule == "audit-broken");
+    CHECK(ready.error().message == written.error().message);
+    return written.error().message;
+}
+bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
 }
 
 Verified seen(const AuditLog& log, const char* tenant = "acme", std::size_t newest = 0) {
@@ -92,7 +111,7 @@ TEST_CASE("log: every record is there as it was written, sealed, and in files of
     CHECK(found.newest[1]["name"] == "call 4");
     CHECK(found.newest[1]["seq"] == 4);
     CHECK(folder.text().find("call") == std::string::npos);
-    for (const char* name : {"audit.jsonl", "head", "salt", "lock"})
+    for (const char* name : {"audit.jsonl", "head", "salt", "../acme.mark"})
         CHECK(fs::status(folder.file(name)).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
 }
 
@@ -135,9 +154,8 @@ TEST_CASE("log: a line taken out, doubled, exchanged or cut off at the end is fo
     CHECK(objection({lines[0], lines[2], lines[1], lines[3], lines[4]}) == std::pair<std::uint64_t, bool>(2, true));
     CHECK(objection({lines[0], lines[1]}) == std::pair<std::uint64_t, bool>(3, true));
     CHECK(objection(lines) == std::pair<std::uint64_t, bool>(0, false));
-    // The first line missing is what a file looks like whose beginning was moved away: it is told by `first`.
-    folder.put(joined({lines[1], lines[2], lines[3], lines[4]}));
-    CHECK(seen(log).first == 2);
+    // The head says where the file begins, so that its beginning cannot go by itself.
+    CHECK(objection({lines[1], lines[2], lines[3], lines[4]}) == std::pair<std::uint64_t, bool>(1, true));
 }
 
 TEST_CASE("log: after tampering nothing is appended, so that it is not covered up") {
@@ -151,7 +169,7 @@ TEST_CASE("log: after tampering nothing is appended, so that it is not covered u
     CHECK(refused.error().rule == "audit-broken");
     folder.put(joined(lines));
     folder.put("", "head");
-    CHECK_FALSE(put(log, "acme", 4, 4));
+    CHECK(has(objectionOf(log), "the mark of its end is gone"));
 }
 
 TEST_CASE("log: a record of another tenant, and one made without the key, do not fit in") {
@@ -163,26 +181,27 @@ TEST_CASE("log: a record of another tenant, and one made without the key, do not
     for (const char* name : {"audit.jsonl", "salt"})
         fs::copy_file(folder.file(name, "globex"), folder.file(name), fs::copy_options::overwrite_existing);
     auto moved = log.verify("acme", 0);
-    CHECK((!moved || !moved->problem.empty()));
+    REQUIRE_FALSE(moved);
+    CHECK(moved.error().rule == "audit-broken");
 
     Folder other;
     REQUIRE(put(other.log(), "acme", 1, 1));
     fs::copy_file(other.file("salt"), folder.file("salt", "globex"), fs::copy_options::overwrite_existing);
-    const AuditLog stranger = folder.log(kSecond);
-    CHECK_FALSE(put(stranger, "globex", 2, 2));
+    CHECK(has(objectionOf(folder.log(kSecond), "globex"), "not made with a key of the key file"));
 }
 
 TEST_CASE("log: what a crash left behind is taken in when it is whole and cut off when it is not") {
     Folder folder;
     const AuditLog log = folder.log();
     REQUIRE(put(log, "acme", 1, 2));
-    const std::string head = folder.text("head");
+    const std::string head = folder.text("head"), mark = folder.text("../acme.mark");
     REQUIRE(put(log, "acme", 3, 3));
     folder.put(head, "head");  // killed between the record and the head
+    folder.put(mark, "../acme.mark");
     REQUIRE(put(log, "acme", 4, 4));
     CHECK(seen(log).last == 4);
     folder.put(folder.text() + R"({"seq":5,"at":"20)");  // killed within a record
-    CHECK_FALSE(seen(log).last != 4);
+    CHECK(seen(log).last == 4);
     REQUIRE(put(log, "acme", 5, 5));
     const Verified found = seen(log);
     CHECK(found.problem.empty());
@@ -206,27 +225,154 @@ TEST_CASE("log: destroying the salt destroys what was sealed") {
     fs::remove(folder.file("salt"));
     auto found = log.verify("acme", 2);
     REQUIRE_FALSE(found);
-    CHECK(found.error().message.find("its salt is gone") != std::string::npos);
-    CHECK_FALSE(put(log, "acme", 3, 3));
+    CHECK(has(found.error().message, "its salt is gone"));
+    CHECK(has(objectionOf(log), "its salt is gone"));
+    CHECK_FALSE(fs::exists(folder.file("salt")));
 }
 
-TEST_CASE("log: full is refused; moved away it goes on with the same chain") {
+TEST_CASE(
+    "log: at its limit calls are refused, one byte below not; what runs already is recorded, however long it is") {
     Folder folder;
     REQUIRE(put(folder.log(), "acme", 1, 3));
-    const auto room = static_cast<std::uint64_t>(folder.text().size());
-    const AuditLog log = folder.log(kFirst, room + 10);
-    auto refused = put(log, "acme", 4, 4);
+    const auto size = static_cast<std::uint64_t>(folder.text().size());
+    CHECK(folder.log(kFirst, size + 1).ready("acme"));
+    const AuditLog full = folder.log(kFirst, size);
+    auto refused = full.ready("acme");
     REQUIRE_FALSE(refused);
     CHECK(refused.error().rule == "audit-full");
+    REQUIRE(full.append("acme", {entryOf({{"sql", std::string(100'000, 'x')}})}));
+    CHECK(seen(full).problem.empty());
+    CHECK(seen(full).last == 4);
+}
+
+TEST_CASE("log: a record as long as a line can be is written and read, a longer one is refused and leaves nothing") {
+    Folder folder;
+    const AuditLog log = folder.log();
+    REQUIRE(put(log, "acme", 1, 1));
+    const auto of = [&](std::size_t bytes) {
+        return log.append("acme", {entryOf({{"sql", std::string(bytes, 'x')}})});
+    };
+    // Base64 makes four of three; what stands around the body is some 300 bytes.
+    const std::size_t longest = (kLineBytesMax - 400) / 4 * 3;
+    REQUIRE(of(longest));
+    const std::size_t line = linesOf(folder.text()).back().size();
+    CHECK(line < kLineBytesMax);
+    CHECK(line > kLineBytesMax - 400);
+    const std::string before = folder.text();
+    CHECK_FALSE(of(longest + 400));
+    CHECK(folder.text() == before);
+    REQUIRE(put(log, "acme", 3, 3));
+    const Verified found = seen(log);
+    CHECK(found.problem.empty());
+    CHECK(found.last == 3);
+    folder.put(folder.text() + std::string(kLineBytesMax + 1, 'x'));
+    CHECK(has(objectionOf(log), "does not follow it"));  // no line that a crash cut short
+    CHECK(seen(log).problem == "line 4: it is longer than a record can be");
+}
+
+TEST_CASE("log: moved away within its folder it goes on with the same chain, and then the old file may go") {
+    Folder folder;
+    const AuditLog log = folder.log();
+    REQUIRE(put(log, "acme", 1, 3));
     fs::rename(folder.file("audit.jsonl"), folder.file("audit.2026"));
+    CHECK(seen(log).problem.empty());
+    CHECK_FALSE(fs::exists(folder.file("audit.jsonl")));  // who reads makes nothing
     REQUIRE(put(log, "acme", 4, 4));
+    std::string last = linesOf(folder.text("audit.2026")).back(), next = linesOf(folder.text()).front();
+    fs::remove(folder.file("audit.2026"));
     const Verified found = seen(log);
     CHECK(found.problem.empty());
     CHECK(found.first == 4);
-    std::string last = linesOf(folder.text("audit.2026")).back(), next = linesOf(folder.text()).front();
     last.pop_back();  // the line breaks
     next.pop_back();
     CHECK(Record::parse(next)->prev == Record::parse(last)->hash);
+    CHECK(put(log, "acme", 5, 5));
+}
+
+TEST_CASE("log: a log that is gone, empty, or not what was moved away is missed, and nothing is written in its place") {
+    Folder folder;
+    const AuditLog log = folder.log();
+    REQUIRE(put(log, "acme", 1, 3));
+    const std::string whole = folder.text();
+    const auto missed = [&] {
+        const Verified found = seen(log);
+        CHECK(has(found.problem, "no log where one was: records 1 to 3 are gone"));
+        CHECK(found.broken_record == 1);
+        CHECK(has(objectionOf(log), "no log where one was"));
+    };
+    fs::remove(folder.file("audit.jsonl"));
+    missed();
+    CHECK_FALSE(fs::exists(folder.file("audit.jsonl")));
+    folder.put("");
+    missed();
+    const auto lines = linesOf(whole);
+    folder.put(joined({lines[0], lines[1]}), "audit.2026");  // does not end where the log ended
+    missed();
+    folder.put(whole, "audit.2026");
+    CHECK(seen(log).problem.empty());
+    CHECK(objectionOf(log).empty());
+}
+
+TEST_CASE("log: a folder that is gone, or an older one put back, is missed by the mark beside it") {
+    Folder folder;
+    const AuditLog log = folder.log();
+    REQUIRE(put(log, "acme", 1, 2));
+    const std::string older = folder.text(), older_head = folder.text("head"), older_mark = folder.text("../acme.mark");
+    REQUIRE(put(log, "acme", 3, 3));
+    const std::string newer = folder.text(), head = folder.text("head"), mark = folder.text("../acme.mark");
+    folder.put(older);
+    folder.put(older_head, "head");
+    CHECK(seen(log).problem == "an older log was put back: 3 records were written, and it ends with 2");
+    CHECK(seen(log).broken_record == 3);
+    CHECK(has(objectionOf(log), "an older log was put back"));
+    folder.put(newer);
+    folder.put(head, "head");
+    CHECK(seen(log).problem.empty());
+
+    fs::rename(folder.path() + "/acme", folder.path() + "/kept");
+    CHECK(seen(log).problem == "no log where one was: records 1 to 3 were written");
+    CHECK(has(objectionOf(log), "no log where one was"));
+    CHECK_FALSE(fs::exists(folder.path() + "/acme"));
+    fs::rename(folder.path() + "/kept", folder.path() + "/acme");
+    for (const std::string& wrong : {std::string(), mark.substr(1), older_mark.substr(0, 50) + mark.substr(50)}) {
+        folder.put(wrong, "../acme.mark");
+        auto found = log.verify("acme", 0);
+        REQUIRE_FALSE(found);
+        CHECK(found.error().rule == "audit-broken");
+        CHECK_FALSE(objectionOf(log).empty());
+    }
+    fs::remove(folder.file("../acme.mark"));
+    CHECK_FALSE(log.verify("acme", 0));
+    CHECK(has(objectionOf(log), "the mark beside it is gone"));
+    // The two moved away together: a new log, as the refusal says.
+    fs::remove_all(folder.path() + "/acme");
+    fs::remove(folder.file("../acme.mark"));
+    CHECK(log.verify("acme", 0).error().code == Code::not_found);
+    CHECK(objectionOf(log).empty());
+    CHECK(seen(log).last == 1);
+}
+
+TEST_CASE("log: calls without a record are counted until a record that tells of them is there") {
+    Folder folder;
+    const AuditLog log = folder.log();
+    REQUIRE(put(log, "acme", 1, 1));
+    REQUIRE(log.noteLost("acme", 2));
+    CHECK(log.ready("acme")->lost == 2);
+    const std::string whole = folder.text();
+    fs::remove(folder.file("audit.jsonl"));
+    fs::create_directories(folder.file("audit.jsonl"));
+    CHECK_FALSE(put(log, "acme", 2, 2));
+    fs::remove(folder.file("audit.jsonl"));
+    folder.put(whole);
+    CHECK(log.ready("acme")->lost == 2);  // not told by a record that is not there
+    REQUIRE(log.append("acme", {entryOf({{"name", "a"}}), entryOf({{"name", "b"}})}, 1));
+    CHECK(log.ready("acme")->lost == 0);
+    REQUIRE(put(log, "acme", 4, 4));
+    const auto newest = seen(log, "acme", 3).newest;
+    CHECK(newest[0]["lost_before"] == 3);
+    CHECK_FALSE(newest[1].contains("lost_before"));
+    CHECK_FALSE(newest[2].contains("lost_before"));
+    CHECK_FALSE(log.noteLost("globex", 1));  // it has no mark
 }
 
 TEST_CASE("log: instances that write beside each other make one chain") {

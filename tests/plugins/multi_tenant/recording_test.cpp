@@ -1,6 +1,8 @@
 // What each call leaves in its tenant's log, on two shards at once.
 #include <atomic>
+#include <chrono>
 #include <thread>
+#include <utility>
 
 #include "plugins/multi_tenant/hooks_stage.hpp"
 
@@ -34,12 +36,140 @@ TEST_CASE("audit: one record for each call, with its statements and how it ended
     CHECK(log.newest[1]["code"] == "not_found");
 }
 
+TEST_CASE("audit: of a call's statements as much text is kept as a record can hold, and the digest of each") {
+    Stage stage(Json{{"model", "schema"}, {"audit", {{"statement_bytes_max", 65536}}}});
+    const howdah_principal acme = who("acme");
+    Called call(acme);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    // Each byte becomes six in JSON: the longest record there can be.
+    for (const std::size_t bytes : {std::size_t{65535}, std::size_t{65536}, std::size_t{1}, std::size_t{1}}) {
+        const std::string text(bytes, '\x01');
+        Asked query(acme, text);
+        REQUIRE(stage.before(query).verdict == HOWDAH_PROCEED);
+    }
+    stage.after(call);
+    const auto log = stage.logOf("acme", 1);
+    CHECK(log.problem.empty());
+    REQUIRE(log.newest.size() == 1);
+    const Json& statements = log.newest[0]["statements"];
+    REQUIRE(statements.size() == 4);
+    CHECK(statements[0]["sql"].get<std::string>().size() == 65535);
+    CHECK_FALSE(statements[1].contains("sql"));
+    CHECK(statements[2].contains("sql"));
+    CHECK_FALSE(statements[3].contains("sql"));
+    for (const Json& statement : statements)
+        CHECK(statement["sha256"].get<std::string>().size() == 64);
+}
+
+TEST_CASE(
+    "audit: a call whose worker is not to be had, does not come, or is dropped, is recorded before its answer all the "
+    "same") {
+    const howdah_principal acme = who("acme");
+    SUBCASE("none takes it") {
+        Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+        stage.host.workers_max = 0;
+        for (std::uint64_t i = 1; i <= 3; ++i) {
+            Called call(acme);
+            REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+            stage.after(call);
+            CHECK(stage.logOf("acme", 0).last == i);
+        }
+    }
+    SUBCASE("none comes to it before the request is over") {
+        Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}}, true);
+        Called call(acme);
+        REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+        stage.after(call, nullptr, std::chrono::milliseconds(1));
+        CHECK(stage.logOf("acme", 0).last == 1);
+        // What it was given meanwhile finds nothing to do, or is never done: others are called.
+        const auto* jobs = stage.host.plugin<howdah_jobs_v1>(HOWDAH_JOBS_1);
+        for (const std::uint64_t token : std::exchange(stage.host.given, {}))
+            jobs->drop(stage.host.self(), token);
+        REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+        stage.after(call, nullptr, std::chrono::milliseconds(1));
+        CHECK(stage.logOf("acme", 0).last == 2);
+        REQUIRE(stage.host.given.size() == 1);
+        jobs->work(stage.host.self(), stage.host.given.front());
+        CHECK(stage.logOf("acme", 0).last == 2);
+    }
+}
+
+TEST_CASE("audit: a tenant whose record the disk has not taken is refused until it has, others are not") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    const howdah_principal acme = who("acme"), globex = who("globex");
+    Called call(acme), other(globex);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    {
+        auto held = multi_tenant::File::make(stage.folder() + "/audit/acme.mark");
+        REQUIRE(held);
+        REQUIRE(held->lock());
+        stage.after(call, nullptr, std::chrono::milliseconds(1));
+        const auto refused = stage.before(call);
+        CHECK(refused.verdict == HOWDAH_DENY);
+        CHECK(refused.error.message.find("the disk has not taken the record") != std::string::npos);
+        CHECK(stage.before(other).verdict == HOWDAH_PROCEED);
+    }
+    while (stage.before(call).verdict != HOWDAH_PROCEED)
+        std::this_thread::yield();
+    stage.after(call);
+    const auto log = stage.logOf("acme", 10);
+    CHECK(log.problem.empty());
+    REQUIRE(log.newest.size() == 3);
+    CHECK(log.newest[0]["name"] == "query");  // late, but there
+    CHECK(log.newest[1]["lost_before"].get<int>() >= 1);
+    CHECK(log.newest[2]["name"] == "query");
+}
+
+TEST_CASE("audit: the first call of an instance is refused where the log is not as the one before has left it") {
+    const howdah_principal acme = who("acme");
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    Called call(acme);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    stage.after(call);
+    const std::string log = stage.folder() + "/audit/acme/audit.jsonl", kept = stage.folder() + "/kept";
+    fs::rename(log, kept);
+    {
+        Stage next(Json{{"model", "schema"}, {"audit", Json::object()}}, false, &stage);
+        const auto refused = next.before(call);
+        CHECK(refused.verdict == HOWDAH_DENY);
+        CHECK(refused.error.rule == "audit-broken");
+    }
+    fs::rename(kept, log);
+    Stage last(Json{{"model", "schema"}, {"audit", Json::object()}}, false, &stage);
+    REQUIRE(last.before(call).verdict == HOWDAH_PROCEED);
+    last.after(call);
+    CHECK(last.logOf("acme", 2).newest[0]["lost_before"] == 1);  // what the one before counted is told
+}
+
+TEST_CASE(
+    "audit: a log touched between two calls stops the next one before it runs, and an answer that is still at hand") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    const howdah_principal acme = who("acme");
+    Called call(acme);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    stage.after(call);
+    const std::string log = stage.folder() + "/audit/acme/audit.jsonl", kept = stage.folder() + "/kept";
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    const howdah_facts found = factsOf(HOWDAH_STATEMENT_SELECT);
+    Asked query(acme);
+    query.facts = &found;
+    REQUIRE(stage.before(query).verdict == HOWDAH_PROCEED);
+    CHECK(stage.after(query).verdict == HOWDAH_PROCEED);
+    fs::rename(log, kept);
+    CHECK(stage.after(query).error.rule == "audit-broken");
+    stage.after(call);
+    CHECK(stage.before(call).error.rule == "audit-broken");
+    fs::rename(kept, log);
+    CHECK(stage.before(call).verdict == HOWDAH_PROCEED);
+    CHECK(stage.logOf("acme", 1).newest[0]["lost_before"] == 2);  // the one without its record, and the one refused
+}
+
 TEST_CASE("audit: while calls cannot be recorded they are refused, and the gap is told once they can") {
     Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
     const howdah_principal acme = who("acme");
     Called call(acme);
     REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
-    fs::create_directories(stage.folder() + "/audit");
+    fs::rename(stage.folder() + "/audit/acme", stage.folder() + "/kept");
     std::ofstream(stage.folder() + "/audit/acme") << "a file where the folder should be";
     stage.after(call);
     Called next(acme);
@@ -51,12 +181,13 @@ TEST_CASE("audit: while calls cannot be recorded they are refused, and the gap i
     CHECK(stage.before(other).verdict == HOWDAH_PROCEED);
 
     fs::remove(stage.folder() + "/audit/acme");
+    fs::rename(stage.folder() + "/kept", stage.folder() + "/audit/acme");
     CHECK(stage.before(next).verdict == HOWDAH_PROCEED);
     stage.after(next);
     const auto log = stage.logOf("acme", 10);
     REQUIRE(log.newest.size() == 2);
     CHECK(log.newest[0]["outcome"] == "resumed");
-    CHECK(log.newest[0]["lost_before"].get<int>() >= 1);
+    CHECK(log.newest[0]["lost_before"] == 2);  // one that ran, one that was refused
     CHECK_FALSE(log.newest[1].contains("lost_before"));
 }
 

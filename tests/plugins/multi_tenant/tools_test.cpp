@@ -1,9 +1,12 @@
 // The tools over a fake database: what is judged of the rows a server gives, the SQL that mends it, and who may ask.
 #include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include "plugins/multi_tenant/audit/files.hpp"
 #include "plugins/multi_tenant/checks/checks.hpp"
 #include "plugins/query/tool_host.hpp"
 
@@ -31,10 +34,11 @@ FakeResult resultOf(const std::vector<Row>& rows) {
 class Stage {
 public:
     explicit Stage(std::string_view section = R"({"model":"shared","role":"app","operators":["local"]})",
-                   std::string_view version = "160009") {
+                   std::string_view version = "160009",
+                   const std::string& folder = std::filesystem::temp_directory_path().string()) {
         static const howdah_statement_v1 kStatement{sizeof(howdah_statement_v1), 0, nullptr, nullptr};
         host.databases = R"([{"name":"main","access":"restricted"},{"name":"notes","access":"read_write"}])";
-        host.state_folder = std::filesystem::temp_directory_path().string();
+        host.state_folder = folder;
         host.services = {{HOWDAH_STATEMENT_1, {&kStatement, nullptr}}};
         host.database = [this,
                          version = std::string(version)](const howdah_query_request& request) -> Result<FakeResult> {
@@ -324,4 +328,41 @@ TEST_CASE("tenant_list: a schema of the tenants' own is found behind one of all"
     const Json tenants = Json::parse(stage.host.call("tenant_list", Json::object()).text)["tenants"];
     REQUIRE(tenants.size() == 1);
     CHECK(tenants[0]["tenant"] == "initech");
+}
+
+TEST_CASE("tenant_audit: while a log is read for an operator no other is, and then the next") {
+    namespace fs = std::filesystem;
+    const std::string folder = (fs::temp_directory_path() / concat("multi-tenant-tools-", ::getpid())).string();
+    REQUIRE(multi_tenant::makeFolder(folder + "/audit"));
+    std::ofstream(folder + "/keys") << "k1 " << std::string(64, '1') << "\n";
+    fs::permissions(folder + "/keys", fs::perms::owner_read | fs::perms::owner_write);
+    {
+        Stage stage(concat(R"({"model":"schema","operators":["local"],"audit":{"key_file":")", folder, R"(/keys"}})"),
+                    "160009", folder);
+        std::optional<multi_tenant::File> held;
+        {
+            auto mark = multi_tenant::File::make(folder + "/audit/acme.mark");
+            REQUIRE(mark);
+            held = std::move(*mark);
+            REQUIRE(held->lock());
+        }
+        FakeAnswer first;
+        std::atomic<bool> over{false};
+        std::thread reading([&] {
+            do  // until it is not the other's turn
+                first = stage.host.call("tenant_audit", {{"tenant", "acme"}});
+            while (first.error.message == "a log is being verified already");
+            over = true;
+        });
+        const auto asked = [&] { return stage.host.call("tenant_audit", {{"tenant", "globex"}}).error; };
+        Error second = asked();
+        while (!over && second.code != Code::unavailable)
+            second = asked();
+        CHECK(second.message == "a log is being verified already");
+        held.reset();
+        reading.join();
+        CHECK(first.error.code == Code::not_found);
+        CHECK(asked().message == "tenant globex has no audit log yet");
+    }
+    fs::remove_all(folder);
 }
