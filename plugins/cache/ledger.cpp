@@ -15,7 +15,7 @@
 namespace howdah::cache {
 namespace {
 
-constexpr std::uint64_t kMagic = 0x31656364656c6863;  // "chledce1"
+constexpr std::uint64_t kMagic = 0x32656364656c6863;  // "chledce2"
 constexpr std::size_t kSlots = 65536;                 // slotOf() gives 16 bits
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
@@ -52,11 +52,13 @@ Identity ownIdentity() {
 }  // namespace
 
 struct Ledger::Header {
-    std::uint64_t magic;
+    std::atomic<std::uint64_t> magic;
     std::uint64_t id;
     std::uint64_t seed;
     Identity owner;
     std::atomic<std::uint32_t> instances;
+    std::atomic<std::uint32_t> narrow_writes;    // under way, of Reach::relations
+    std::atomic<std::uint32_t> crossed_until_s;  // until then one may come true that reaches more than was known
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<std::uint32_t>::is_always_lock_free,
@@ -103,24 +105,38 @@ void Ledger::takeOver(std::uint64_t now_ns) {
         return;
     }
     if (head.magic != kMagic || head.owner.boot != own.boot || head.id == 0) {
-        std::memset(mapping_, 0, kHeaderBytes + kSlots * sizeof(Slot));
+        head.magic = 0;  // first and last: half a file is none
+        std::memset(static_cast<char*>(mapping_) + sizeof head.magic, 0,
+                    kHeaderBytes + kSlots * sizeof(Slot) - sizeof head.magic);
         head.id = randomNumber() | 1;
         head.seed = randomNumber();
         head.magic = kMagic;
     }
     for (Slot& slot : slots()) {
-        if (slot.writing.exchange(0) == 0) continue;
+        if (slot.writing.load() == 0) continue;
+        raise(slot.unsettled_until_s, heldUntil(now_ns));
         slot.epoch.fetch_add(1);
-        holdBack(slot, now_ns);
+        slot.writing.store(0);
     }
-    head.owner = own;
+    if (const std::uint32_t crossed_until_s = head.crossed_until_s.load(); crossed_until_s > now_ns / kSecond_ns) {
+        Slot& everything = slots()[slotOf(0, 0)];
+        raise(everything.unsettled_until_s, crossed_until_s);
+        everything.epoch.fetch_add(1);
+    }
+    head.crossed_until_s = 0;
+    head.narrow_writes = 0;
     head.instances = 0;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // whose it is comes last
+    head.owner = own;
 }
 
-void Ledger::holdBack(Slot& slot, std::uint64_t now_ns) const {
-    const auto until = static_cast<std::uint32_t>((now_ns + unsettled_ns_) / kSecond_ns + 1);
-    std::uint32_t before = slot.unsettled_until_s.load();
-    while (before < until && !slot.unsettled_until_s.compare_exchange_weak(before, until)) {
+std::uint32_t Ledger::heldUntil(std::uint64_t now_ns) const {
+    return static_cast<std::uint32_t>((now_ns + unsettled_ns_) / kSecond_ns + 1);
+}
+
+void Ledger::raise(std::atomic<std::uint32_t>& seconds, std::uint32_t until) {
+    std::uint32_t before = seconds.load();
+    while (before < until && !seconds.compare_exchange_weak(before, until)) {
     }
 }
 
@@ -159,19 +175,24 @@ bool Ledger::isQuiet(std::uint32_t slot, std::uint64_t now_ns) const {
 }
 
 // A read that notes the epoch from before sees it move; one that notes the epoch from behind sees the write under way.
-void Ledger::beginWrite(std::span<const std::uint32_t> written) {
+// It notes the epoch first and then asks whether it is quiet.
+void Ledger::beginWrite(std::span<const std::uint32_t> written, Reach reach) {
+    if (reach == Reach::relations) header().narrow_writes.fetch_add(1);
     for (const std::uint32_t slot : written) {
         slots()[slot].writing.fetch_add(1);
         slots()[slot].epoch.fetch_add(1);
     }
 }
 
-void Ledger::endWrite(std::span<const std::uint32_t> written, bool settled, std::uint64_t now_ns) {
+void Ledger::endWrite(std::span<const std::uint32_t> written, bool settled, std::uint64_t now_ns, Reach reach) {
+    if (reach == Reach::database && header().narrow_writes.load() > 0)
+        raise(header().crossed_until_s, heldUntil(now_ns));
     for (const std::uint32_t slot : written) {
-        if (!settled) holdBack(slots()[slot], now_ns);
+        if (!settled) raise(slots()[slot].unsettled_until_s, heldUntil(now_ns));
         slots()[slot].epoch.fetch_add(1);
         slots()[slot].writing.fetch_sub(1);
     }
+    if (reach == Reach::relations) header().narrow_writes.fetch_sub(1);
 }
 
 void Ledger::move(std::uint32_t slot) {

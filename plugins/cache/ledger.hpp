@@ -5,6 +5,9 @@
 // be out of date as soon as the write that was under way had been let through. Relations share slots by hash; two in
 // one slot only make each other's answers out of date.
 //
+// The process may be killed between any two steps. So what is known of a write is removed only after what follows from
+// it has been put down: first the hold, then the epoch, then the count.
+//
 // Threads: any, at once.
 // Owns:    the mapping. The lock on the file is the process's and kept to its end, as closing the file would end it for
 //          all instances.
@@ -47,9 +50,13 @@ public:
     bool isQuiet(std::uint32_t slot, std::uint64_t now_ns) const;
 
     // --- writes
-    void beginWrite(std::span<const std::uint32_t> slots);
+    // What a write may change: the relations it names and what is known to follow from them, or all of a database,
+    // definitions included; then those that are under way may change more than was known when they began.
+    enum class Reach { relations, database };
+    void beginWrite(std::span<const std::uint32_t> slots, Reach reach = Reach::relations);
     // Not settled: it may or may not have been committed, or still be.
-    void endWrite(std::span<const std::uint32_t> slots, bool settled, std::uint64_t now_ns);
+    void endWrite(std::span<const std::uint32_t> slots, bool settled, std::uint64_t now_ns,
+                  Reach reach = Reach::relations);
     void move(std::uint32_t slot);
 
     // Of these epochs; a file that had to be made anew has another.
@@ -69,7 +76,8 @@ private:
     Ledger(void* mapping, bool lasting, std::uint64_t unsettled_ns);
 
     void takeOver(std::uint64_t now_ns);
-    void holdBack(Slot& slot, std::uint64_t now_ns) const;
+    std::uint32_t heldUntil(std::uint64_t now_ns) const;
+    static void raise(std::atomic<std::uint32_t>& seconds, std::uint32_t until);
     Header& header() const;
     std::span<Slot> slots() const;
 

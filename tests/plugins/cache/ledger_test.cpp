@@ -158,6 +158,29 @@ TEST_CASE("ledger: a write under way when the process was killed may still come 
     CHECK(ledger->isQuiet(kTwo, kNow + kSecond));
 }
 
+TEST_CASE(
+    "ledger: a write that a definition crossed before the kill may come true anywhere, one that none did may not") {
+    const std::vector<std::uint32_t> all{Ledger::slotOf(1, 0)};
+    for (const bool crossed : {true, false}) {
+        CAPTURE(crossed);
+        const Folder folder;
+        inAnother([&] {
+            auto ledger = *Ledger::open({folder.path(), kUnsettled}, kNow);
+            if (crossed) ledger->beginWrite(std::vector<std::uint32_t>{kOne});
+            ledger->beginWrite(all, Ledger::Reach::database);
+            ledger->endWrite(all, true, kNow, Ledger::Reach::database);
+            if (!crossed) ledger->beginWrite(std::vector<std::uint32_t>{kOne});
+            (void)ledger.release();
+        });
+        const std::uint32_t everything = Ledger::slotOf(0, 0);
+        const auto ledger = openAt(folder, kNow + kSecond);
+        CHECK(ledger->isQuiet(everything, kNow + kUnsettled) != crossed);
+        CHECK(ledger->isQuiet(everything, kNow + kUnsettled + kSecond));
+        CHECK(ledger->stands({{everything, 0}}) != crossed);
+        CHECK_FALSE(ledger->isQuiet(kOne, kNow + kUnsettled));
+    }
+}
+
 TEST_CASE("ledger: while another process has it, this one's epochs are its own and do not last") {
     const Folder folder;
     const auto ledger = openAt(folder);
