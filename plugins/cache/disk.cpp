@@ -46,8 +46,8 @@ bool Disk::isDamaged() const {
 // One such file is kept, for whoever wants to know what happened; the next one takes its place.
 void Disk::setAside() {
     file_.reset();
-    load_.entries = load_.bytes = 0;
-    ++load_.set_aside;
+    entries_ = bytes_ = 0;
+    ++set_aside_;
     const std::string aside = path_ + ".damaged";
     std::remove((path_ + "-wal").c_str());
     std::remove((path_ + "-shm").c_str());
@@ -141,8 +141,8 @@ Result<void> Disk::measure() {
     if (!statement) return statement.error();
     status_ = sqlite3_step(statement->get());
     if (status_ != SQLITE_ROW) return failed("read");
-    load_.entries = static_cast<std::size_t>(sqlite3_column_int64(statement->get(), 0));
-    load_.bytes = static_cast<std::size_t>(sqlite3_column_int64(statement->get(), 1));
+    entries_ = static_cast<std::size_t>(sqlite3_column_int64(statement->get(), 0));
+    bytes_ = static_cast<std::size_t>(sqlite3_column_int64(statement->get(), 1));
     return {};
 }
 
@@ -178,9 +178,9 @@ Result<std::vector<std::int64_t>> Disk::put(const std::vector<Row>& rows, std::u
         return settled(Result<std::vector<std::int64_t>>(written.error()));
     }
     // What was replaced is counted twice until the sums are taken anew, which is when they come near the budget.
-    load_.entries += rows.size();
+    entries_ += rows.size();
     for (const Row& row : rows)
-        load_.bytes += row.sealed.size();
+        bytes_ += row.sealed.size();
     return settled(makeRoom(now_ns));
 }
 
@@ -204,7 +204,7 @@ Result<void> Disk::write(const std::vector<Row>& rows) {
 // What is over leaves first, then what is oldest.
 Result<std::vector<std::int64_t>> Disk::makeRoom(std::uint64_t now_ns) {
     std::vector<std::int64_t> left;
-    const auto isFull = [&] { return load_.entries > budget_.entries || load_.bytes > budget_.bytes / 10 * 9; };
+    const auto isFull = [&] { return entries_ > budget_.entries || bytes_ > budget_.bytes / 10 * 9; };
     if (isFull()) {
         if (auto measured = measure(); !measured) return measured.error();
     }
@@ -213,7 +213,7 @@ Result<std::vector<std::int64_t>> Disk::makeRoom(std::uint64_t now_ns) {
         if (gone && gone->empty())
             gone =
                 idsOf("delete from answers where id in (select id from answers order by born_ns limit ?1) returning id",
-                      std::min<std::int64_t>(kLeaveAtOnce, static_cast<std::int64_t>(load_.entries / 8 + 1)));
+                      std::min<std::int64_t>(kLeaveAtOnce, static_cast<std::int64_t>(entries_ / 8 + 1)));
         if (!gone) return gone;
         left.insert(left.end(), gone->begin(), gone->end());
         if (auto measured = measure(); !measured) return measured.error();
@@ -228,14 +228,13 @@ Result<void> Disk::erase(std::int64_t id) {
     return settled([&]() -> Result<void> {
         auto gone = idsOf("delete from answers where id = ?1 returning id", id);
         if (!gone) return gone.error();
-        load_.entries -= std::min(load_.entries, gone->size());
+        entries_ -= std::min(entries_.load(), gone->size());
         return {};
     }());
 }
 
 Disk::Load Disk::load() const {
-    const std::lock_guard lock(mutex_);
-    return load_;
+    return {entries_.load(), bytes_.load(), set_aside_.load()};
 }
 
 }  // namespace howdah::cache

@@ -1,6 +1,6 @@
 // Sealed entries in a SQLite file. A file that is damaged, or no SQLite file, is set aside and a new one begun.
 //
-// Every call blocks: on a worker or the control thread only.
+// Every call but load() blocks: on a worker or the control thread only.
 //
 // Threads: any, one at a time (a lock of its own).
 // Owns:    the file <folder>/answers.db and its -wal and -shm.
@@ -8,6 +8,7 @@
 // Source:  SQLite manual, "Write-Ahead Logging", "Result and Error Codes".
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,7 +51,7 @@ public:
     struct Load {
         std::size_t entries = 0, bytes = 0, set_aside = 0;
     };
-    Load load() const;
+    Load load() const;  // waits for nobody, also while the file is at work
 
 private:
     struct Close {
@@ -79,10 +80,10 @@ private:
     const Budget budget_;
     const std::uint64_t ledger_;
     const Tell tell_;
-    mutable std::mutex mutex_;
+    std::mutex mutex_;
     Connection file_;
-    int status_ = 0;  // of the last call of SQLite
-    Load load_;
+    int status_ = 0;                                                 // of the last call of SQLite
+    std::atomic<std::size_t> entries_{0}, bytes_{0}, set_aside_{0};  // written under the lock, read without it
 };
 
 }  // namespace howdah::cache

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <optional>
 #include <sstream>
 
 #include <doctest/doctest.h>
@@ -133,6 +135,21 @@ TEST_CASE("disk: what is no SQLite file is set aside, told once, and a new one b
     REQUIRE(file.disk.put({row(1, "one")}, 0));
     CHECK(file.sealed(1) == "one");
     CHECK(file.disk.load().set_aside == 1);
+}
+
+TEST_CASE("disk: what it holds is told while somebody works on the file") {
+    const Folder folder;
+    setBytes(folder.path() + "/answers.db", "this is not a database, but it is long enough to be looked at as one");
+    std::future<std::size_t> load;
+    bool told_at_once = false;
+    std::optional<Disk> disk;
+    disk.emplace(folder.path(), kPlenty, 1, [&](std::string_view) {  // called in the middle of open()
+        load = std::async(std::launch::async, [&] { return disk->load().set_aside; });
+        told_at_once = load.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+    });
+    REQUIRE(disk->open(0));
+    CHECK(told_at_once);
+    CHECK(load.get() == 1);
 }
 
 TEST_CASE("disk: a file damaged at any place gives what was put there, or nothing") {
