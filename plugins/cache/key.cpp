@@ -61,11 +61,13 @@ std::uint64_t wordOf(const char* bytes, std::size_t count) {
 void writeKey(const howdah_query& query, std::string& key) {
     key.clear();
     addNumber(key, query.scope_hash);
+    addText(key, query.database);
+    addText(key, query.principal->subject);
+    addText(key, query.principal->tenant);
     addNumber(key, query.facts->schema_version);
     addNumber(key, query.rows_max);
     addNumber(key, query.bytes_max);
     addNumber(key, query.struct_size > offsetof(howdah_query, rows_skip) ? query.rows_skip : 0);
-    addText(key, query.database);
     addText(key, query.sql);
     addNumber(key, query.parameter_count);
     for (std::uint64_t i = 0; i < query.parameter_count; ++i)
@@ -76,9 +78,9 @@ KeyParts partsOf(std::string_view key) {
     ByteReader in(key);
     KeyParts parts;
     parts.scope_hash = in.number<std::uint64_t>();
-    for (int skipped = 0; skipped < 4; ++skipped)
-        in.number<std::uint64_t>();
     parts.database = in.text();
+    parts.subject = in.text();
+    parts.tenant = in.text();
     return parts;
 }
 

@@ -1,7 +1,7 @@
 // What an answer depends on, as bytes: two queries with equal keys would be given the same rows.
 //
-// The principal stands in it by scope_hash alone, which the kernel computes from database, subject, tenant and
-// settings.
+// Subject and tenant stand in it as they are. The settings of the scope, which the kernel shows nobody, stand in it by
+// scope_hash: 64 bits that no secret is in, so what two of them may have in common is never more than one principal's.
 //
 // Threads: any.
 #pragma once
@@ -20,7 +20,7 @@ void writeKey(const howdah_query& query, std::string& key);
 // What stands in a key.
 struct KeyParts {
     std::uint64_t scope_hash = 0;
-    std::string_view database;
+    std::string_view database, subject, tenant;
 };
 KeyParts partsOf(std::string_view key);
 

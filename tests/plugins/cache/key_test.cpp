@@ -45,12 +45,13 @@ TEST_CASE("key: each thing an answer depends on makes another key") {
     keys.insert(changed([](FakeQuery& query) { query.values[1] = Value(1.0).raw(); }));
     keys.insert(changed([](FakeQuery& query) { query.values[1] = Value(true).raw(); }));
     keys.insert(changed([](FakeQuery& query) { query.parameter_count = 1; }));
-    CHECK(keys.size() == 15);
+    keys.insert(changed([](FakeQuery& query) { query.who.subject = toAbi("somebody"); }));
+    keys.insert(changed([](FakeQuery& query) { query.who.tenant = toAbi("somebody"); }));
+    CHECK(keys.size() == 17);
 }
 
-TEST_CASE("key: who asks counts by his scope alone, and a time limit does not count") {
+TEST_CASE("key: which request it was, and its time limit, do not count") {
     const std::string plain = changed([](FakeQuery&) {});
-    CHECK(changed([](FakeQuery& query) { query.who.subject = toAbi("somebody"); }) == plain);
     CHECK(changed([](FakeQuery& query) { query.timeout_ms = 5; }) == plain);
     CHECK(changed([](FakeQuery& query) { query.request_id = 5; }) == plain);
 }
@@ -63,10 +64,16 @@ TEST_CASE("key: texts that run into each other do not make one key") {
     CHECK(two("", "abc") != two("abc", ""));
 }
 
-TEST_CASE("key: scope and database are read back from it") {
-    const std::string key = changed([](FakeQuery& query) { query.database = toAbi("same"); });
+TEST_CASE("key: scope, database and principal are read back from it") {
+    const std::string key = changed([](FakeQuery& query) {
+        query.database = toAbi("same");
+        query.who.subject = toAbi("somebody");
+        query.who.tenant = toAbi("acme");
+    });
     CHECK(partsOf(key).scope_hash == 7);
     CHECK(partsOf(key).database == "same");
+    CHECK(partsOf(key).subject == "somebody");
+    CHECK(partsOf(key).tenant == "acme");
     CHECK(partsOf("").database.empty());
 }
 

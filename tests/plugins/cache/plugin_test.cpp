@@ -46,6 +46,20 @@ TEST_CASE("cache: another scope is another question, whatever the text") {
     CHECK(stage.host.read(FakeQuery::reads("select name from t", {1}, 8), "").cells[0] == "of eight");
 }
 
+TEST_CASE("cache: two principals whose scope hashes meet are not given each other's rows") {
+    Stage stage;
+    const auto of = [](std::string_view subject, std::string_view tenant) {
+        auto query = readOf(1);
+        query->who.subject = toAbi(subject);
+        query->who.tenant = toAbi(tenant);
+        return query;
+    };
+    stage.host.read(of("ann", "acme"), "of ann");
+    CHECK(stage.host.read(of("bob", "acme"), "of bob").cells[0] == "of bob");
+    CHECK(stage.host.read(of("ann", "other"), "of another ann").cells[0] == "of another ann");
+    CHECK(stage.host.read(of("ann", "acme"), "").cells[0] == "of ann");
+}
+
 TEST_CASE("cache: only what the guard calls cacheable is remembered") {
     Stage stage;
     const auto isAsked = [&](auto change) {
