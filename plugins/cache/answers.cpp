@@ -21,6 +21,9 @@ Document diskOf(const Shelf& shelf, Budget budget, std::uint64_t hits) {
     const Shelf::Figures figures = shelf.figures();
     Document disk = levelOf({figures.load.entries, figures.load.bytes}, budget, hits);
     disk["state"] = figures.state;
+    disk["open"] = figures.open;
+    disk["opens_failed"] = figures.opens_failed;
+    disk["retry_ms"] = figures.retry_ms;
     disk["written"] = figures.written;
     disk["left_out"] = figures.left_out;
     disk["damaged"] = figures.damaged;

@@ -1,6 +1,7 @@
 #include "plugins/cache/shelf.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "plugins/cache/key.hpp"
@@ -11,9 +12,21 @@ namespace {
 constexpr std::size_t kWaitingBytesMax = 16u << 20;  // to be written; what comes while it is full is left out
 constexpr std::size_t kTogether = 256;               // entries in one transaction
 
+std::optional<std::uint64_t> wordOf(const std::string& digest) {
+    std::uint64_t word = 0;
+    if (digest.size() < sizeof word) return std::nullopt;
+    std::memcpy(&word, digest.data(), sizeof word);
+    return word;
+}
+
+// Under other epochs or with another key no row would be found again, so none is kept.
+std::uint64_t markOf(const Ledger& ledger, const Vault& vault) {
+    return ledger.id() ^ wordOf(vault.digest({"file"})).value_or(0);
+}
+
 }  // namespace
 
-// The scope chooses the key: a tenant's answers are sealed for him.
+// The scope chooses the key: a principal's answers are sealed for him.
 struct Shelf::Slip {
     std::int64_t id = 0;
     std::string scope;
@@ -27,21 +40,23 @@ Shelf::Shelf(const Host& host, Jobs& jobs, const Config::Disk& config, const Led
       ledger_(ledger),
       databases_(databases),
       vault_(std::move(vault)),
-      disk_(std::move(folder), config.budget, ledger.id(),
+      disk_(std::move(folder), config.budget, markOf(ledger, vault_),
             [this](std::string_view line) { host_.log(LogLevel::warn, line); }) {}
 
-Shelf::Slip Shelf::slipFor(std::uint64_t hash, std::string_view key, const std::string& identity) const {
-    Slip slip;
-    slip.id = static_cast<std::int64_t>(hashOf(identity, hash ^ ledger_.seed()));
-    slip.scope = concat(identity.size(), ':', identity, ':', partsOf(key).scope_hash);
-    return slip;
+// Empty: the database has not told who it is, and nothing of it lies on disk.
+std::string Shelf::identityOf(std::string_view key) const {
+    const Database* database = databases_.find(partsOf(key).database);
+    return database ? database->identity() : "";
 }
 
-std::optional<Shelf::Slip> Shelf::slipOf(const Entry& entry) const {
-    const Database* database = databases_.find(partsOf(entry.key()).database);
-    const std::string identity = database ? database->identity() : "";
-    if (identity.empty()) return std::nullopt;
-    return slipFor(entry.hash(), entry.key(), identity);
+std::optional<std::int64_t> Shelf::idOf(std::string_view key, const std::string& identity) const {
+    const auto id = wordOf(vault_.digest({"row", identity, key}));
+    return id ? std::optional(static_cast<std::int64_t>(*id)) : std::nullopt;
+}
+
+std::string Shelf::scopeOf(std::string_view key, const std::string& identity) const {
+    const KeyParts parts = partsOf(key);
+    return vault_.digest({"scope", identity, std::to_string(parts.scope_hash), parts.subject, parts.tenant});
 }
 
 // A row is worth something at its own place and under this ledger only.
@@ -49,27 +64,53 @@ std::string Shelf::aboutOf(const Disk::Row& row) const {
     return concat(ledger_.id(), ':', row.id, ':', row.born_ns, ':', row.ends_ns);
 }
 
+// A disk that was full or locked for a while need not be so for good.
 void Shelf::begin() {
-    jobs_.start([this] { open(); });
+    {
+        const std::lock_guard lock(mutex_);
+        if (ready_ || opening_ || host_.nowNs() < next_open_ns_) return;
+        opening_ = true;
+    }
+    if (!jobs_.start([this] { open(); })) openLater();
 }
 
 void Shelf::open() {
     auto ids = disk_.open(bootNs());
-    if (!ids) return tellOnce(ids.error());
+    if (!ids) {
+        tellOnce(ids.error());
+        return openLater();
+    }
+    if (failing_.exchange(false)) host_.log(LogLevel::info, "the cache on disk could be opened");
     const std::lock_guard lock(mutex_);
     ids_.insert(ids->begin(), ids->end());
+    opening_ = false;
     ready_ = true;
 }
 
+void Shelf::openLater() {
+    const std::lock_guard lock(mutex_);
+    opening_ = false;
+    ++opens_failed_;
+    next_open_ns_ = host_.nowNs() + pause_ns_;
+    pause_ns_ = std::min(pause_ns_ * 2, kPauseMax_ns);
+}
+
+bool Shelf::isReady() const {
+    const std::lock_guard lock(mutex_);
+    return ready_;
+}
+
 EntryPtr Shelf::find(const Context& context, std::uint64_t hash, std::string_view key) {
-    const Database* database = databases_.find(partsOf(key).database);
-    const std::string identity = database ? database->identity() : "";
+    if (!isReady()) return begin(), nullptr;
+    const std::string identity = identityOf(key);
     if (identity.empty()) return nullptr;
-    const auto slip = std::make_shared<const Slip>(slipFor(hash, key, identity));
+    const auto id = idOf(key, identity);
+    if (!id) return nullptr;
     {
         const std::lock_guard lock(mutex_);
-        if (!ready_ || !ids_.contains(slip->id)) return nullptr;
+        if (!ids_.contains(*id)) return nullptr;
     }
+    const auto slip = std::make_shared<const Slip>(Slip{*id, scopeOf(key, identity)});
     // The work goes on after the wait for it has ended, and then has nobody to give to.
     struct Found {
         std::mutex mutex;
@@ -96,9 +137,13 @@ EntryPtr Shelf::read(const Slip& slip, std::uint64_t hash) {
     if (entry) return entry;
     if (damaged_++ == 0)
         host_.log(LogLevel::warn, "an answer on disk is damaged or not ours, and is left out; more are only counted");
-    if (auto erased = disk_.erase(slip.id); !erased) tellOnce(erased.error());
-    forget({slip.id});
+    drop(slip.id);
     return nullptr;
+}
+
+void Shelf::drop(std::int64_t id) {
+    if (auto erased = disk_.erase(id); !erased) tellOnce(erased.error());
+    forget({id});
 }
 
 void Shelf::forget(const std::vector<std::int64_t>& ids) {
@@ -154,13 +199,14 @@ void Shelf::write(const std::vector<EntryPtr>& entries) {
     std::vector<Disk::Row> rows;
     for (const EntryPtr& entry : entries) {
         if (entry->error() || now_ns >= entry->life().ends_ns || !ledger_.stands(entry->footings())) continue;
-        const auto slip = slipOf(*entry);
-        if (!slip) continue;
-        Disk::Row row{slip->id,
+        const std::string identity = identityOf(entry->key());
+        const auto id = identity.empty() ? std::nullopt : idOf(entry->key(), identity);
+        if (!id) continue;
+        Disk::Row row{*id,
                       static_cast<std::int64_t>(entry->life().born_ns),
                       static_cast<std::int64_t>(entry->life().ends_ns),
                       {}};
-        row.sealed = vault_.seal(slip->scope, aboutOf(row), entry->toBytes());
+        row.sealed = vault_.seal(scopeOf(entry->key(), identity), aboutOf(row), entry->toBytes());
         if (!row.sealed.empty()) rows.push_back(std::move(row));
     }
     if (rows.empty()) return;
@@ -207,6 +253,10 @@ Shelf::Figures Shelf::figures() const {
     figures.late = late_;
     const std::lock_guard lock(mutex_);
     figures.state = failing_ ? "failing" : ready_ ? "ready" : "opening";
+    figures.open = ready_;
+    figures.opens_failed = opens_failed_;
+    if (const std::uint64_t now_ns = host_.nowNs(); !ready_ && !opening_ && now_ns < next_open_ns_)
+        figures.retry_ms = (next_open_ns_ - now_ns) / kMs + 1;
     return figures;
 }
 

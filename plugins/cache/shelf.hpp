@@ -34,7 +34,8 @@ public:
     Shelf(const Host& host, Jobs& jobs, const Config::Disk& config, const Ledger& ledger, const Databases& databases,
           std::string folder, Vault vault);
 
-    // Opens the file on a worker; nothing is found before.
+    // Opens the file on a worker, unless it is open or its time has not come; nothing is found before. Where it fails,
+    // calls that miss begin again, after a pause that doubles from one second to four.
     void begin();
     // May wait, for read_ms at most. Null: it does not lie there, or not in time.
     EntryPtr find(const Context& context, std::uint64_t hash, std::string_view key);
@@ -44,22 +45,30 @@ public:
     void finish(const std::vector<EntryPtr>& entries);
 
     struct Figures {
-        std::string state;  // opening, ready, failing
+        std::string state;  // opening, ready, failing; failing and not open: retry_ms says when it is tried again
+        bool open = false;
+        std::uint64_t retry_ms = 0, opens_failed = 0;
         Disk::Load load;
         std::uint64_t written = 0, left_out = 0, damaged = 0, late = 0;
     };
     Figures figures() const;
 
 private:
+    static constexpr std::uint64_t kPause_ns = 1'000 * kMs, kPauseMax_ns = 4'000 * kMs;
+
     struct Slip;  // how an entry is named and sealed
-    std::optional<Slip> slipOf(const Entry& entry) const;
-    Slip slipFor(std::uint64_t hash, std::string_view key, const std::string& identity) const;
+    std::string identityOf(std::string_view key) const;
+    std::optional<std::int64_t> idOf(std::string_view key, const std::string& identity) const;
+    std::string scopeOf(std::string_view key, const std::string& identity) const;
     std::string aboutOf(const Disk::Row& row) const;
 
     void open();
+    bool isReady() const;
+    void openLater();
     void writeWaiting();
     void write(const std::vector<EntryPtr>& entries);
     EntryPtr read(const Slip& slip, std::uint64_t hash);
+    void drop(std::int64_t id);
     void forget(const std::vector<std::int64_t>& ids);
     void tellOnce(const Error& error);
 
@@ -73,6 +82,9 @@ private:
 
     mutable std::mutex mutex_;
     bool ready_ = false;
+    bool opening_ = false;
+    std::uint64_t pause_ns_ = kPause_ns, next_open_ns_ = 0;
+    std::uint64_t opens_failed_ = 0;
     bool writing_ = false;
     std::unordered_set<std::int64_t> ids_;
     std::deque<EntryPtr> waiting_;

@@ -19,12 +19,14 @@ namespace {
 
 constexpr std::size_t kNonceBytes = 12;
 constexpr std::size_t kTagBytes = 16;
-constexpr std::string_view kLabel = "howdah cache on disk 1";  // another format, another key
+constexpr std::string_view kLabel = "howdah cache on disk 2";  // another format, another key
+constexpr std::string_view kDigests = "howdah cache names 1";
 
 struct Free {
     void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
     void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
     void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
+    void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
 };
 
 unsigned char* bytesOf(std::string& text) {
@@ -84,11 +86,43 @@ Result<Vault> Vault::open(const std::string& path, bool may_make) {
     return vault;
 }
 
+void Vault::FreeMac::operator()(evp_mac_ctx_st* mac) const {
+    EVP_MAC_CTX_free(mac);
+}
+
+Vault::Vault(const Key& key) : key_(key) {
+    auto own = keyOf(kDigests);
+    const std::unique_ptr<EVP_MAC, Free> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                     OSSL_PARAM_construct_end()};
+    if (own && hmac) digests_.reset(EVP_MAC_CTX_new(hmac.get()));
+    if (digests_ && EVP_MAC_init(digests_.get(), own->data(), own->size(), parameters) != 1) digests_.reset();
+    if (own) OPENSSL_cleanse(own->data(), own->size());
+}
+
 Vault::~Vault() {
     OPENSSL_cleanse(key_.data(), key_.size());
 }
 
+std::string Vault::digest(std::initializer_list<std::string_view> parts) const {
+    const std::unique_ptr<EVP_MAC_CTX, FreeMac> mac(digests_ ? EVP_MAC_CTX_dup(digests_.get()) : nullptr);
+    bool done = mac != nullptr;
+    for (const std::string_view part : parts) {
+        unsigned char size[sizeof(std::uint64_t)];
+        const std::uint64_t bytes = part.size();
+        std::memcpy(size, &bytes, sizeof size);
+        done = done && EVP_MAC_update(mac.get(), size, sizeof size) == 1 &&
+               EVP_MAC_update(mac.get(), bytesOf(part), part.size()) == 1;
+    }
+    std::string out(kKeyBytes, '\0');
+    std::size_t count = 0;
+    done = done && EVP_MAC_final(mac.get(), bytesOf(out), &count, out.size()) == 1 && count == out.size();
+    return done ? out : std::string();
+}
+
 std::optional<Vault::Key> Vault::keyOf(std::string_view scope) const {
+    if (scope.empty()) return std::nullopt;  // a digest that could not be made must not be everybody's key
     const std::unique_ptr<EVP_KDF, Free> kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
     const std::unique_ptr<EVP_KDF_CTX, Free> context(kdf ? EVP_KDF_CTX_new(kdf.get()) : nullptr);
     if (!context) return std::nullopt;

@@ -272,7 +272,6 @@ test('a file that was damaged, cut, or is none is told and set aside, and answer
     () => writeFileSync(file, 'no database at all, but long enough to be read as the head of one, which has a hundred bytes'),
     () => { const bytes = readFileSync(file); writeFileSync(file, bytes.subarray(0, bytes.length / 2)); },
     () => { const bytes = readFileSync(file); for (let at = 5000; at < bytes.length; at += 97) bytes[at] ^= 0x5a; writeFileSync(file, bytes); },
-    () => writeFileSync(join(file, '../key'), 'k'.repeat(32)),
   ]) {
     for (const sql of texts) await read(own.url, sql);
     own = await restarted(own, disk(), damage);
@@ -282,6 +281,21 @@ test('a file that was damaged, cut, or is none is told and set aside, and answer
     assert.ok(levels.l3.set_aside + levels.l3.damaged > 0, JSON.stringify(levels.l3));
     assert.match(own.log(), /was damaged and begins anew|is damaged or not ours/);
   }
+  await own.stop();
+  place.remove();
+});
+
+test('with another key nothing of what lies on disk is given out or kept', async () => {
+  const place = inFolder();
+  let own = await startCached(database.dsn, disk(), { place: { folder: place.folder, remove: () => {} } });
+  const sql = 'select id, name from c.pet where id > 50 order by id';
+  await read(own.url, sql);
+  own = await restarted(own, disk());
+  assert.ok((await statsOf(own.url)).levels.l3.entries > 0);
+  own = await restarted(own, disk(), () => writeFileSync(join(answersFile(place.folder), '../key'), 'k'.repeat(32)));
+  assert.equal((await statsOf(own.url)).levels.l3.entries, 0);
+  assert.equal(await read(own.url, sql), psql(sql, database.dsn));
+  assert.equal((await statsOf(own.url)).levels.l3.hits, 0);
   await own.stop();
   place.remove();
 });

@@ -211,6 +211,26 @@ TEST_CASE("vault: what was sealed is opened again, also after the key was read a
     CHECK_FALSE(Vault::open(other.path() + "/key", true)->open("tenant a", "row 1", sealed));
 }
 
+TEST_CASE("vault: a digest depends on every part, on where it ends, and on the key") {
+    const Folder folder, other;
+    const auto vault = Vault::open(folder.path() + "/key", true);
+    REQUIRE(vault);
+    const std::string digest = vault->digest({"row", "ab", "c"});
+    CHECK(digest.size() == 32);
+    CHECK(vault->digest({"row", "ab", "c"}) == digest);
+    CHECK(Vault::open(folder.path() + "/key", true)->digest({"row", "ab", "c"}) == digest);
+    CHECK(vault->digest({"row", "a", "bc"}) != digest);
+    CHECK(vault->digest({"row", "abc"}) != digest);
+    CHECK(Vault::open(other.path() + "/key", true)->digest({"row", "ab", "c"}) != digest);
+}
+
+TEST_CASE("vault: nothing is sealed for a scope without a name") {
+    const Folder folder;
+    const auto vault = Vault::open(folder.path() + "/key", true);
+    REQUIRE(vault);
+    CHECK(vault->seal("", "about", "text").empty());
+}
+
 TEST_CASE("vault: no byte of it can be changed or left out") {
     const Folder folder;
     const auto vault = Vault::open(folder.path() + "/key", true);

@@ -331,6 +331,28 @@ TEST_CASE("cache: answers on disk outlive the instance that takes over, as long 
     last.stop();
 }
 
+TEST_CASE("cache: a file that could not be opened is tried again, and the tries are told") {
+    const Folder folder;
+    const std::string in_its_way = folder.path() + "/answers.db";
+    std::filesystem::create_directories(in_its_way);
+    CacheHost host(folder.path());
+    host.begin(R"({"l3":{"enabled":true}})");
+    const auto disk = [&] { return host.stats()["levels"]["l3"]; };
+    CacheHost::until([&] { return disk()["opens_failed"] == 1; });
+    CHECK(disk()["state"] == "failing");
+    CHECK(disk()["open"] == false);
+    CHECK(disk()["retry_ms"] > 0);
+    std::filesystem::remove_all(in_its_way);
+    int asked = 0;
+    CacheHost::until([&] {
+        host.read(readOf(1, "miss " + std::to_string(++asked)), "x");
+        return disk()["state"] == "ready";
+    });
+    CHECK(disk()["open"] == true);
+    CHECK(disk()["retry_ms"] == 0);
+    host.stop();
+}
+
 TEST_CASE("configuration: what is off must be a database there is") {
     const Folder folder;
     CacheHost host(folder.path());
