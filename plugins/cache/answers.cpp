@@ -61,6 +61,7 @@ Document statsOf(const Recall& recall, const Config& config, const Databases& da
                          {"too_large", sum(&Counters::too_large)},
                          {"failed", sum(&Counters::failed)}};
     stats["gone"] = {{"outdated", sum(&Counters::outdated)}, {"expired", sum(&Counters::expired)}};
+    stats["waiting"] = recall.waiting();
     stats["waits_late"] = sum(&Counters::waits_late);
     stats["writes"] = {{"seen", sum(&Counters::writes)},
                        {"of_whole_databases", sum(&Counters::writes_of_databases)},

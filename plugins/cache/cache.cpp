@@ -90,7 +90,7 @@ private:
         const bool own = config_.l3.key_file.empty();
         auto vault = Vault::open(own ? state + "/key" : config_.l3.key_file, own);
         if (!vault) return vault.error();
-        shelf_.emplace(host(), *jobs_, config_.l3, *ledger_, *databases_, state, std::move(*vault));
+        shelf_.emplace(host(), *jobs_, config_, *ledger_, *databases_, state, std::move(*vault));
         shelf_->begin();
         return {};
     }

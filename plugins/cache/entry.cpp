@@ -53,10 +53,10 @@ std::size_t sizeOf(const howdah_result& result) {
     return size;
 }
 
-Entry::Entry(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings)
+Entry::Entry(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings)
     : key_(std::move(key)), hash_(hash), life_(life), footings_(std::move(footings)) {}
 
-EntryPtr Entry::ofResult(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings,
+EntryPtr Entry::ofResult(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings,
                          const howdah_result& result) {
     std::shared_ptr<Entry> entry(new Entry(std::move(key), hash, life, std::move(footings)));
     entry->takeResult(result);
@@ -64,7 +64,7 @@ EntryPtr Entry::ofResult(std::string key, std::uint64_t hash, Life life, std::ve
     return entry;
 }
 
-EntryPtr Entry::ofError(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings, Error error) {
+EntryPtr Entry::ofError(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings, Error error) {
     std::shared_ptr<Entry> entry(new Entry(std::move(key), hash, life, std::move(footings)));
     entry->error_ = std::move(error);
     entry->weigh();
@@ -100,14 +100,14 @@ void Entry::takeResult(const howdah_result& result) {
 }
 
 void Entry::weigh() {
-    size_ = sizeof(Entry) + kOverhead + key_.capacity() + block_size_ + footings_.capacity() * sizeof(Footing) +
+    size_ = sizeof(Entry) + kOverhead + key().capacity() + block_size_ + footings_.capacity() * sizeof(Footing) +
             columns_.capacity() * sizeof(howdah_column) + batches_.capacity() * sizeof(howdah_batch);
     if (error_) size_ += error_->message.size() + error_->hint.size() + error_->detail.size();
 }
 
 std::string Entry::toBytes() const {
     ByteWriter out;
-    out.text(key_);
+    out.text(key());
     out.number(life_.born_ns);
     out.number(life_.ends_ns);
     out.number(static_cast<std::uint32_t>(footings_.size()));
@@ -139,12 +139,13 @@ std::string Entry::toBytes() const {
     return std::move(out).bytes();
 }
 
-EntryPtr Entry::fromBytes(std::string_view bytes, std::uint64_t hash) {
+EntryPtr Entry::fromBytes(std::string_view bytes, std::uint64_t hash, std::uint64_t age_max_ns) {
     ByteReader in(bytes);
-    std::string key(in.text());
+    SharedKey key(in.text());
     Life life;
     life.born_ns = in.number<std::uint64_t>();
     life.ends_ns = in.number<std::uint64_t>();
+    if (life.ends_ns - life.born_ns > age_max_ns) life.ends_ns = life.born_ns + age_max_ns;
     std::vector<Footing> footings(in.count(sizeof(std::uint32_t) + sizeof(std::uint64_t)));
     for (Footing& footing : footings) {
         footing.slot = in.number<std::uint32_t>();

@@ -25,6 +25,16 @@ struct Footing {
     bool operator==(const Footing&) const = default;
 };
 
+// The bytes of a key.hpp key, copied once and then shared by the read, those who wait for it, and what is remembered.
+class SharedKey {
+public:
+    explicit SharedKey(std::string_view bytes) : bytes_(std::make_shared<const std::string>(bytes)) {}
+    const std::string& bytes() const { return *bytes_; }
+
+private:
+    std::shared_ptr<const std::string> bytes_;
+};
+
 class Entry;
 using EntryPtr = std::shared_ptr<const Entry>;
 
@@ -36,15 +46,16 @@ public:
         std::uint64_t ends_ns = 0;
     };
 
-    static EntryPtr ofResult(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings,
+    static EntryPtr ofResult(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings,
                              const howdah_result& result);
-    static EntryPtr ofError(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings, Error error);
+    static EntryPtr ofError(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings, Error error);
 
-    // As bytes and back, for the disk. Nothing: these are not the bytes of an entry.
+    // As bytes and back, for the disk. Nothing: these are not the bytes of an entry. What was put down when answers
+    // lived longer lives `age_max_ns` at most.
     std::string toBytes() const;
-    static EntryPtr fromBytes(std::string_view bytes, std::uint64_t hash);
+    static EntryPtr fromBytes(std::string_view bytes, std::uint64_t hash, std::uint64_t age_max_ns);
 
-    const std::string& key() const { return key_; }
+    const std::string& key() const { return key_.bytes(); }
     std::uint64_t hash() const { return hash_; }
     const Life& life() const { return life_; }
     const std::vector<Footing>& footings() const { return footings_; }
@@ -62,11 +73,11 @@ public:
     bool wasUsed() const { return used_.load(std::memory_order_relaxed); }
 
 private:
-    Entry(std::string key, std::uint64_t hash, Life life, std::vector<Footing> footings);
+    Entry(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings);
     void takeResult(const howdah_result& result);
     void weigh();
 
-    std::string key_;
+    SharedKey key_;
     std::uint64_t hash_;
     Life life_;
     std::vector<Footing> footings_;

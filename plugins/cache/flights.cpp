@@ -20,16 +20,18 @@ public:
         bool leads = false;
     };
 
-    Flight(std::uint64_t key_hash, std::string_view its_key) : hash(key_hash), key(its_key) {}
+    Flight(std::uint64_t key_hash, SharedKey its_key, std::uint64_t now_ns)
+        : hash(key_hash), key(std::move(its_key)), begun_ns(now_ns) {}
 
     const std::uint64_t hash;
-    const std::string key;
+    const SharedKey key;
+    std::uint64_t begun_ns;  // by who reads now
     bool landed = false;
     EntryPtr entry;
     std::deque<std::shared_ptr<Waiter>> waiters;
 };
 
-Flights::Ticket Flights::board(std::uint64_t hash, std::string_view key) {
+Flights::Ticket Flights::board(std::uint64_t hash, const SharedKey& key, std::uint64_t now_ns) {
     Segment& segment = segmentOf(hash);
     const std::lock_guard lock(segment.mutex);
     if (const auto loner = segment.loners.find(hash); loner != segment.loners.end()) {
@@ -37,14 +39,18 @@ Flights::Ticket Flights::board(std::uint64_t hash, std::string_view key) {
         return {};
     }
     const auto [first, last] = segment.flying.equal_range(hash);
-    for (auto other = first; other != last; ++other)
-        if (other->second->key == key) return {Part::follower, other->second};
-    auto flight = std::make_shared<Flight>(hash, key);
+    const auto known =
+        std::find_if(first, last, [&](const auto& other) { return other.second->key.bytes() == key.bytes(); });
+    if (known != last) {
+        if (now_ns <= known->second->begun_ns + patience_ns_) return {Part::follower, known->second};
+        segment.flying.erase(known);  // who waits for it goes on waiting
+    }
+    auto flight = std::make_shared<Flight>(hash, key, now_ns);
     segment.flying.emplace(hash, flight);
     return {Part::leader, std::move(flight)};
 }
 
-Flights::Outcome Flights::wait(const Context& context, const FlightPtr& flight, std::uint64_t deadline_ns) {
+Flights::Outcome Flights::wait(const Context& context, const FlightPtr& flight) {
     auto waiter = std::make_shared<Flight::Waiter>(context.host());
     Segment& segment = segmentOf(flight->hash);
     {
@@ -52,17 +58,18 @@ Flights::Outcome Flights::wait(const Context& context, const FlightPtr& flight, 
         if (flight->landed) return {flight->entry, Part::alone, false};
         flight->waiters.push_back(waiter);
     }
-    (void)waiter->wakes.wait(context, deadline_ns);  // what became of it is read below, whatever ended the wait
+    waiting_.fetch_add(1, std::memory_order_relaxed);
+    // What became of it is read below, whatever ended the wait.
+    (void)waiter->wakes.wait(context, context.host().nowNs() + patience_ns_);
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
     const std::lock_guard lock(segment.mutex);
-    if (waiter->leads) return {nullptr, Part::leader, false};
+    if (waiter->leads) {
+        flight->begun_ns = context.host().nowNs();
+        return {nullptr, Part::leader, false};
+    }
     if (flight->landed) return {flight->entry, Part::alone, false};
     std::erase(flight->waiters, waiter);
     return {nullptr, Part::alone, true};
-}
-
-std::size_t Flights::waiting(const FlightPtr& flight) {
-    const std::lock_guard lock(segmentOf(flight->hash).mutex);
-    return flight->waiters.size();
 }
 
 void Flights::land(const FlightPtr& flight, Landing landing, EntryPtr entry) {

@@ -1,19 +1,20 @@
 // Reads under way. Who asks for what another call is reading waits for its answer in place of asking the database too.
 //
 // A read that fails lets one of those that wait go on in its place; a read whose answer cannot be shared lets all of
-// them go on at once. Keys whose answers are too large to be kept are not waited for again for a while.
+// them go on at once. Keys whose answers are too large to be kept are not waited for again for a while. A read that has
+// been under way for longer than anybody would wait is not joined: another one begins in its place, also if it has
+// ended without a word.
 //
 // Threads: any, at once; no lock is held across a host call.
 // Owns:    each flight until it has landed and nobody waits any more.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 
 #include <howdah/waiting.hpp>
@@ -24,6 +25,9 @@ namespace howdah::cache {
 
 class Flights {
 public:
+    // Nobody waits for longer.
+    explicit Flights(std::uint64_t patience_ns) : patience_ns_(patience_ns) {}
+
     class Flight;
     using FlightPtr = std::shared_ptr<Flight>;
 
@@ -33,17 +37,18 @@ public:
         Part part = Part::alone;
         FlightPtr flight;
     };
-    Ticket board(std::uint64_t hash, std::string_view key);
+    Ticket board(std::uint64_t hash, const SharedKey& key, std::uint64_t now_ns);
 
-    // Of a follower; may wait. An entry: the answer. Else the part it has now; late: it waited in vain.
+    // Of a follower; may wait. An entry: the answer, which may have grown too old on the way. Else the part it has now;
+    // late: it waited in vain.
     struct Outcome {
         EntryPtr entry;
         Part part = Part::alone;
         bool late = false;
     };
-    Outcome wait(const Context& context, const FlightPtr& flight, std::uint64_t deadline_ns);
+    Outcome wait(const Context& context, const FlightPtr& flight);
 
-    std::size_t waiting(const FlightPtr& flight);
+    std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }  // calls, at this moment
 
     enum class Landing { shared, failed, apart, kept_by_nobody };
     void land(const FlightPtr& flight, Landing landing, EntryPtr entry = nullptr);
@@ -59,7 +64,9 @@ private:
     Segment& segmentOf(std::uint64_t hash) { return segments_[hash >> 60]; }
     static void remove(Segment& segment, const Flight& flight);
 
+    const std::uint64_t patience_ns_;
     std::array<Segment, kSegments> segments_;
+    std::atomic<std::size_t> waiting_{0};
 };
 
 }  // namespace howdah::cache

@@ -37,6 +37,7 @@ Recall::Recall(const Host& host, const Config& config, Ledger& ledger, Databases
       databases_(databases),
       shelf_(shelf),
       memory_(ledger, config.l1, config.l2, host.reactor().shard_count(host.raw())),
+      flights_(config.coalesce_ns),
       shards_(host.reactor().shard_count(host.raw())),
       counters_(shards_.size()) {}
 
@@ -48,6 +49,7 @@ std::size_t Recall::shardOf(const Query& query) const {
 
 Verdict Recall::before(Query& query) {
     const std::size_t shard = shardOf(query);
+    forget(query.raw(), shard);
     if (!query.readOnly()) return beforeWrite(query, shard);
     Counters& counters = counters_[shard];
     if (!mayBeKept(query, counters)) return Verdict::proceed();
@@ -62,6 +64,20 @@ Verdict Recall::before(Query& query) {
     const std::uint64_t hash = hashOf(key, ledger_.seed());
     if (const Entry* entry = memory_.find(shard, hash, key, bootNs(), counters)) return give(shard, *entry);
     return miss(query, shard, *database, hash);
+}
+
+// What a query left whose end the kernel told nobody, as it does when a hook's proceed counted as a fault. Its address
+// is this query's now, and this one's answer must not be taken for that one's.
+void Recall::forget(const howdah_query* query, std::size_t shard) {
+    Shard& own = shards_[shard];
+    if (!own.readings.empty()) own.readings.erase(query);
+    if (!own.writings.empty() && own.writings.erase(query) > 0) ++counters_[shard].writes_unsettled;
+}
+
+// After a wait: the request's time or the hook's is spent. Then the hook may count as failed whatever it answers, and
+// nobody tells it the end of the query.
+bool Recall::isOver(const Query& query) const {
+    return query.context().deadlineNs() <= host_.nowNs();
 }
 
 bool Recall::mayBeKept(const Query& query, Counters& counters) const {
@@ -102,24 +118,26 @@ bool Recall::isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns)
 
 Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash) {
     Counters& counters = counters_[shard];
-    const std::string key = shards_[shard].key;  // another query may have the buffer while this one waits
     if (!isQuiet(footingsOf(query, database), bootNs())) return ++counters.written_meanwhile, Verdict::proceed();
+    const SharedKey key(shards_[shard].key);  // another query may have the buffer while this one waits
 
     Flights::Ticket ticket;
-    if (config_.coalesce_ns > 0) ticket = flights_.board(hash, key);
+    if (config_.coalesce_ns > 0) ticket = flights_.board(hash, key, host_.nowNs());
+    bool waited = false;
     if (ticket.part == Flights::Part::follower) {
-        const auto outcome = flights_.wait(query.context(), ticket.flight, host_.nowNs() + config_.coalesce_ns);
+        const auto outcome = flights_.wait(query.context(), ticket.flight);
+        waited = true;
         if (outcome.late) ++counters.waits_late;
-        if (outcome.entry && ledger_.stands(outcome.entry->footings())) {
+        if (outcome.entry && holds(*outcome.entry, counters)) {
             ++counters.hits_shared;
             return give(shard, memory_.lend(shard, outcome.entry));
         }
         ticket.part = outcome.part;
     }
-    auto reading =
-        std::make_unique<Reading>(flights_, ticket.part == Flights::Part::leader ? std::move(ticket.flight) : nullptr);
+    auto reading = std::make_unique<Reading>(
+        flights_, ticket.part == Flights::Part::leader ? std::move(ticket.flight) : nullptr, key);
 
-    if (const EntryPtr kept = fromShelf(query, hash, key, counters)) {
+    if (const EntryPtr kept = fromShelf(query, hash, key.bytes(), counters)) {
         ++counters.hits_l3;
         kept->noteUse();
         shelf_->take(memory_.store(shard, kept));
@@ -127,7 +145,7 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
         return give(shard, *kept);
     }
     ++counters.misses;
-    reading->key = key;
+    if ((waited || shelf_) && isOver(query)) return Verdict::proceed();
     reading->hash = hash;
     reading->born_ns = bootNs();
     reading->footings = footingsOf(query, database);
@@ -144,9 +162,14 @@ EntryPtr Recall::fromShelf(const Query& query, std::uint64_t hash, std::string_v
     if (!shelf_) return nullptr;
     EntryPtr entry = shelf_->find(query.context(), hash, key);
     if (!entry) return nullptr;
-    if (bootNs() >= entry->life().ends_ns) return ++counters.expired, nullptr;
-    if (!ledger_.stands(entry->footings())) return ++counters.outdated, nullptr;
-    return entry;
+    return holds(*entry, counters) ? entry : nullptr;
+}
+
+// Of an answer that was waited for: its age counts from before its read began, however long that took.
+bool Recall::holds(const Entry& entry, Counters& counters) const {
+    if (bootNs() >= entry.life().ends_ns) return ++counters.expired, false;
+    if (!ledger_.stands(entry.footings())) return ++counters.outdated, false;
+    return true;
 }
 
 // All that the write can reach moves before it is sent and when its end is known. What it reaches is not always known,
@@ -155,7 +178,11 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
     Counters& counters = counters_[shard];
     ++counters.writes;
     Database* database = databases_.find(query.database());
-    if (database && database->oid() == 0) database->ask(query.context());
+    bool waited = false;
+    if (database && database->oid() == 0) {
+        database->ask(query.context());
+        waited = true;
+    }
     const std::uint32_t oid = database ? database->oid() : 0;
     const howdah_facts* facts = query.facts();
     std::vector<std::uint32_t> slots;
@@ -167,7 +194,12 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
         ++counters.writes_of_databases;
         slots.push_back(Ledger::slotOf(oid, 0));
     }
-    shards_[shard].writings[query.raw()] = std::make_unique<Writing>(ledger_, std::move(slots));
+    auto writing = std::make_unique<Writing>(ledger_, std::move(slots));
+    if (waited && isOver(query)) {  // it may be sent all the same
+        ++counters.writes_unsettled;
+        return Verdict::proceed();
+    }
+    shards_[shard].writings[query.raw()] = std::move(writing);
     return Verdict::proceed();
 }
 
@@ -213,8 +245,13 @@ void Recall::failed(Query& query, const Error& error) {
                         std::move(reading.footings), error));
 }
 
-// What was written meanwhile may or may not be in it. A write from now on is met when the entry is looked up.
+// What was written meanwhile may or may not be in it. A write from now on is met when the entry is looked up. One that
+// took longer than it may be old is nobody else's answer.
 void Recall::keep(std::size_t shard, Reading& reading, EntryPtr entry) {
+    if (bootNs() >= entry->life().ends_ns) {
+        ++counters_[shard].expired;
+        return reading.land(Flights::Landing::apart);
+    }
     if (!ledger_.stands(entry->footings())) {
         ++counters_[shard].written_meanwhile;
         return reading.land(Flights::Landing::apart);

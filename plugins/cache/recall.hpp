@@ -31,12 +31,13 @@ public:
 
     const Memory& memory() const { return memory_; }
     const std::vector<Counters>& counters() const { return counters_; }
+    std::size_t waiting() const { return flights_.waiting(); }
 
 private:
     // A read that was let through. What nobody landed has failed.
     struct Reading {
-        Reading(Flights& its_flights, Flights::FlightPtr its_flight)
-            : flights(its_flights), flight(std::move(its_flight)) {}
+        Reading(Flights& its_flights, Flights::FlightPtr its_flight, SharedKey its_key)
+            : flights(its_flights), flight(std::move(its_flight)), key(std::move(its_key)) {}
         Reading(const Reading&) = delete;
         Reading& operator=(const Reading&) = delete;
         ~Reading() { land(Flights::Landing::failed); }
@@ -46,7 +47,7 @@ private:
 
         Flights& flights;
         Flights::FlightPtr flight;  // null: nobody waits for it
-        std::string key;
+        SharedKey key;
         std::uint64_t hash = 0;
         std::uint64_t born_ns = 0;
         std::vector<Footing> footings;
@@ -67,17 +68,21 @@ private:
     };
     struct alignas(128) Shard {
         std::string key;  // of the query that is looked at
+        // By the address of the query, which is another one's after its end: see forget().
         std::unordered_map<const howdah_query*, std::unique_ptr<Reading>> readings;
         std::unordered_map<const howdah_query*, std::unique_ptr<Writing>> writings;
     };
 
     std::size_t shardOf(const Query& query) const;
+    void forget(const howdah_query* query, std::size_t shard);
+    bool isOver(const Query& query) const;
     Verdict beforeWrite(Query& query, std::size_t shard);
     bool mayBeKept(const Query& query, Counters& counters) const;
     Verdict miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash);
     EntryPtr fromShelf(const Query& query, std::uint64_t hash, std::string_view key, Counters& counters);
     Verdict give(std::size_t shard, const Entry& entry);
     void keep(std::size_t shard, Reading& reading, EntryPtr entry);
+    bool holds(const Entry& entry, Counters& counters) const;
     bool isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const;
     std::vector<Footing> footingsOf(const Query& query, const Database& database) const;
 

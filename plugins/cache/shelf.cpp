@@ -32,7 +32,7 @@ struct Shelf::Slip {
     std::string scope;
 };
 
-Shelf::Shelf(const Host& host, Jobs& jobs, const Config::Disk& config, const Ledger& ledger, const Databases& databases,
+Shelf::Shelf(const Host& host, Jobs& jobs, const Config& config, const Ledger& ledger, const Databases& databases,
              std::string folder, Vault vault)
     : host_(host),
       jobs_(jobs),
@@ -40,7 +40,7 @@ Shelf::Shelf(const Host& host, Jobs& jobs, const Config::Disk& config, const Led
       ledger_(ledger),
       databases_(databases),
       vault_(std::move(vault)),
-      disk_(std::move(folder), config.budget, markOf(ledger, vault_),
+      disk_(std::move(folder), config.l3.budget, markOf(ledger, vault_),
             [this](std::string_view line) { host_.log(LogLevel::warn, line); }) {}
 
 // Empty: the database has not told who it is, and nothing of it lies on disk.
@@ -122,7 +122,7 @@ EntryPtr Shelf::find(const Context& context, std::uint64_t hash, std::string_vie
         const std::lock_guard lock(found->mutex);
         found->entry = std::move(entry);
     };
-    const auto done = jobs_.run(context, work, HOWDAH_OFFLOAD_BLOCKING, host_.nowNs() + config_.read_ns);
+    const auto done = jobs_.run(context, work, HOWDAH_OFFLOAD_BLOCKING, host_.nowNs() + config_.l3.read_ns);
     if (!done) return ++late_, nullptr;
     const std::lock_guard lock(found->mutex);
     return found->entry && found->entry->key() == key ? found->entry : nullptr;
@@ -133,8 +133,11 @@ EntryPtr Shelf::read(const Slip& slip, std::uint64_t hash) {
     if (!row) return tellOnce(row.error()), nullptr;
     if (!*row) return forget({slip.id}), nullptr;
     const auto bytes = vault_.open(slip.scope, aboutOf(**row), (*row)->sealed);
-    EntryPtr entry = bytes ? Entry::fromBytes(*bytes, hash) : nullptr;
-    if (entry) return entry;
+    EntryPtr entry = bytes ? Entry::fromBytes(*bytes, hash, config_.ttl_ns) : nullptr;
+    if (entry) {
+        if (bootNs() >= entry->life().ends_ns) drop(slip.id);
+        return entry;
+    }
     if (damaged_++ == 0)
         host_.log(LogLevel::warn, "an answer on disk is damaged or not ours, and is left out; more are only counted");
     drop(slip.id);

@@ -31,7 +31,7 @@ namespace howdah::cache {
 
 class Shelf {
 public:
-    Shelf(const Host& host, Jobs& jobs, const Config::Disk& config, const Ledger& ledger, const Databases& databases,
+    Shelf(const Host& host, Jobs& jobs, const Config& config, const Ledger& ledger, const Databases& databases,
           std::string folder, Vault vault);
 
     // Opens the file on a worker, unless it is open or its time has not come; nothing is found before. Where it fails,
@@ -74,7 +74,7 @@ private:
 
     const Host& host_;
     Jobs& jobs_;
-    const Config::Disk& config_;
+    const Config& config_;
     const Ledger& ledger_;
     const Databases& databases_;
     const Vault vault_;

@@ -217,4 +217,19 @@ private:
     const howdah_hooks_v1* hooks_ = nullptr;
 };
 
+struct Stage {
+    explicit Stage(std::string_view section = "{}") : host(folder.path()) { host.begin(section); }
+    ~Stage() { host.stop(); }
+    // Until a call waits for what another one reads.
+    void untilWaiting() {
+        CacheHost::until([&] { return host.stats()["waiting"] == 1; });
+    }
+    Folder folder;
+    CacheHost host;
+};
+
+inline FakeQueryPtr readOf(std::uint32_t relation, std::string sql = "select name from t") {
+    return FakeQuery::reads(std::move(sql), {relation});
+}
+
 }  // namespace howdah::cache::test

@@ -9,9 +9,11 @@ using namespace howdah::cache::test;
 
 namespace {
 
+constexpr std::uint64_t kLong = 1000;
+
 EntryPtr sample() {
     const FakeRows rows({"first", "", "third"});
-    return Entry::ofResult("key", 5, {10, 20}, {{1, 2}, {3, 4}}, rows.result());
+    return Entry::ofResult(SharedKey("key"), 5, {10, 20}, {{1, 2}, {3, 4}}, rows.result());
 }
 
 }  // namespace
@@ -31,7 +33,7 @@ TEST_CASE("entry: what it was made of may go") {
 
 TEST_CASE("entry: it comes back from its bytes as it was") {
     const EntryPtr entry = sample();
-    const EntryPtr back = Entry::fromBytes(entry->toBytes(), 5);
+    const EntryPtr back = Entry::fromBytes(entry->toBytes(), 5, kLong);
     REQUIRE(back);
     CHECK(back->toBytes() == entry->toBytes());
     CHECK(back->key() == "key");
@@ -45,7 +47,8 @@ TEST_CASE("entry: an error comes back from its bytes as it was") {
     Error error = Error::database("22012", "division by zero");
     error.detail = "a detail";
     error.position = 8;
-    const EntryPtr back = Entry::fromBytes(Entry::ofError("key", 5, {10, 20}, {}, error)->toBytes(), 5);
+    const EntryPtr back =
+        Entry::fromBytes(Entry::ofError(SharedKey("key"), 5, {10, 20}, {}, error)->toBytes(), 5, kLong);
     REQUIRE(back);
     REQUIRE(back->error());
     CHECK(back->error()->code == Code::database);
@@ -55,13 +58,21 @@ TEST_CASE("entry: an error comes back from its bytes as it was") {
     CHECK(back->error()->position == 8);
 }
 
+TEST_CASE("entry: one that comes back where answers may be less old ends when they do") {
+    const std::string bytes = sample()->toBytes();  // born at 10, ends at 20
+    CHECK(Entry::fromBytes(bytes, 5, 4)->life().ends_ns == 14);
+    CHECK(Entry::fromBytes(bytes, 5, 10)->life().ends_ns == 20);
+    CHECK(Entry::fromBytes(bytes, 5, 11)->life().ends_ns == 20);
+    CHECK(Entry::fromBytes(bytes, 5, 4)->life().born_ns == 10);
+}
+
 TEST_CASE("entry: a part of its bytes, or more than them, is no entry") {
     const std::string bytes = sample()->toBytes();
     for (std::size_t length = 0; length < bytes.size(); ++length) {
         CAPTURE(length);
-        CHECK_FALSE(Entry::fromBytes(std::string_view(bytes).substr(0, length), 5));
+        CHECK_FALSE(Entry::fromBytes(std::string_view(bytes).substr(0, length), 5, kLong));
     }
-    CHECK_FALSE(Entry::fromBytes(bytes + "x", 5));
+    CHECK_FALSE(Entry::fromBytes(bytes + "x", 5, kLong));
 }
 
 TEST_CASE("entry: bytes that were changed never make rows that run over their end") {
@@ -71,7 +82,7 @@ TEST_CASE("entry: bytes that were changed never make rows that run over their en
         for (const int change : {0x01, 0x80, 0xff}) {
             std::string other = bytes;
             other[at] = static_cast<char>(other[at] ^ change);
-            const EntryPtr back = Entry::fromBytes(other, 5);
+            const EntryPtr back = Entry::fromBytes(other, 5, kLong);
             if (!back) continue;
             ++entries;
             for (const howdah_batch& batch : back->batches()) {

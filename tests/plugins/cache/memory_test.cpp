@@ -16,7 +16,7 @@ struct Stage {
         : ledger(std::move(*Ledger::open({folder.path(), 1}, 0))),
           memory(*ledger, {10, 1u << 20}, {160, 1u << 24}, 2) {}
     EntryPtr entry(const std::string& key, std::uint64_t ends_ns = 100) {
-        return Entry::ofResult(key, hashOf(key), {0, ends_ns}, {ledger->footing(slot)}, howdah_result{});
+        return Entry::ofResult(SharedKey(key), hashOf(key), {0, ends_ns}, {ledger->footing(slot)}, howdah_result{});
     }
     static std::uint64_t hashOf(const std::string& key) { return std::hash<std::string>()(key); }
     const Entry* find(std::size_t shard, const std::string& key, std::uint64_t now_ns = 1) {

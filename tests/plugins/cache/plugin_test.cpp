@@ -1,26 +1,9 @@
 // The plugin over a fake host: what is remembered, for whom, and until when.
-#include <thread>
-
 #include "tests/plugins/cache/cache_host.hpp"
 
 using namespace howdah;
 using namespace howdah::cache;
 using namespace howdah::cache::test;
-
-namespace {
-
-struct Stage {
-    explicit Stage(std::string_view section = "{}") : host(folder.path()) { host.begin(section); }
-    ~Stage() { host.stop(); }
-    Folder folder;
-    CacheHost host;
-};
-
-FakeQueryPtr readOf(std::uint32_t relation, std::string sql = "select name from t") {
-    return FakeQuery::reads(std::move(sql), {relation});
-}
-
-}  // namespace
 
 TEST_CASE("cache: the same question is answered without the database, by every shard") {
     Stage stage;
@@ -235,54 +218,6 @@ TEST_CASE("cache: a database that is off is asked, and its writes still count fo
     CHECK_FALSE(stage.host.isKept(readOf(1)));
 }
 
-TEST_CASE("cache: a call that asks what another is reading costs no read of its own") {
-    Stage stage;
-    auto leader = readOf(1);
-    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
-    std::atomic<std::uint32_t> verdict{0};
-    auto follower = readOf(1);
-    std::thread waits([&] { verdict = stage.host.before(*follower, 1); });
-    stage.host.after(*leader, {"one read"});
-    waits.join();
-    CHECK(verdict == HOWDAH_REPLY);
-    CHECK(follower->replied == std::vector<std::string>{"one read"});
-    CHECK(stage.host.stats()["misses"] == 1);
-}
-
-TEST_CASE("cache: when the read that others wait for fails, one of them reads, and it is answered") {
-    Stage stage;
-    auto leader = readOf(1);
-    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
-    std::atomic<std::uint32_t> verdict{0};
-    auto follower = readOf(1);
-    std::thread waits([&] { verdict = stage.host.before(*follower, 1); });
-    stage.host.failed(*leader, Error::timeout("late"));
-    waits.join();
-    CHECK(verdict == HOWDAH_PROCEED);
-    stage.host.after(*follower, {"read by the other"}, 1);
-    CHECK(stage.host.read(readOf(1), "").cells[0] == "read by the other");
-}
-
-TEST_CASE("cache: who waits longer than coalesce_ms asks the database himself") {
-    Stage stage(R"({"coalesce_ms":1})");
-    auto leader = readOf(1);
-    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
-    auto follower = readOf(1);
-    CHECK(stage.host.before(*follower, 1) == HOWDAH_PROCEED);
-    CHECK(stage.host.stats()["waits_late"] == 1);
-    stage.host.after(*follower, {"a"}, 1);
-    stage.host.after(*leader, {"b"});
-    CHECK(stage.host.isKept(readOf(1)));
-}
-
-TEST_CASE("cache: a tenant does not wait for another's equal text") {
-    Stage stage;
-    auto leader = FakeQuery::reads("select name from t", {1}, 7);
-    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
-    CHECK(stage.host.read(FakeQuery::reads("select name from t", {1}, 8), "of eight").asked);
-    stage.host.after(*leader, {"of seven"});
-}
-
 TEST_CASE("cache_invalidate: a relation, a database, and what is not there") {
     Stage stage;
     stage.host.read(readOf(41, "of it"), "old");
@@ -328,6 +263,27 @@ TEST_CASE("cache: answers on disk outlive the instance that takes over, as long 
     CHECK(last.read(readOf(1, "stays"), "asked").cells[0] == "from disk");
     CHECK(last.read(readOf(2, "is written"), "asked").cells[0] == "asked");
     CHECK(last.stats()["levels"]["l3"]["hits"] == 1);
+    last.stop();
+}
+
+TEST_CASE("cache: what was put down when answers lived longer is not given out beyond what holds now") {
+    const Folder folder;
+    CacheHost now(folder.path());
+    {
+        CacheHost old(folder.path());
+        old.begin(R"({"l3":{"enabled":true,"read_ms":1000},"ttl_ms":86400000})");
+        CacheHost::until([&] { return old.stats()["levels"]["l3"]["state"] == "ready"; });
+        old.read(readOf(1), "long ago");
+        now.begin();  // beside it, as a reload does: the epochs go on
+        old.stop();
+    }
+    CacheHost last(folder.path());
+    last.begin(R"({"l3":{"enabled":true,"read_ms":1000},"ttl_ms":1})");
+    now.stop();
+    CacheHost::until([&] { return last.stats()["levels"]["l3"]["state"] == "ready"; });
+    CHECK(last.read(readOf(1), "fresh").cells[0] == "fresh");
+    CHECK(last.stats()["levels"]["l3"]["hits"] == 0);
+    CHECK(last.stats()["gone"]["expired"] >= 1);
     last.stop();
 }
 

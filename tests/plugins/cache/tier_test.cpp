@@ -20,7 +20,7 @@ EntryPtr entryOf(int number, std::size_t bytes = 100) {
     howdah_result result{};
     result.batches = &batch;
     result.batch_count = 1;
-    return Entry::ofResult(key, hashOf(key, 1), {0, 1}, {}, result);
+    return Entry::ofResult(SharedKey(key), hashOf(key, 1), {0, 1}, {}, result);
 }
 
 bool has(Tier& tier, int number) {
@@ -100,7 +100,7 @@ TEST_CASE("tier: equal hashes do not make equal keys") {
     Tier tier({10, kPlenty});
     std::vector<EntryPtr> left;
     howdah_result empty{};
-    tier.insert(Entry::ofResult("one", 5, {0, 1}, {}, empty), left);
+    tier.insert(Entry::ofResult(SharedKey("one"), 5, {0, 1}, {}, empty), left);
     CHECK(tier.find(5, "one"));
     CHECK_FALSE(tier.find(5, "two"));
 }
