@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint64_t kPause_ns = 1'000 * kMs;  // after a database that did not answer
 constexpr std::uint64_t kLimit_ms = 1'000;
+// What the guard has judged by the definitions from before has come here by then: no call waits in between.
+constexpr std::uint64_t kNew_ns = 1'000 * kMs;
 
 }  // namespace
 
@@ -24,6 +26,10 @@ void Database::ask(const Context& context) {
     if (context.host().nowNs() < next_ns_.load() || asking_.exchange(true)) return;
     if (!tryToAsk(context)) next_ns_ = context.host().nowNs() + kPause_ns;
     asking_ = false;
+}
+
+void Database::noteDefinition(std::uint64_t now_ns) {
+    defined_until_ns_ = now_ns + kNew_ns;
 }
 
 // A database that does not answer is not told of: whoever queries it hears that.
@@ -57,6 +63,11 @@ Database* Databases::find(std::string_view name) const {
     const auto found = std::find_if(databases_.begin(), databases_.end(),
                                     [&](const auto& database) { return database->name() == name; });
     return found == databases_.end() ? nullptr : found->get();
+}
+
+void Databases::noteDefinition(std::uint32_t oid, std::uint64_t now_ns) {
+    for (const auto& database : databases_)
+        if (oid == 0 || database->oid() == 0 || database->oid() == oid) database->noteDefinition(now_ns);
 }
 
 }  // namespace howdah::cache

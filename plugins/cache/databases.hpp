@@ -32,6 +32,9 @@ public:
     bool isOff() const { return off_; }
     std::uint32_t oid() const { return oid_.load(std::memory_order_acquire); }  // 0: not known yet
     std::string identity() const;
+    // A definition was changed through this server a moment ago: what the guard says of a write may be from before.
+    bool isNewlyDefined(std::uint64_t now_ns) const { return now_ns < defined_until_ns_.load(); }
+    void noteDefinition(std::uint64_t now_ns);
 
     // Inside a hook, whose request runs through the same plugins as this instance: a task might still be served by
     // those that a reload replaces, and another database. Waits; one call asks, the others do not wait for it.
@@ -45,6 +48,7 @@ private:
     std::atomic<bool> asking_{false};
     std::atomic<std::uint64_t> next_ns_{0};
     std::atomic<std::uint32_t> oid_{0};
+    std::atomic<std::uint64_t> defined_until_ns_{0};
     mutable std::mutex mutex_;
     std::string identity_;
 };
@@ -55,6 +59,8 @@ public:
 
     // Null for one that is not configured.
     Database* find(std::string_view name) const;
+    // Under every name that database has, or may have.
+    void noteDefinition(std::uint32_t oid, std::uint64_t now_ns);
     const std::vector<std::unique_ptr<Database>>& all() const { return databases_; }
 
 private:

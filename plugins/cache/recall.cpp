@@ -100,12 +100,15 @@ Verdict Recall::give(std::size_t shard, const Entry& entry) {
     return Verdict::reply(std::move(data));
 }
 
+// What everything that is read from a database stands on.
+std::vector<Footing> Recall::groundsOf(std::uint32_t database) const {
+    return {ledger_.footing(Ledger::slotOf(0, 0)), ledger_.footing(Ledger::slotOf(database, 0))};
+}
+
 std::vector<Footing> Recall::footingsOf(const Query& query, const Database& database) const {
     const howdah_facts& facts = *query.facts();
-    std::vector<Footing> footings;
-    footings.reserve(facts.relation_count + 2);
-    footings.push_back(ledger_.footing(Ledger::slotOf(0, 0)));
-    footings.push_back(ledger_.footing(Ledger::slotOf(database.oid(), 0)));
+    std::vector<Footing> footings = groundsOf(database.oid());
+    footings.reserve(facts.relation_count + footings.size());
     for (std::uint64_t i = 0; i < facts.relation_count; ++i)
         footings.push_back(ledger_.footing(Ledger::slotOf(database.oid(), facts.relations[i])));
     return footings;
@@ -185,22 +188,41 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
     }
     const std::uint32_t oid = database ? database->oid() : 0;
     const howdah_facts* facts = query.facts();
+    const bool defines = facts && facts->kind == HOWDAH_STATEMENT_DDL;
+    // Noted before it is asked for new definitions: one that comes in between is met by the one or the other.
+    std::vector<Footing> grounds = groundsOf(oid);
+    const bool named = oid != 0 && facts && knowsRelations(*facts) && (facts->flags & HOWDAH_FACT_REACH_KNOWN) &&
+                       !defines && !database->isNewlyDefined(bootNs());
     std::vector<std::uint32_t> slots;
-    if (oid != 0 && facts && knowsRelations(*facts) && (facts->flags & HOWDAH_FACT_REACH_KNOWN) &&
-        facts->kind != HOWDAH_STATEMENT_DDL) {
+    if (named) {
         for (std::uint64_t i = 0; i < facts->relation_count; ++i)
             slots.push_back(Ledger::slotOf(oid, facts->relations[i]));
     } else {
         ++counters.writes_of_databases;
         slots.push_back(Ledger::slotOf(oid, 0));
     }
-    auto writing = std::make_unique<Writing>(ledger_, std::move(slots));
+    auto writing = std::make_unique<Writing>(*this, oid, named ? Ledger::Reach::relations : Ledger::Reach::database,
+                                             std::move(grounds), std::move(slots));
+    writing->defines = defines;
     if (waited && isOver(query)) {  // it may be sent all the same
         ++counters.writes_unsettled;
         return Verdict::proceed();
     }
     shards_[shard].writings[query.raw()] = std::move(writing);
     return Verdict::proceed();
+}
+
+// Its own database moves, too, if its grounds have: what it reached is no longer what was known.
+Recall::Writing::~Writing() {
+    Ledger& ledger = recall.ledger_;
+    const std::uint64_t now_ns = bootNs();
+    if (defines) recall.databases_.noteDefinition(database, now_ns);
+    if (reach == Ledger::Reach::relations && !ledger.stands(grounds)) {
+        const std::uint32_t all[] = {Ledger::slotOf(database, 0)};
+        ledger.beginWrite(all);
+        ledger.endWrite(all, settled, now_ns);
+    }
+    ledger.endWrite(slots, settled, now_ns, reach);
 }
 
 // --- on the way out

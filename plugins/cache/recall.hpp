@@ -54,16 +54,26 @@ private:
     };
     // A write that was let through. One whose end nobody told may still come true.
     struct Writing {
-        Writing(Ledger& its_ledger, std::vector<std::uint32_t> its_slots)
-            : ledger(its_ledger), slots(std::move(its_slots)) {
-            ledger.beginWrite(slots);
+        Writing(Recall& its_recall, std::uint32_t its_database, Ledger::Reach its_reach,
+                std::vector<Footing> its_grounds, std::vector<std::uint32_t> its_slots)
+            : recall(its_recall),
+              database(its_database),
+              reach(its_reach),
+              grounds(std::move(its_grounds)),
+              slots(std::move(its_slots)) {
+            recall.ledger_.beginWrite(slots, reach);
         }
         Writing(const Writing&) = delete;
         Writing& operator=(const Writing&) = delete;
-        ~Writing() { ledger.endWrite(slots, settled, bootNs()); }
+        ~Writing();
 
-        Ledger& ledger;
+        Recall& recall;
+        const std::uint32_t database;  // 0: not known which
+        const Ledger::Reach reach;
+        // What its reach was judged by. If they move while it waits, a trigger, say, may have come that it fires.
+        const std::vector<Footing> grounds;
         const std::vector<std::uint32_t> slots;
+        bool defines = false;
         bool settled = false;
     };
     struct alignas(128) Shard {
@@ -84,6 +94,7 @@ private:
     void keep(std::size_t shard, Reading& reading, EntryPtr entry);
     bool holds(const Entry& entry, Counters& counters) const;
     bool isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const;
+    std::vector<Footing> groundsOf(std::uint32_t database) const;
     std::vector<Footing> footingsOf(const Query& query, const Database& database) const;
 
     const Host& host_;

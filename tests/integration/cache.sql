@@ -14,6 +14,8 @@ create table c.account (id int primary key, cents int not null);
 create table c.ledger (id int generated always as identity primary key, account int not null, cents int not null);
 create function c.note() returns trigger language plpgsql as
   $$begin insert into c.ledger(account, cents) values (new.id, new.cents); return new; end$$;
+create function c.note_item() returns trigger language plpgsql as
+  $$begin insert into c.ledger(account, cents) values (new.id, new.n); return new; end$$;
 create trigger noted after update on c.account for each row execute function c.note();
 insert into c.account select i, 0 from generate_series(1, 10) i;
 

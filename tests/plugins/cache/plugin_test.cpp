@@ -106,6 +106,31 @@ TEST_CASE("cache: a write whose reach is not known, or DDL, makes all of the dat
     }
 }
 
+TEST_CASE("cache: a write that waited while a definition changed may reach more than it was let through for") {
+    Stage stage;
+    auto write = FakeQuery::writes("update one", {1});
+    REQUIRE(stage.host.before(*write) == HOWDAH_PROCEED);
+    auto trigger = FakeQuery::writes("create trigger", {});
+    trigger->judged.kind = HOWDAH_STATEMENT_DDL;
+    stage.host.write(std::move(trigger));
+    stage.host.read(readOf(2), "old");
+    CHECK(stage.host.isKept(readOf(2)));
+    stage.host.after(*write, {});
+    CHECK(stage.host.read(readOf(2), "new").cells[0] == "new");
+}
+
+TEST_CASE("cache: a write right behind a new definition counts for the whole database") {
+    Stage stage;
+    CacheHost::until([&] {  // the first time, unless this thread is held up
+        auto trigger = FakeQuery::writes("create trigger", {});
+        trigger->judged.kind = HOWDAH_STATEMENT_DDL;
+        stage.host.write(std::move(trigger));
+        stage.host.read(readOf(2), "old");
+        stage.host.write(FakeQuery::writes("update one", {1}));
+        return stage.host.read(readOf(2), "new").asked;
+    });
+}
+
 TEST_CASE("cache: while a write is under way nothing it reaches is given out or remembered") {
     Stage stage;
     stage.host.read(readOf(1), "old");
