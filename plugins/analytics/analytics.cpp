@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <howdah/jobs.hpp>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/analytics/answer.hpp"
@@ -47,10 +48,9 @@ public:
                        "no plugin offers howdah.statement/1: statements of clients are all counted as unread");
         std::string folder;
         if (config_.save_interval.count() > 0) {
-            howdah_str path{};
-            if (host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &path) < 0)
-                return context.lastError();
-            folder = fromAbi(path);
+            auto state = pathOf(context, HOWDAH_PATH_STATE);
+            if (!state) return std::move(state).error();
+            folder = std::move(*state);
         }
         for (std::uint32_t i = 0; i < host().reactor().shard_count(host().raw()); ++i)
             recorders_.push_back(std::make_unique<Recorder>(config_));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <howdah/abi/auth.h>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "background.hpp"
@@ -110,10 +111,9 @@ private:
     Result<void> openTokens(const Context& context) {
         std::string path = config_.token_file;
         if (config_.make_token) {
-            howdah_str folder{};
-            auto known = context.check(host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &folder));
-            if (!known) return known;
-            path = concat(fromAbi(folder), "/token");
+            const auto folder = pathOf(context, HOWDAH_PATH_STATE);
+            if (!folder) return folder.error();
+            path = concat(*folder, "/token");
         }
         tokens_ = std::make_unique<StaticTokens>(path);
         auto opened = tokens_->open(config_.make_token);

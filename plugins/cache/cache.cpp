@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/cache/answers.hpp"
@@ -27,15 +28,13 @@ public:
         for (const Statement* statement : {&kIdentityStatement, &kRelationStatement})
             if (auto done = offer.statement(*statement); !done) return done;
         const Context& context = offer.context();
-        howdah_str text{}, folder{};
-        if (auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !listed)
-            return listed;
-        if (auto made = context.check(host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &folder));
-            !made)
-            return made;
-        const std::string state(fromAbi(folder));
+        auto databases = configuredDatabases(context);
+        if (!databases) return std::move(databases).error();
+        auto folder = pathOf(context, HOWDAH_PATH_STATE);
+        if (!folder) return std::move(folder).error();
+        const std::string& state = *folder;
         std::vector<std::string> names;
-        for (const Json& database : Json::parse(fromAbi(text)))
+        for (const Json& database : *databases)
             names.push_back(database.value("name", ""));
         for (const std::string& off : config_.databases_off)
             if (std::find(names.begin(), names.end(), off) == names.end())

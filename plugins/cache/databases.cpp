@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <howdah/rows.hpp>
+#include <howdah/own_statement.hpp>
 
 #include "plugins/cache/clock.hpp"
 
@@ -34,16 +34,9 @@ void Database::noteDefinition(std::uint64_t now_ns) {
 
 // A database that does not answer is not told of: whoever queries it hears that.
 bool Database::tryToAsk(const Context& context) {
-    howdah_query_request request{};
-    request.struct_size = sizeof request;
-    request.access = kIdentityStatement.access;
-    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
-    request.database = toAbi(name_);
-    request.sql = toAbi(kIdentityStatement.sql);
-    request.timeout_ms = kLimit_ms;
-    howdah_rows* handle = nullptr;
-    if (context.host().query().run(context.raw(), &request, &handle) < 0) return false;
-    Rows rows(context, handle);
+    auto asked = runOwn(context, name_, kIdentityStatement, {}, kLimit_ms);
+    if (!asked) return false;
+    Rows& rows = *asked;
     const auto found = rows.next();
     if (!found || !*found || rows.cells().size() != 2 || rows.integer(0) == 0) return false;
     {

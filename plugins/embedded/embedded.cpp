@@ -5,6 +5,7 @@
 #include <set>
 
 #include <howdah/abi/sql.h>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "cluster.hpp"
@@ -24,19 +25,18 @@ public:
     // Blocks until the database answers: some seconds for a new one. The kernel starts plugins on a worker.
     Result<void> start(Offer& offer) override {
         const Context& context = offer.context();
-        howdah_str text{};
-        if (auto done = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !done)
-            return done;
-        for (const Json& database : Json::parse(fromAbi(text))) {
+        const auto databases = configuredDatabases(context);
+        if (!databases) return databases.error();
+        for (const Json& database : *databases) {
             if (database.value("access", "") == "read_write") writable_.insert(database.value("name", ""));
         }
         std::string state;
         if (config_.keep) {
-            auto folder = path(context, HOWDAH_PATH_STATE);
+            auto folder = pathOf(context, HOWDAH_PATH_STATE);
             if (!folder) return std::move(folder).error();
             state = std::move(*folder);
         }
-        auto sql = path(context, HOWDAH_PATH_PLUGIN);
+        auto sql = pathOf(context, HOWDAH_PATH_PLUGIN);
         if (!sql) return std::move(sql).error();
         auto cluster = Cluster::start(config_, state, *sql);
         if (!cluster) return std::move(cluster).error();
@@ -74,13 +74,6 @@ public:
     }
 
 private:
-    Result<std::string> path(const Context& context, std::uint32_t which) const {
-        howdah_str folder{};
-        auto done = context.check(host().kernel().path(host().raw(), context.raw(), which, &folder));
-        if (!done) return std::move(done).error();
-        return std::string{fromAbi(folder)};
-    }
-
     Config config_;
     std::set<std::string, std::less<>> writable_;
     std::unique_ptr<Cluster> cluster_;

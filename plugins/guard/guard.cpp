@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <howdah/jobs.hpp>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/guard/audit.hpp"
@@ -65,11 +66,9 @@ public:
             if (auto done = offer.statement(statement); !done) return done;
         for (const Statement& statement : {kRoleStatement, kPowersStatement})
             if (auto done = offer.statement(statement); !done) return done;
-        howdah_str text{};
-        const Context& context = offer.context();
-        if (auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !listed)
-            return listed;
-        auto catalogs = Catalogs::make(host(), Json::parse(fromAbi(text)), privileged_roles_allowed_, policy_);
+        const auto databases = configuredDatabases(offer.context());
+        if (!databases) return databases.error();
+        auto catalogs = Catalogs::make(host(), *databases, privileged_roles_allowed_, policy_);
         if (!catalogs) return catalogs.error();
         catalogs_ = std::move(*catalogs);
         return {};

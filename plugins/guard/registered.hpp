@@ -4,34 +4,21 @@
 #pragma once
 
 #include <string_view>
-#include <vector>
 
-#include <howdah/call.hpp>
-#include <howdah/statement.hpp>
+#include <howdah/own_statement.hpp>
 
 namespace howdah::guard {
 
 inline constexpr std::uint64_t kStatementMs = 20'000;  // the pool's own limit rules besides
 
 inline Result<Rows> ask(const Context& context, std::string_view database, const Statement& statement,
-                        const std::vector<howdah_value>& parameters = {}) {
-    howdah_query_request request{};
-    request.struct_size = sizeof request;
-    request.access = statement.access;
-    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
-    request.database = toAbi(database);
-    request.sql = toAbi(statement.sql);
-    request.parameters = parameters.data();
-    request.parameter_count = parameters.size();
-    request.timeout_ms = kStatementMs;
-    howdah_rows* rows = nullptr;
-    if (context.host().query().run(context.raw(), &request, &rows) < 0) return context.lastError();
-    return Rows(context, rows);
+                        const Values& parameters = {}) {
+    return runOwn(context, database, statement, parameters, kStatementMs);
 }
 
 // For a statement that always gives one row: stands before it afterwards.
 inline Result<Rows> askForOne(const Context& context, std::string_view database, const Statement& statement,
-                              const std::vector<howdah_value>& parameters = {}) {
+                              const Values& parameters = {}) {
     auto rows = ask(context, database, statement, parameters);
     if (!rows) return rows;
     auto row = rows->next();

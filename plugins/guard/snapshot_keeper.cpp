@@ -41,9 +41,7 @@ struct Probe {
 };
 
 Result<Probe> probe(const Context& context, std::string_view database, std::string_view transactions) {
-    howdah_value last{};
-    last.type = transactions.empty() ? HOWDAH_VALUE_NULL : HOWDAH_VALUE_TEXT;
-    last.text = toAbi(transactions);
+    const Value last = transactions.empty() ? Value(nullptr) : Value(transactions);
     auto rows = askForOne(context, database, kProbe, {last});
     if (!rows) return std::move(rows).error();
     Probe found{std::string(rows->text(0)), std::nullopt};

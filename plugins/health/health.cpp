@@ -13,6 +13,7 @@
 
 #include <howdah/abi/auth.h>
 #include <howdah/health.hpp>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/health/answer.hpp"
@@ -46,17 +47,15 @@ public:
         if (!shared) return shared.error();
         kv_ = *shared;
         const Context& context = offer.context();
-        howdah_str text{}, folder{};
-        if (auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !listed)
-            return listed;
-        if (auto made = context.check(host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &folder));
-            !made)
-            return made;
-        state_file_ = concat(fromAbi(folder), "/history.json");
+        auto databases = configuredDatabases(context);
+        if (!databases) return std::move(databases).error();
+        auto folder = pathOf(context, HOWDAH_PATH_STATE);
+        if (!folder) return std::move(folder).error();
+        state_file_ = concat(*folder, "/history.json");
 
         jobs_.emplace(host());
         reader_.emplace(host(), config_, *jobs_, Reader::Pool{pool->table, pool->self});
-        if (auto made = makeMonitors(Json::parse(fromAbi(text)), knownReady(context)); !made) return made;
+        if (auto made = makeMonitors(*databases, knownReady(context)); !made) return made;
         offer.bind("health_check", [this](ToolCall& call) { return check(call); });
         publish(context);
         for (const auto& monitor : monitors_) {

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <howdah/rows.hpp>
-#include <howdah/value.hpp>
+#include <howdah/own_statement.hpp>
 
 #include "plugins/health/judge.hpp"
 #include "plugins/health/names.hpp"
@@ -42,18 +41,10 @@ std::string reasonOf(const Error& error, const Server& server, std::chrono::mill
 Result<Table> Reader::ask(const Context& context, std::string_view database, const Statement& statement,
                           const std::vector<std::int64_t>& values) const {
     const Values parameters(values.begin(), values.end());
-    howdah_query_request request{};
-    request.struct_size = sizeof request;
-    request.access = statement.access;
-    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
-    request.database = toAbi(database);
-    request.sql = toAbi(statement.sql);
-    request.parameters = toAbi(parameters);
-    request.parameter_count = parameters.size();
-    request.timeout_ms = static_cast<std::uint64_t>(config_.check_timeout.count());
-    howdah_rows* handle = nullptr;
-    if (host_.query().run(context.raw(), &request, &handle) < 0) return context.lastError();
-    Rows rows(context, handle);
+    auto asked =
+        runOwn(context, database, statement, parameters, static_cast<std::uint64_t>(config_.check_timeout.count()));
+    if (!asked) return std::move(asked).error();
+    Rows& rows = *asked;
     std::vector<std::string> columns;
     for (const howdah_column& column : rows.columns())
         columns.emplace_back(fromAbi(column.name));

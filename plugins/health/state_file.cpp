@@ -1,14 +1,10 @@
 #include "plugins/health/state_file.hpp"
 
-#include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
-#include <sstream>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
+
+#include <howdah/replace_file.hpp>
 
 namespace howdah::health {
 namespace {
@@ -42,29 +38,7 @@ std::string stateText(const std::map<std::string, nlohmann::json>& histories) {
 }
 
 Result<void> writeState(const std::string& path, const std::string& text) {
-    static std::atomic<unsigned> counter{0};  // the instance that takes over writes beside this one
-    const std::string fresh = concat(path, ".", getpid(), ".", ++counter);
-    const auto failed = [&](const char* what) {
-        const int reason = errno;
-        unlink(fresh.c_str());
-        return Error::unavailable("cannot ", what, " ", fresh, ": ", std::strerror(reason));
-    };
-    const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0) return failed("make");
-    std::size_t written = 0;
-    while (written < text.size()) {
-        const ssize_t more = write(file, text.data() + written, text.size() - written);
-        if (more < 0 && errno == EINTR) continue;
-        if (more <= 0) {
-            const auto error = failed("write");
-            close(file);
-            return error;
-        }
-        written += static_cast<std::size_t>(more);
-    }
-    if (close(file) != 0) return failed("close");
-    if (rename(fresh.c_str(), path.c_str()) != 0) return failed("rename");
-    return {};
+    return replaceFile(path, text, Durable::no);  // what is lost is learned again
 }
 
 }  // namespace howdah::health

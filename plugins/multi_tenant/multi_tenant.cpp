@@ -9,6 +9,7 @@
 #include <optional>
 
 #include <howdah/abi/statement.h>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/multi_tenant/audit/calls.hpp"
@@ -36,19 +37,17 @@ public:
         if (!statements) return statements.error();
         statements_ = *statements;
         const Context& context = offer.context();
-        howdah_str text{}, folder{};
-        if (auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !listed)
-            return listed;
-        if (auto made = context.check(host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &folder));
-            !made)
-            return made;
-        if (auto made = makeDirectory(Json::parse(fromAbi(text))); !made) return made;
+        auto databases = configuredDatabases(context);
+        if (!databases) return std::move(databases).error();
+        auto folder = pathOf(context, HOWDAH_PATH_STATE);
+        if (!folder) return std::move(folder).error();
+        if (auto made = makeDirectory(*databases); !made) return made;
         jobs_.emplace(host());
         if (const auto& audit = directory_->config().audit) {
             auto keys = KeyRing::read(audit->key_file);
             if (!keys) return std::move(keys).error();
-            log_ = std::make_shared<const AuditLog>(concat(fromAbi(folder), "/audit"), std::move(*keys),
-                                                    audit->bytes_max, audit->sync);
+            log_ = std::make_shared<const AuditLog>(concat(*folder, "/audit"), std::move(*keys), audit->bytes_max,
+                                                    audit->sync);
             writer_.emplace(host(), *jobs_, log_);
         }
         tools_.emplace(*directory_, databases_, *jobs_, log_);

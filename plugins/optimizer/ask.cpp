@@ -1,37 +1,10 @@
 #include "plugins/optimizer/ask.hpp"
 
-#include <limits>
+#include <howdah/parameters.hpp>
 
 #include "plugins/optimizer/tokens.hpp"
 
 namespace howdah::optimizer {
-namespace {
-
-Value valueOf(const Json& element, std::vector<std::string>& texts) {
-    switch (element.type()) {
-        case Json::value_t::null: return nullptr;
-        case Json::value_t::boolean: return element.get<bool>();
-        case Json::value_t::string: return element.get_ref<const std::string&>();
-        case Json::value_t::number_float: return element.get<double>();
-        case Json::value_t::number_integer: return element.get<std::int64_t>();
-        case Json::value_t::number_unsigned:
-            // Above int8, PostgreSQL still takes it as numeric: in digits, not rounded.
-            if (element.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
-                return texts.emplace_back(element.dump());
-            return element.get<std::int64_t>();
-        default: return Value::json(texts.emplace_back(element.dump()));
-    }
-}
-
-}  // namespace
-
-Parameters::Parameters(const Json& array) {
-    if (!array.is_array()) return;
-    texts_.reserve(array.size());  // never moved again: values point into it
-    values_.reserve(array.size());
-    for (const Json& element : array)
-        values_.push_back(valueOf(element, texts_));
-}
 
 Result<Answer> askForText(Call& call, const Ask& ask, const std::string& sql) {
     const Parameters parameters(ask.params);

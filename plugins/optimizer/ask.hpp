@@ -16,19 +16,6 @@
 
 namespace howdah::optimizer {
 
-// The argument "params" as parameters: $1 is the first element. Points into the array, which must outlive it.
-class Parameters {
-public:
-    explicit Parameters(const Json& array);
-    Parameters(const Parameters&) = delete;
-    Parameters& operator=(const Parameters&) = delete;
-    const Values& values() const { return values_; }
-
-private:
-    std::vector<std::string> texts_;
-    Values values_;
-};
-
 struct Ask {
     std::string sql;  // without the semicolon at its end
     Json params;      // null: none

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/optimizer/tokens.hpp"
@@ -81,11 +82,10 @@ private:
 
     // "main", or the first there is: what an empty name means to the kernel.
     Result<std::string> defaultDatabase(const Context& context) const {
-        howdah_str text{};
-        if (auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text)); !listed)
-            return listed.error();
+        const auto databases = configuredDatabases(context);
+        if (!databases) return databases.error();
         std::string first;
-        for (const Json& database : Json::parse(fromAbi(text))) {
+        for (const Json& database : *databases) {
             const std::string name = database.value("name", "");
             if (name == "main") return name;
             if (first.empty()) first = name;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include <howdah/abi/session.h>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "executor.hpp"
@@ -27,13 +28,12 @@ public:
     Result<void> start(Offer& offer) override {
         jobs_ = std::make_unique<Jobs>(host());
         stable_ = std::make_shared<StableCursors>(host(), *jobs_, config_);
-        howdah_str text{};
         const Context& context = offer.context();
-        auto listed = context.check(host().kernel().databases(host().raw(), context.raw(), &text));
-        if (!listed) return listed;
+        const auto databases = configuredDatabases(context);
+        if (!databases) return databases.error();
         auto source = offer.acquire<howdah_source_v1>(HOWDAH_SOURCE_1);
         if (!source) return source.error();
-        for (const Json& entry : Json::parse(fromAbi(text))) {
+        for (const Json& entry : *databases) {
             DatabaseSource from{entry.value("name", ""), entry.value("access", "restricted"), entry.value("dsn", "")};
             if (entry.contains("source")) {
                 if (!*source) {

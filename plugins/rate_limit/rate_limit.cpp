@@ -11,6 +11,7 @@
 
 #include <howdah/abi/auth.h>
 #include <howdah/jobs.hpp>
+#include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "plugins/rate_limit/answer.hpp"
@@ -36,13 +37,11 @@ public:
     }
 
     Result<void> start(Offer& offer) override {
-        howdah_str folder{};
         const Context& context = offer.context();
-        if (auto made = context.check(host().kernel().path(host().raw(), context.raw(), HOWDAH_PATH_STATE, &folder));
-            !made)
-            return made;
+        const auto folder = pathOf(context, HOWDAH_PATH_STATE);
+        if (!folder) return folder.error();
         std::string note;
-        auto books = Books::of(std::string(fromAbi(folder)), note);
+        auto books = Books::of(*folder, note);
         if (!books) return std::move(books).error();
         books_ = std::move(*books);
         if (!note.empty()) host().log(LogLevel::warn, "quotas begin anew: ", note);

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
-#include <utility>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
+
+#include <howdah/replace_file.hpp>
 
 namespace howdah::rate_limit {
 namespace {
@@ -43,7 +43,7 @@ Ledger::Line lineOf(const json& line) {
     return read;
 }
 
-// An open file; close() tells what the destructor keeps to itself.
+// A file that is open to be read.
 class File {
 public:
     explicit File(int descriptor) : descriptor_(descriptor) {}
@@ -67,50 +67,10 @@ public:
         }
         return true;
     }
-    bool writeAll(std::string_view left) const {
-        while (!left.empty()) {
-            const ssize_t bytes = ::write(descriptor_, left.data(), left.size());
-            if (bytes < 0 && errno == EINTR) continue;
-            if (bytes <= 0) return false;
-            left.remove_prefix(static_cast<std::size_t>(bytes));
-        }
-        return true;
-    }
-    bool flush() const { return fsync(descriptor_) == 0; }
-    bool close() { return ::close(std::exchange(descriptor_, -1)) == 0; }
 
 private:
     int descriptor_;
 };
-
-// A fresh file beside the one it is to replace, under a name that nobody else has; removed unless it did replace it.
-class Fresh {
-public:
-    explicit Fresh(const std::string& beside)
-        : name_(beside + ".XXXXXX"), file_(mkostemp(name_.data(), O_CLOEXEC)), is_there_(static_cast<bool>(file_)) {}
-    Fresh(const Fresh&) = delete;
-    Fresh& operator=(const Fresh&) = delete;
-    ~Fresh() {
-        if (is_there_) unlink(name_.c_str());
-    }
-    File& file() { return file_; }
-    bool replace(const std::string& path) {
-        if (rename(name_.c_str(), path.c_str()) != 0) return false;
-        is_there_ = false;
-        return true;
-    }
-
-private:
-    std::string name_;
-    File file_;
-    bool is_there_;
-};
-
-bool flushFolderOf(const std::string& path) {
-    const std::string folder = path.substr(0, path.find_last_of('/') + 1);
-    const File file(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return file && file.flush();
-}
 
 }  // namespace
 
@@ -148,17 +108,7 @@ Result<void> writeState(const std::string& path, const std::vector<Ledger::Line>
                                     line.used}));
     const std::string text =
         json{{"format", kFormat}, {"used", std::move(used)}}.dump(-1, ' ', false, json::error_handler_t::replace);
-    const auto failed = [&](const char* what) {
-        return Error::unavailable("cannot ", what, " ", path, ": ", std::strerror(errno));
-    };
-    Fresh fresh(path);
-    if (!fresh.file()) return failed("make a file beside");
-    if (!fresh.file().writeAll(text)) return failed("write what is to replace");
-    if (!fresh.file().flush()) return failed("flush what is to replace");
-    if (!fresh.file().close()) return failed("close what is to replace");
-    if (!fresh.replace(path)) return failed("replace");
-    if (!flushFolderOf(path)) return failed("flush the folder of");
-    return {};
+    return replaceFile(path, text, Durable::yes);
 }
 
 }  // namespace howdah::rate_limit

@@ -2,6 +2,8 @@
 #include <array>
 #include <charconv>
 
+#include <howdah/own_statement.hpp>
+
 #include "plugins/multi_tenant/checks/checks.hpp"
 
 namespace howdah::multi_tenant {
@@ -61,18 +63,7 @@ std::span<const Check* const> allChecks() {
 
 Result<Rows> ask(const Context& context, std::string_view database, const Statement& statement,
                  const Values& parameters) {
-    howdah_query_request request{};
-    request.struct_size = sizeof request;
-    request.access = statement.access;
-    request.provenance = HOWDAH_PROVENANCE_PLUGIN;
-    request.database = toAbi(database);
-    request.sql = toAbi(statement.sql);
-    request.parameters = toAbi(parameters);
-    request.parameter_count = parameters.size();
-    request.timeout_ms = kStatement_ms;
-    howdah_rows* rows = nullptr;
-    if (context.host().query().run(context.raw(), &request, &rows) < 0) return context.lastError();
-    return Rows(context, rows);
+    return runOwn(context, database, statement, parameters, kStatement_ms);
 }
 
 Result<Findings> check(const Context& context, std::string_view database, const Config& config) {

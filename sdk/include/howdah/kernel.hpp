@@ -9,7 +9,8 @@
 
 namespace howdah {
 
-// An absolute path without a slash at its end. `which`: HOWDAH_PATH_PLUGIN or HOWDAH_PATH_STATE; the second is made, 0700.
+// An absolute path without a slash at its end. `which`: HOWDAH_PATH_PLUGIN or HOWDAH_PATH_STATE; the second is made,
+// 0700.
 inline Result<std::string> pathOf(const Context& context, std::uint32_t which) {
     const Host& host = context.host();
     howdah_str path{};
