@@ -3,7 +3,7 @@
 // of.
 //
 //   ceiling PORT THREADS CONNECTIONS   POST on 127.0.0.1:PORT; every thread has CONNECTIONS of its own
-//   ceiling PORT THREADS 0             the same without a database: every call gets the same row, as a cache could answer it
+//   ceiling PORT THREADS 0             the same without a database: every call gets the same row, as from a cache
 //   ceiling --stdio                    one message a line, one connection, nothing asynchronous
 //
 // The database comes from the PG* environment. A failure at start ends it; one later is answered as an error.

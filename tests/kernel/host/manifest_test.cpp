@@ -36,7 +36,8 @@ TEST_CASE("manifest: a sound plugin.json is read whole") {
 
 TEST_CASE("manifest: a command's actions call tools of the plugin, each once") {
     Json json = sound();
-    json["commands"] = Json::parse(R"([{"name":"c","summary":"s","actions":[{"name":"do","tool":"t","print":"sql"}]}])");
+    json["commands"] =
+        Json::parse(R"([{"name":"c","summary":"s","actions":[{"name":"do","tool":"t","print":"sql"}]}])");
     auto manifest = Manifest::fromText(json.dump(), "plugin.json");
     REQUIRE(manifest);
     const CommandManifest& command = manifest->commands.at(0);
@@ -44,7 +45,8 @@ TEST_CASE("manifest: a command's actions call tools of the plugin, each once") {
     CHECK(command.actions.at(0).tool == "t");
     CHECK(command.actions.at(0).print == "sql");
     json["commands"][0]["actions"].push_back({{"name", "do"}, {"tool", "t"}});
-    CHECK(Manifest::fromText(json.dump(), "plugin.json").error().message == "plugin.json: command \"c do\" is there twice");
+    CHECK(Manifest::fromText(json.dump(), "plugin.json").error().message ==
+          "plugin.json: command \"c do\" is there twice");
     json["commands"][0]["actions"][1] = {{"name", "more"}, {"tool", "u"}};
     CHECK(Manifest::fromText(json.dump(), "plugin.json").error().message ==
           "plugin.json: command \"c more\": the plugin has no tool \"u\"");

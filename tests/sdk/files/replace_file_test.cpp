@@ -1,15 +1,14 @@
-#include <howdah/replace_file.hpp>
-
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <thread>
 
+#include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <doctest/doctest.h>
+#include <howdah/replace_file.hpp>
 
 namespace howdah {
 namespace {
@@ -70,7 +69,7 @@ TEST_CASE("replaceFile: the new content, for its owner alone, and nothing left b
     }
     ::umask(mask);
     CHECK(contentOf(path) == "second");
-    struct stat found {};
+    struct stat found{};
     REQUIRE(::stat(path.c_str(), &found) == 0);
     CHECK((found.st_mode & 0777) == 0600);
     CHECK(folder.entries() == 1);
@@ -92,7 +91,8 @@ TEST_CASE("replaceFile: what cannot be written leaves the old file and says why"
 
     const auto nowhere = replaceFile(folder.of("none/state"), "new", Durable::no);
     REQUIRE_FALSE(nowhere);
-    CHECK(nowhere.error().message == "cannot make a file beside " + folder.of("none/state") + ": No such file or directory");
+    CHECK(nowhere.error().message ==
+          "cannot make a file beside " + folder.of("none/state") + ": No such file or directory");
 
     fs::create_directory(folder.of("folder"));
     const auto taken = replaceFile(folder.of("folder"), "new", Durable::no);
