@@ -13,12 +13,12 @@ namespace {
 constexpr std::chrono::seconds kAnswerLimit{120};  // a reload may start a database
 
 // What the server answered; without it what went wrong has been printed, and this is how the command ends.
-struct Asked {
+struct Answered {
     std::optional<Json> answer;
     int exit_code = kDone;
 };
 
-Asked ask(const CommonOptions& options, std::string_view command) {
+Answered ask(const CommonOptions& options, std::string_view command) {
     auto config = loadConfig(options);
     if (!config) return {{}, fail(config.error(), kConfiguration)};
     auto path = controlSocketOf(*config);

@@ -18,10 +18,6 @@
 namespace howdah::kernel {
 namespace {
 
-Instance& instanceOf(const howdah_host* host) {
-    return *static_cast<Instance*>(host->self);
-}
-
 // --- howdah.context/1
 
 howdah_status contextFail(howdah_ctx* ctx, const howdah_error* error) noexcept {

@@ -16,10 +16,6 @@
 namespace howdah::kernel {
 namespace {
 
-Instance& instanceOf(const howdah_host* host) {
-    return *static_cast<Instance*>(host->self);
-}
-
 // A handle is the address of what it names; the plugin is in this process and trusted with it.
 template <typename T>
 std::uint64_t toHandle(T* object) {

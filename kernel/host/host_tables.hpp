@@ -1,4 +1,4 @@
-// The host tables that stand in files of their own.
+// The host tables that stand in files of their own, and whose plugin a call to one comes from.
 #pragma once
 
 #include <howdah/abi/auth.h>
@@ -9,6 +9,12 @@
 #include <howdah/abi/transport.h>
 
 namespace howdah::kernel {
+
+class Instance;
+
+inline Instance& instanceOf(const howdah_host* host) {
+    return *static_cast<Instance*>(host->self);
+}
 
 extern const howdah_rows_v1 kHostRows;            // host_query.cpp
 extern const howdah_query_v1 kHostQuery;          // host_query.cpp

@@ -19,7 +19,7 @@
 namespace howdah::kernel {
 namespace {
 
-constexpr off_t kFileBytesMax = 256 << 20;
+constexpr off_t kLibraryBytesMax = 256 << 20;
 
 class Descriptor {
 public:
@@ -47,7 +47,7 @@ Result<std::vector<char>> readWhole(const std::filesystem::path& path) {
     if (::fstat(file.get(), &facts) != 0) return Error::unavailable(path.string(), ": ", reason());
     if (!S_ISREG(facts.st_mode)) return Error::refused(path.string(), " is not a regular file");
     if ((facts.st_mode & S_IWOTH) != 0) return Error::refused(path.string(), " is writable by everybody; chmod o-w it");
-    if (facts.st_size > kFileBytesMax) return Error::refused(path.string(), " is larger than 256 MiB");
+    if (facts.st_size > kLibraryBytesMax) return Error::refused(path.string(), " is larger than 256 MiB");
     std::vector<char> bytes(static_cast<std::size_t>(facts.st_size));
     std::size_t got = 0;
     while (got < bytes.size()) {

@@ -8,7 +8,7 @@
 namespace howdah::kernel {
 namespace {
 
-constexpr std::size_t kFileBytesMax = 1u << 20;
+constexpr std::size_t kManifestBytesMax = 1u << 20;
 
 constexpr std::string_view kSchema = R"json({
   "type": "object",
@@ -195,8 +195,8 @@ Result<CommandManifest> commandOf(const Json& json, const std::vector<ToolManife
         one.print = action.value("print", std::string{});
         const auto tool = std::find_if(tools.begin(), tools.end(), [&](const auto& of) { return of.name == one.tool; });
         if (tool == tools.end()) {
-            return Error::invalidArgument(file, ": command \"", command.name, " ", one.name, "\": the plugin has no tool \"",
-                                          one.tool, "\"");
+            return Error::invalidArgument(file, ": command \"", command.name, " ", one.name,
+                                          "\": the plugin has no tool \"", one.tool, "\"");
         }
         const auto same = [&](const auto& other) { return other.name == one.name; };
         if (std::any_of(command.actions.begin(), command.actions.end(), same))
@@ -261,7 +261,7 @@ bool Manifest::permits(std::string_view permission) const {
 }
 
 Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name) {
-    auto parsed = parseJson(text, {.bytes_max = kFileBytesMax});
+    auto parsed = parseJson(text, {.bytes_max = kManifestBytesMax});
     if (!parsed) return Error::invalidArgument(name, ": ", parsed.error().message);
     const Json& json = *parsed;
     if (auto wrong = schema().validate(json)) {
@@ -327,11 +327,11 @@ Result<Manifest> Manifest::fromFile(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file)
         return Error::notFound(path.string(), " cannot be read; a plugin's folder holds plugin.json and its library");
-    std::string text(kFileBytesMax + 1, '\0');
+    std::string text(kManifestBytesMax + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kFileBytesMax)
-        return Error::invalidArgument(path.string(), " is larger than ", kFileBytesMax, " bytes");
+    if (text.size() > kManifestBytesMax)
+        return Error::invalidArgument(path.string(), " is larger than ", kManifestBytesMax, " bytes");
     return fromText(text, path.string());
 }
 

@@ -181,7 +181,7 @@ std::vector<std::string> unguarded(const Config& config, const std::vector<Plugi
 
 }  // namespace
 
-Error refusalOf(const PluginStatus& plugin) {
+Error blockedError(const PluginStatus& plugin) {
     return Error::refused("plugin \"", plugin.entry.id, "\": ", plugin.blocked);
 }
 
@@ -198,7 +198,7 @@ Result<std::vector<PluginStatus>> PluginManager::discoverAll(const Config& confi
         }
         // At a start, too: a plugin that was to be kept out of this process is no reason to serve without it.
         if (plugin->run == RunMode::process) return processRefusal(*plugin);
-        if (strict && !plugin->blocked.empty()) return refusalOf(*plugin);
+        if (strict && !plugin->blocked.empty()) return blockedError(*plugin);
         plugins.push_back(std::move(*plugin));
     }
     return plugins;
@@ -260,8 +260,8 @@ Result<std::vector<CommandManifest>> PluginManager::commands(const Config& confi
             const auto same = [&](const CommandManifest& other) { return other.name == command.name; };
             const auto other = std::find_if(found.begin(), found.end(), same);
             if (other != found.end()) {
-                return Error::refused("plugins \"", brought_by[static_cast<std::size_t>(other - found.begin())], "\" and \"",
-                                      entry.id, "\" both bring the command \"", command.name, "\"");
+                return Error::refused("plugins \"", brought_by[static_cast<std::size_t>(other - found.begin())],
+                                      "\" and \"", entry.id, "\" both bring the command \"", command.name, "\"");
             }
             found.push_back(std::move(command));
             brought_by.push_back(entry.id);

@@ -125,14 +125,14 @@ Result<std::vector<std::string>> PluginManager::apply(const Config& config, bool
             if (auto up = bringUp(next, index, providers); !up) plugin.blocked = up.error().message;
         }
         if (!plugin.blocked.empty()) {
-            if (strict) return giveUp(refusalOf(plugin));
+            if (strict) return giveUp(blockedError(plugin));
             continue;
         }
         if (plugin.instance->generations_.load() == 0) fresh.push_back(plugin.instance);
     }
     if (strict) {
         for (const PluginStatus& plugin : next) {
-            if (!plugin.blocked.empty()) return giveUp(refusalOf(plugin));
+            if (!plugin.blocked.empty()) return giveUp(blockedError(plugin));
         }
     }
     for (const PluginStatus& plugin : next) {

@@ -42,7 +42,7 @@ struct PluginStatus {
 inline constexpr std::string_view kNobodyGuards = "no plugin of stage guard with mode: enforce judges them";
 
 // Without `strict` a block is said in the status; else it is the end of a check or a reload.
-Error refusalOf(const PluginStatus& plugin);
+Error blockedError(const PluginStatus& plugin);
 
 class PluginManager {
 public:
@@ -71,8 +71,8 @@ public:
     static Result<std::vector<std::string>> check(const Config& config,
                                                   const std::vector<std::filesystem::path>& search_paths);
 
-    // The commands that the configured plugins bring; an error when one's manifest cannot be read, or when two bring the
-    // same. Loads no code.
+    // The commands that the configured plugins bring; an error when one's manifest cannot be read, or when two bring
+    // the same. Loads no code.
     static Result<std::vector<CommandManifest>> commands(const Config& config,
                                                          const std::vector<std::filesystem::path>& search_paths);
 

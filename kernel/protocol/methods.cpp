@@ -16,7 +16,7 @@ constexpr std::string_view kCapabilities =
     R"("capabilities":{"tools":{"listChanged":true},"prompts":{"listChanged":true},)"
     R"("resources":{"listChanged":true,"subscribe":true},)"
     R"("completions":{},"logging":{})";
-constexpr std::string_view kTasksExtension = R"(,"extensions":{"io.modelcontextprotocol/tasks":{}}})";
+constexpr std::string_view kExtensions = R"(,"extensions":{"io.modelcontextprotocol/tasks":{}}})";
 constexpr std::string_view kTasksCapability =
     R"(,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}})";  // 2025-11-25
 constexpr std::size_t kClientNameMax = 128;  // bytes of a client's name or version that are kept
@@ -74,7 +74,7 @@ void discover(Exchange& exchange) {
     appendJsonString(instructions, exchange.options().instructions);
     std::string ttl = cacheHints(exchange.options().list_ttl, false);
     exchange.answer(
-        {R"("supportedVersions":)", supportedRevisionsJson(), ",", kCapabilities, kTasksExtension, instructions, ttl});
+        {R"("supportedVersions":)", supportedRevisionsJson(), ",", kCapabilities, kExtensions, instructions, ttl});
 }
 
 // Nothing waits for it: a client may send requests as soon as it has the answer to initialize.

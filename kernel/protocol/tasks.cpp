@@ -12,7 +12,7 @@ namespace howdah::kernel {
 namespace {
 
 constexpr std::array<std::string_view, 5> kNames{"working", "input_required", "completed", "cancelled", "failed"};
-constexpr std::size_t kMessageMax = 1024;  // bytes
+constexpr std::size_t kStatusMessageMax = 1024;  // bytes
 
 // ISO 8601, UTC, milliseconds.
 std::string timestamp(CallTask::Clock::time_point at) {
@@ -81,7 +81,7 @@ bool CallTask::allAnswered() const {
 void CallTask::say(std::string_view message) {
     std::unique_lock lock(mutex_);
     if (isTerminal(status_)) return;
-    message_ = message.substr(0, kMessageMax);
+    message_ = message.substr(0, kStatusMessageMax);
     changed(std::move(lock));
 }
 

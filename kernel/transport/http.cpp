@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <unistd.h>
 
+#include "kernel/protocol/errors.hpp"
 #include "kernel/runtime/runtime.hpp"
 #include "kernel/transport/http_connection.hpp"
 #include "kernel/transport/http_listener.hpp"
@@ -26,8 +27,6 @@ constexpr std::chrono::milliseconds kAcceptPause{50};
 // After cancelling, for the answers that say so; then for the loops to close what is left.
 constexpr std::chrono::milliseconds kCancelGrace{500};
 constexpr std::chrono::milliseconds kCloseLimit{1000};
-constexpr int kInvalidRequest = -32600;
-constexpr int kInternalError = -32603;
 
 // Accepting on one address; its own socket is in the acceptor.
 struct Door {

@@ -4,6 +4,7 @@
 #include <howdah/abi/health.h>
 
 #include "kernel/pipeline/scopes.hpp"
+#include "kernel/protocol/errors.hpp"
 #include "kernel/transport/framing.hpp"
 #include "kernel/transport/http_connection.hpp"
 #include "kernel/transport/http_reply.hpp"
@@ -13,8 +14,6 @@ namespace howdah::kernel {
 
 namespace {
 constexpr std::string_view kAllow = "Allow: POST, GET, DELETE, OPTIONS\r\n";
-constexpr int kInvalidRequest = -32600;
-constexpr int kInternalError = -32603;
 constexpr std::size_t kWebSocketReadBytes = 16 * 1024;
 }  // namespace
 

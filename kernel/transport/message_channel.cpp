@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "kernel/protocol/errors.hpp"
 #include "kernel/runtime/shard.hpp"
 #include "kernel/transport/http_response.hpp"
 #include "kernel/transport/message_reply.hpp"
@@ -12,7 +13,6 @@ namespace howdah::kernel {
 
 namespace {
 
-constexpr int kInternalError = -32603;
 // Notifications served beside a full number of requests. They take no time, so what reads may wait for one.
 constexpr std::size_t kNotificationsMax = 64;
 

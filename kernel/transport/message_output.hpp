@@ -27,4 +27,8 @@ public:
     virtual void end() = 0;
 };
 
+inline Error peerGone() {
+    return Error::cancelled("the client has gone");
+}
+
 }  // namespace howdah::kernel

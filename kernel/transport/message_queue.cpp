@@ -11,10 +11,6 @@ namespace {
 // As much of a message that is too long is kept as its id may take.
 constexpr std::size_t kHeadBytes = 8192;
 
-Error peerGone() {
-    return Error::cancelled("the client has gone");
-}
-
 std::string tooLongText(std::size_t limit) {
     return concat("the answer is longer than the ", limit,
                   " bytes of a message on this transport (limits.message_bytes_max); ask for less, or ask over HTTP, "

@@ -4,12 +4,6 @@
 
 namespace howdah::kernel {
 
-namespace {
-Error peerGone() {
-    return Error::cancelled("the client has gone");
-}
-}  // namespace
-
 Outbox::~Outbox() = default;
 
 bool Outbox::push(std::string_view json) {

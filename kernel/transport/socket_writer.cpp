@@ -5,14 +5,12 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "kernel/transport/message_output.hpp"
+
 namespace howdah::kernel {
 
 namespace {
 constexpr int kLooks = 5;  // in one stall limit
-
-Error peerGone() {
-    return Error::cancelled("the client has gone");
-}
 }  // namespace
 
 Result<void> SocketWriter::send(iovec* parts, std::size_t count, const std::shared_ptr<void>& owner) {

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "kernel/protocol/errors.hpp"
 #include "kernel/runtime/shard.hpp"
 #include "kernel/transport/line_reader.hpp"
 #include "kernel/transport/line_writer.hpp"
@@ -25,7 +26,6 @@ namespace howdah::kernel {
 
 namespace {
 
-constexpr int kInvalidRequest = -32600;
 // For poll(): rounded up, so that the deadline has passed when it is over; -1 = never.
 int pollTimeout(Deadline deadline) {
     if (deadline.isNever()) return -1;

@@ -9,7 +9,7 @@
 namespace howdah::auth {
 namespace {
 
-using Clock = std::chrono::system_clock;
+using SystemClock = std::chrono::system_clock;
 
 constexpr double kTimeMax = 253402300799;    // the last second of the year 9999
 constexpr double kTimeCounted = 7258118400;  // 2200: the clock counts nanoseconds up to 2262, and a skew may be added
@@ -40,13 +40,13 @@ Result<void> checkType(const Json& header, bool required) {
 }
 
 // A NumericDate (RFC 7519, section 2); nothing when the claim is absent.
-Result<std::optional<Clock::time_point>> timeOf(const Json& claims, const char* name) {
+Result<std::optional<SystemClock::time_point>> timeOf(const Json& claims, const char* name) {
     auto found = claims.find(name);
-    if (found == claims.end()) return std::optional<Clock::time_point>{};
+    if (found == claims.end()) return std::optional<SystemClock::time_point>{};
     const double seconds = found->is_number() ? found->get<double>() : -1;
     if (!std::isfinite(seconds) || seconds < 0 || seconds > kTimeMax)
         return Error::refused("the token's ", name, " is no time");
-    return std::optional(Clock::time_point(std::chrono::duration_cast<Clock::duration>(
+    return std::optional(SystemClock::time_point(std::chrono::duration_cast<SystemClock::duration>(
         std::chrono::milliseconds(static_cast<std::int64_t>(std::min(seconds, kTimeCounted) * 1000)))));
 }
 
@@ -155,7 +155,7 @@ Result<Token> parseToken(std::string_view text, const TokenRules& rules) {
     return token;
 }
 
-Result<void> checkClaims(const Token& token, const TokenRules& rules, Clock::time_point now) {
+Result<void> checkClaims(const Token& token, const TokenRules& rules, SystemClock::time_point now) {
     const Json& claims = token.claims;
     if (claims.value("iss", Json()) != rules.issuer) return Error::refused("the token is of another issuer");
     if (!isMeantForUs(claims, rules.audiences))

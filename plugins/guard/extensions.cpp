@@ -16,8 +16,8 @@ constexpr auto kReviewed = std::to_array<std::string_view>({
     "postgis", "seg",       "unaccent",   "uuid-ossp", "vector",
 });
 
-using Function = std::pair<std::string_view, std::string_view>;
-constexpr auto kVolatile = std::to_array<Function>({
+using Member = std::pair<std::string_view, std::string_view>;
+constexpr auto kVolatile = std::to_array<Member>({
     {"pg_stat_statements", "pg_stat_statements"},
     {"pg_stat_statements", "pg_stat_statements_info"},
     {"pgcrypto", "gen_random_bytes"},
@@ -30,7 +30,7 @@ constexpr auto kVolatile = std::to_array<Function>({
 });
 
 // More than their declaration says: a switch of the session, a table made from bytes.
-constexpr auto kUnsafe = std::to_array<Function>({
+constexpr auto kUnsafe = std::to_array<Member>({
     {"isn", "isn_weak"},
     {"postgis", "st_fromflatgeobuftotable"},
 });
@@ -45,11 +45,11 @@ bool isReviewedExtension(std::string_view extension) {
 }
 
 bool isReviewedVolatile(std::string_view extension, std::string_view function) {
-    return std::ranges::binary_search(kVolatile, Function{extension, function});
+    return std::ranges::binary_search(kVolatile, Member{extension, function});
 }
 
 bool isKnownUnsafe(std::string_view extension, std::string_view function) {
-    return std::ranges::find(kUnsafe, Function{extension, function}) != kUnsafe.end();
+    return std::ranges::find(kUnsafe, Member{extension, function}) != kUnsafe.end();
 }
 
 }  // namespace howdah::guard

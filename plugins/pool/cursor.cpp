@@ -9,10 +9,6 @@ namespace {
 constexpr std::uint64_t kGraceNs = kSecondNs;   // for the server to say itself that time is over
 constexpr std::uint64_t kRowSlack = 64 * 1024;  // bytes libpq may hold of rows already complete
 
-const Parameters kNone;
-const std::string kBeginRead = "begin read only";
-const std::string kRollback = "rollback";
-
 }  // namespace
 
 Cursor::Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, Lease lease)

@@ -30,6 +30,11 @@
 
 namespace howdah::pool {
 
+// What several of its round trips send.
+inline const Parameters kNone;
+inline const std::string kBeginRead = "begin read only";
+inline const std::string kRollback = "rollback";
+
 class Cursor {
 public:
     Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, Lease lease);

@@ -6,9 +6,6 @@
 namespace howdah::pool {
 namespace {
 
-const Parameters kNone;
-const std::string kBegin = "begin read only";
-const std::string kRollback = "rollback";
 const std::string kCommit = "commit";
 const std::string kUnnamed;
 const std::string kWhichAreArrays =
@@ -19,7 +16,7 @@ const std::string kWhichAreArrays =
 // The types depend on the settings (search_path), so these are made here too. Nothing is executed.
 bool Cursor::queueDescription() {
     const Command::Settings& set = settings();
-    if (!queue(kBegin, kNone, StepKind::quiet)) return false;
+    if (!queue(kBeginRead, kNone, StepKind::quiet)) return false;
     if (!set.sql.empty() && !queue(set.sql, set.parameters, StepKind::quiet)) return false;
     steps_.push_back({StepKind::quiet, {}, {}});
     if (!lease_->prepare(kUnnamed, command_->text.text(), command_->parameters)) return false;
@@ -31,7 +28,7 @@ bool Cursor::queueArrayTypes() {
     std::string oids = "{";
     for (Oid oid : command_->parameters.unknownOf(parameter_types_))
         oids += concat(oids.size() > 1 ? "," : "", oid);
-    return queue(kBegin, kNone, StepKind::quiet) &&
+    return queue(kBeginRead, kNone, StepKind::quiet) &&
            queue(kWhichAreArrays, Parameters::ofTexts({oids + "}"}), StepKind::array_types) &&
            queue(kRollback, kNone, StepKind::quiet) && queueSync();
 }

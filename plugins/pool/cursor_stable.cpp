@@ -4,8 +4,7 @@
 namespace howdah::pool {
 namespace {
 
-const Parameters kNone;
-const std::string kBegin = "begin isolation level repeatable read read only";
+const std::string kBeginStable = "begin isolation level repeatable read read only";
 // Longer than the pool's own limit, which is the one to end it.
 const std::string kIdleLimit = "select pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true)";
 const std::string kTimeLimit = "select pg_catalog.set_config('statement_timeout', $1, true)";
@@ -29,7 +28,7 @@ bool Cursor::queueStable() {
     if (!goes_on_) {
         const milliseconds idle = database_->config().stable_idle + kIdleMargin;
         const Command::Settings& set = settings();
-        if (!add(kBegin, kNone, StepKind::quiet) ||
+        if (!add(kBeginStable, kNone, StepKind::quiet) ||
             !add(kIdleLimit, Parameters::ofTexts({std::to_string(idle.count())}), StepKind::quiet) ||
             (!set.sql.empty() && !add(set.sql, set.parameters, StepKind::quiet)) ||
             !add(command_->text.text(), parameters(), StepKind::quiet))

@@ -13,9 +13,7 @@ namespace {
 constexpr int kNamesTransactionsSince = 130000;
 constexpr std::size_t kPlanBytesMax = 16 * 1024;
 
-const Parameters kNone;
-const std::string kBegin = "begin read write";
-const std::string kRollback = "rollback";
+const std::string kBeginWrite = "begin read write";
 const std::string kNameOfTransaction{kNameTransaction};
 
 // Rows of user tables this session has changed and not yet reported to the statistics: what was added between two looks
@@ -68,7 +66,7 @@ nlohmann::json locksOf(const PGresult* result) {
 }  // namespace
 
 bool Cursor::queueWrite() {
-    return queue(kBegin, kNone, StepKind::quiet) && queueSettings() && queueCount() &&
+    return queue(kBeginWrite, kNone, StepKind::quiet) && queueSettings() && queueCount() &&
            queue(command_->text.text(), parameters(), StepKind::statement) && queueCount() &&
            (command_->dry_run ? queueReport() : queueTransactionName()) && queueSync();
 }

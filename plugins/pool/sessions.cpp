@@ -9,13 +9,10 @@ namespace howdah::pool {
 namespace {
 
 constexpr std::string_view kPrefix = "session-";  // no name of a stable cursor begins so
-const Parameters kNone;
 
 // Where HypoPG's functions are: an extension may be in any schema, and one of them found by the search_path may be
 // somebody's of the same name. Nothing where an extension of that name is not a superuser's, or they are not its own.
 // The question itself is asked with a search_path of the server's own, so that no operator in it is somebody's either.
-const std::string kBegin = "begin read only";
-const std::string kRollback = "rollback";
 const std::string kOwnPath = "select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
 const std::string kWhereHypopg =
     "select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace"
@@ -120,7 +117,7 @@ bool Cursor::needsHypopg() const {
 }
 
 bool Cursor::queueHypopg() {
-    return queue(kBegin, kNone, StepKind::quiet) && queueSettings() && queue(kOwnPath, kNone, StepKind::quiet) &&
+    return queue(kBeginRead, kNone, StepKind::quiet) && queueSettings() && queue(kOwnPath, kNone, StepKind::quiet) &&
            queue(kWhereHypopg, kNone, StepKind::hypopg) && queue(kRollback, kNone, StepKind::quiet) && queueSync();
 }
 

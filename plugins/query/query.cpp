@@ -17,7 +17,7 @@
 namespace howdah::query {
 namespace {
 
-constexpr std::string_view kPurpose = "query_more";
+constexpr std::string_view kMorePurpose = "query_more";
 
 class QueryTools final : public Plugin {
 public:
@@ -51,7 +51,7 @@ private:
     }
 
     Result<void> more(ToolCall& call) {
-        auto ask = Ask::opened(call.context(), kPurpose, call.text("next"));
+        auto ask = Ask::opened(call.context(), kMorePurpose, call.text("next"));
         if (!ask) return std::move(ask).error();
         ask->takeArguments(call, config_);
         const bool went_on = !ask->cursor.empty();
@@ -74,12 +74,12 @@ private:
         if (ask.stable) options.next_how = "which goes on in the same snapshot, if called soon";
         const auto make_next = [&](std::uint64_t row_count) {
             ask.skip += row_count;
-            if (!ask.stable) return ask.sealed(call.context(), kPurpose, config_.next_ttl_ms);
+            if (!ask.stable) return ask.sealed(call.context(), kMorePurpose, config_.next_ttl_ms);
             // Without a cursor it has come to its end, at the byte limit.
             auto report = rows->report();
             if (!report || report->empty()) return std::string{};
             ask.cursor = Json::parse(*report, nullptr, false).value("cursor", std::string{});
-            return ask.cursor.empty() ? std::string{} : ask.sealed(call.context(), kPurpose, config_.next_ttl_ms);
+            return ask.cursor.empty() ? std::string{} : ask.sealed(call.context(), kMorePurpose, config_.next_ttl_ms);
         };
         options.next = std::cref(make_next);
         return howdah::reply(call, *rows, options);

@@ -9,7 +9,7 @@
 namespace howdah::query {
 namespace {
 
-constexpr std::string_view kPurpose = "result";
+constexpr std::string_view kFilePurpose = "result";
 constexpr std::uint64_t kPreviewRows = 5;
 
 std::string_view mimeOf(std::string_view format) {
@@ -26,7 +26,7 @@ Result<void> replyWithLink(ToolCall& call, Ask ask, const Config& config) {
     if (ask.format.empty()) ask.format = "json";
     // All the rows the operator allows, unless fewer were asked for.
     if (!call.has("max_rows")) ask.rows_max = config.rows_limit;
-    const std::string handle = ask.sealed(call.context(), kPurpose, config.next_ttl_ms);
+    const std::string handle = ask.sealed(call.context(), kFilePurpose, config.next_ttl_ms);
     if (handle.empty()) {
         return Error::invalidArgument("statement and params have more than ", kStateMax,
                                       " bytes, too long for a link to their result")
@@ -57,7 +57,7 @@ Result<void> replyWithLink(ToolCall& call, Ask ask, const Config& config) {
 }
 
 Result<void> readFile(ResourceCall& call, std::string_view format, const Config& config) {
-    auto ask = Ask::opened(call.context(), kPurpose, call.text("handle"));
+    auto ask = Ask::opened(call.context(), kFilePurpose, call.text("handle"));
     if (!ask) return std::move(ask).error();
     if (ask->format != format) return Error::notFound("unknown or expired handle").withHint(kRunAgain);
     ask->rows_max = std::min(ask->rows_max, config.rows_limit);  // the operator may have changed it since

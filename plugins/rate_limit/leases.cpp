@@ -10,7 +10,7 @@
 namespace howdah::rate_limit {
 namespace {
 
-constexpr std::uint64_t kMs_ns = 1'000'000;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 std::string hexOf(const std::string& text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -189,7 +189,7 @@ void Leases::giveBack(const Context& context, const AppliedLimits& limits, Measu
 Result<double> Leases::add(const Context& context, const Part& part, double amount) const {
     const std::string key = concat("rate_limit/", hexOf(part.name), "/", part.window.begin_ns / kSecond_ns);
     std::int64_t value = 0;
-    const auto ttl_ms = 2 * static_cast<std::uint64_t>(part.window.length_ns) / kMs_ns + 1000;
+    const auto ttl_ms = 2 * static_cast<std::uint64_t>(part.window.length_ns) / kNsPerMs + 1000;
     if (store_.table->add(store_.self, context.raw(), toAbi(key), static_cast<std::int64_t>(amount), ttl_ms, &value) <
         0)
         return context.lastError();

@@ -21,10 +21,10 @@ bool mayRun(std::string_view explain) {
 }
 
 Result<double> costIn(std::string_view plan) {
-    const auto json = nlohmann::json::parse(plan, nullptr, false);
-    if (json.is_array() && !json.empty() && json[0].is_object()) {
-        const auto root = json[0].find("Plan");
-        if (root != json[0].end() && root->is_object() && root->contains("Total Cost") &&
+    const auto explained = nlohmann::json::parse(plan, nullptr, false);
+    if (explained.is_array() && !explained.empty() && explained[0].is_object()) {
+        const auto root = explained[0].find("Plan");
+        if (root != explained[0].end() && root->is_object() && root->contains("Total Cost") &&
             (*root)["Total Cost"].is_number())
             return (*root)["Total Cost"].get<double>();
     }

@@ -11,7 +11,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kSaltBytes = 32;
 constexpr std::size_t kDigits = 20;  // of a 64-bit number
-constexpr std::size_t kHashDigits = 64;
 constexpr std::size_t kHeadBytes = 3 * (kDigits + 1) + 2 * (kHashDigits + 1);
 constexpr std::size_t kMarkBytes = 2 * (kDigits + 1) + kHashDigits + 1;
 

@@ -7,7 +7,6 @@
 namespace howdah::multi_tenant {
 namespace {
 
-constexpr std::size_t kHashDigits = 64;
 constexpr std::size_t kNonceDigits = kNonceBytes * 2;
 
 // Reads a text of known pieces from left to right.

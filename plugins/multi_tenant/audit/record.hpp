@@ -22,6 +22,7 @@ namespace howdah::multi_tenant {
 
 // A line is never longer, with its line break: what a call leaves in its record is bounded (calls.hpp).
 inline constexpr std::size_t kLineBytesMax = 4u << 20;
+inline constexpr std::size_t kHashDigits = 64;  // of a SHA-256, in hex
 
 // Where a chain stands: the last record and its hash.
 struct Link {

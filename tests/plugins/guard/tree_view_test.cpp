@@ -76,9 +76,9 @@ std::vector<std::string> statementsOf(const std::filesystem::path& path) {
 }
 
 #if defined(HOWDAH_TSAN) || defined(HOWDAH_ASAN)
-constexpr int kMutations = 4'000;
+constexpr int kDamagedTexts = 4'000;
 #else
-constexpr int kMutations = 30'000;
+constexpr int kDamagedTexts = 30'000;
 #endif
 
 void checkAll(test::TreeDifference& difference, const std::vector<std::string>& statements) {
@@ -147,7 +147,7 @@ TEST_CASE("guard: the parse tree reads as libpg_query's JSON of it, for the atta
 
     test::Mutator mutator(seeds, 20261130);
     std::vector<std::string> mutations;
-    for (int round = 0; round < kMutations; ++round) {
+    for (int round = 0; round < kDamagedTexts; ++round) {
         std::string sql = round % 3 == 0 ? mutator.next() : mutator.nextSpliced();
         // The scan refuses the rest before any parser sees it.
         if (sql.size() <= kInlineBytes && scanText(sql, {})) mutations.push_back(std::move(sql));
@@ -156,7 +156,7 @@ TEST_CASE("guard: the parse tree reads as libpg_query's JSON of it, for the atta
     checkAll(difference, mutations);
     const int parsed = difference.parsedCount() - before;
     MESSAGE(parsed << " of " << mutations.size() << " random texts are in the grammar");
-    CHECK(parsed > kMutations / 10);
+    CHECK(parsed > kDamagedTexts / 10);
 }
 
 TEST_CASE("guard: the parse tree reads as libpg_query's JSON of it, for a folder of SQL") {

@@ -290,9 +290,9 @@ TEST_CASE("redis: what a server repeats of the password in its error is not show
     CHECK(call.error().hint.find("redis.password") != std::string::npos);
     const auto* reports = stage.host.plugin<howdah_report_v1>(HOWDAH_REPORT_1);
     FakeCall request(stage.host, 30s);
-    howdah_str json{};
-    REQUIRE(reports->report(stage.host.self(), request.ctx(), &json) == HOWDAH_OK);
-    CHECK(std::string(fromAbi(json)).find("told-secret") == std::string::npos);
+    howdah_str told{};
+    REQUIRE(reports->report(stage.host.self(), request.ctx(), &told) == HOWDAH_OK);
+    CHECK(std::string(fromAbi(told)).find("told-secret") == std::string::npos);
 }
 
 TEST_CASE("redis: over TLS only a certificate that names the host, from an authority that counts, is believed") {
@@ -345,12 +345,12 @@ TEST_CASE("redis: doctor is told whether it answers") {
     Stage stage(onSocket(server));
     const auto* reports = stage.host.plugin<howdah_report_v1>(HOWDAH_REPORT_1);
     FakeCall request(stage.host, 30s);
-    howdah_str json{};
-    REQUIRE(reports->report(stage.host.self(), request.ctx(), &json) == HOWDAH_OK);
-    CHECK(Json::parse(fromAbi(json))["status"] == "ok");
+    howdah_str told{};
+    REQUIRE(reports->report(stage.host.self(), request.ctx(), &told) == HOWDAH_OK);
+    CHECK(Json::parse(fromAbi(told))["status"] == "ok");
     server.stop();
-    REQUIRE(reports->report(stage.host.self(), request.ctx(), &json) == HOWDAH_OK);
-    const Json report = Json::parse(fromAbi(json));
+    REQUIRE(reports->report(stage.host.self(), request.ctx(), &told) == HOWDAH_OK);
+    const Json report = Json::parse(fromAbi(told));
     CHECK(report["status"] == "fail");
     CHECK(report["checks"][0]["text"].get<std::string>().find(server.socket()) != std::string::npos);
 }
