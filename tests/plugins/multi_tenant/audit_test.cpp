@@ -391,22 +391,3 @@ TEST_CASE("log: instances that write beside each other make one chain") {
     CHECK(found.problem.empty());
     CHECK(found.last == 200);
 }
-
-TEST_CASE("records: there is one spelling, and any other is none") {
-    auto ring = KeyRing::parse(kFirst, "keys");
-    const auto keys = ring->of("acme", "salt");
-    auto line = makeLine(beginningOf("acme"), "acme", keys->front(), "2026-11-30T10:00:00.000Z", "{}");
-    REQUIRE(line);
-    REQUIRE(Record::parse(line->text));
-    CHECK(Record::parse(line->text)->seq == 1);
-    CHECK_FALSE(Record::parse(line->text + " "));
-    CHECK_FALSE(Record::parse(" " + line->text));
-    for (const auto& [from, to] :
-         {std::pair{R"("seq":1)", R"("seq":01)"}, std::pair{R"("seq":1)", R"("seq":-1)"},
-          std::pair{R"("seq":1)", R"("seq": 1)"}, std::pair{R"("seq":1)", R"("seq":99999999999999999999)"},
-          std::pair{R"(,"at")", R"(,"x":1,"at")"}}) {
-        std::string changed = line->text;
-        changed.replace(changed.find(from), std::string_view(from).size(), to);
-        CHECK_FALSE_MESSAGE(Record::parse(changed), to);
-    }
-}

@@ -1,4 +1,4 @@
-// Digests, seals, and the operator's key file.
+// Digests, seals, the operator's key file, and the spelling of a record.
 #include "plugins/multi_tenant/audit/keys.hpp"
 
 #include <filesystem>
@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 #include <unistd.h>
+
+#include "plugins/multi_tenant/audit/record.hpp"
 
 using namespace howdah;
 using namespace howdah::multi_tenant;
@@ -70,4 +72,23 @@ TEST_CASE("keys: a file that others may read or own is refused, and a missing on
         CHECK(KeyRing::read(path).error().message.find("belongs to user 65534") != std::string::npos);
     }
     fs::remove_all(folder);
+}
+
+TEST_CASE("records: there is one spelling, and any other is none") {
+    auto ring = KeyRing::parse(kFirst, "keys");
+    const auto keys = ring->of("acme", "salt");
+    auto line = makeLine(beginningOf("acme"), "acme", keys->front(), "2026-11-30T10:00:00.000Z", "{}");
+    REQUIRE(line);
+    REQUIRE(Record::parse(line->text));
+    CHECK(Record::parse(line->text)->seq == 1);
+    CHECK_FALSE(Record::parse(line->text + " "));
+    CHECK_FALSE(Record::parse(" " + line->text));
+    for (const auto& [from, to] :
+         {std::pair{R"("seq":1)", R"("seq":01)"}, std::pair{R"("seq":1)", R"("seq":-1)"},
+          std::pair{R"("seq":1)", R"("seq": 1)"}, std::pair{R"("seq":1)", R"("seq":99999999999999999999)"},
+          std::pair{R"(,"at")", R"(,"x":1,"at")"}}) {
+        std::string changed = line->text;
+        changed.replace(changed.find(from), std::string_view(from).size(), to);
+        CHECK_FALSE_MESSAGE(Record::parse(changed), to);
+    }
 }
