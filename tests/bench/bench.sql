@@ -13,3 +13,7 @@ select n::int as id,
 from generate_series(1, 1000000) as n;
 alter table bench.item add primary key (id);
 vacuum (analyze, freeze) bench.item;
+-- A superuser is refused where a database is restricted, so both servers log in as this one.
+create role reader login;
+grant usage on schema bench to reader;
+grant select on bench.item to reader;

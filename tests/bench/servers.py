@@ -1,7 +1,6 @@
 """Starts the servers alike: the ceiling and Howdah, over HTTP or stdio, on the same unix socket of PostgreSQL.
 
-ceiling: ceiling.cpp with a database; fixed: the same without; howdah: the core plugins; features: and those of MORE; cached:
-and the cache.
+ceiling: ceiling.cpp with a database; fixed: the same without; howdah: the core plugins; any other name of MORE: and those.
 """
 import json
 import os
@@ -34,14 +33,17 @@ log: {{level: warn, file: "{log}"}}
 control: {{enabled: false}}
 state_dir: "{state}"
 """
-# The features together, each with its work to do at every call; and the cache, which leaves the others out of a hit.
-FEATURES = """  - health
-  - analytics
-  - rate_limit: {tiers: {default: {principal: {calls: {second: 1000000}}, client: {calls: {second: 1000000}}}}}
-  - multi_tenant: {model: shared, default: t1}
-  - optimizer
-"""
-MORE = {"howdah": "", "features": FEATURES + "  - cache: {databases_off: [main]}\n", "cached": FEATURES + "  - cache\n"}
+# Plugins that do their work at every call, by themselves and together. `features` keeps the cache from answering, so that
+# each call goes all the way; `cached` lets it.
+FEATURES = {
+    "health": "  - health\n",
+    "analytics": "  - analytics\n",
+    "rate_limit": "  - rate_limit: {tiers: {default: {principal: {calls: {second: 1000000}}, tenant: {calls: {second: 1000000}}}}}\n",
+    "multi_tenant": "  - multi_tenant: {model: shared, default: t1}\n",
+    "optimizer": "  - optimizer\n",
+    "cache, not used": "  - cache: {databases_off: [main]}\n",
+}
+MORE = {"howdah": "", **FEATURES, "features": "".join(FEATURES.values()), "cached": "  - cache\n"}
 
 LIFTED_POOL = ": {rows_max: 1000000, bytes_max: 4294967296, statement_timeout_ms: 600000}"
 LIFTED_QUERY = ": {rows_max: 1000000, rows_limit: 1000000, timeout_ms: 600000}"
@@ -113,7 +115,7 @@ class Servers:
         return HttpServer(name, command, port)
 
     def _howdah(self, variant, transport, transport_line, dsn, lifted):
-        name = f"{self._folder}/{variant}-{transport}{'-lifted' if lifted else ''}{'' if dsn == self._dsn else '-down'}"
+        name = f"{self._folder}/{variant.replace(', ', '-').replace(' ', '-')}-{transport}{'-lifted' if lifted else ''}{'' if dsn == self._dsn else '-down'}"
         with open(f"{name}.yaml", "w") as file:
             file.write(CONFIG.format(transport=transport_line, dsn=dsn, log=f"{name}.log", state=f"{name}-state", more=MORE[variant],
                                      pool=LIFTED_POOL if lifted else ": {rows_max: 100000, bytes_max: 268435456}",
