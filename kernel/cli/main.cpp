@@ -111,6 +111,7 @@ CommonOptions namedConfig(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
         if ((word == "-c" || word == "--config") && i + 1 < argc) common.config = argv[i + 1];
+        if (word.starts_with("-c") && word.size() > 2) common.config = word.substr(2);
         if (word.starts_with("--config=")) common.config = word.substr(std::string_view("--config=").size());
     }
     return common;

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <howdah/replace_file.hpp>
+
 namespace howdah::analytics {
 namespace {
 
@@ -155,13 +157,7 @@ public:
         return buffer_.size() < kWriteBytes || flush();
     }
     bool flush() {
-        std::string_view left = buffer_;
-        while (!left.empty()) {
-            const ssize_t written = write(file_, left.data(), left.size());
-            if (written < 0 && errno == EINTR) continue;
-            if (written <= 0) return false;
-            left.remove_prefix(static_cast<std::size_t>(written));
-        }
+        if (!writeAll(file_, buffer_)) return false;
         buffer_.clear();
         return true;
     }
@@ -191,7 +187,7 @@ bool writeLines(int file, const History& history) {
             if (!writer.line(cellOf(key, place->second, tally))) return false;
         }
     }
-    return writer.line({{"lines", writer.lines()}}) && writer.flush() && fsync(file) == 0;
+    return writer.line({{"lines", writer.lines()}}) && writer.flush();
 }
 
 }  // namespace
@@ -230,25 +226,7 @@ Result<void> readHistory(const std::string& path, bool principals, History& hist
 }
 
 Result<void> writeHistory(const std::string& path, const History& history) {
-    std::string fresh = path + ".XXXXXX";  // nobody else's name, 0600
-    const auto failed = [&](const char* what) {
-        return Error::unavailable("cannot ", what, " ", path, ": ", std::strerror(errno));
-    };
-    const int file = mkostemp(fresh.data(), O_CLOEXEC);
-    if (file < 0) return failed("write beside");
-    Result<void> done;
-    if (!writeLines(file, history)) done = failed("write");
-    if (close(file) != 0 && done) done = failed("finish writing");
-    if (done && rename(fresh.c_str(), path.c_str()) != 0) done = failed("replace");
-    if (!done) {
-        unlink(fresh.c_str());
-        return done;
-    }
-    const std::string folder = path.substr(0, path.find_last_of('/') + 1);
-    const int opened = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (opened < 0 || fsync(opened) != 0) done = failed("flush the folder of");
-    if (opened >= 0) close(opened);
-    return done;
+    return replaceFile(path, Durable::yes, [&](int file) { return writeLines(file, history); });
 }
 
 Result<FolderLock> FolderLock::take(const std::string& folder) {

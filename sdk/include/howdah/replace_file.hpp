@@ -49,8 +49,9 @@ inline bool flushFolderOf(const std::string& path) {
 
 }  // namespace detail
 
-// Mode 0600, whatever the umask.
-inline Result<void> replaceFile(const std::string& path, std::string_view text, Durable durable) {
+// Mode 0600, whatever the umask. `write` gets the descriptor to write to; where it gives false, errno says why.
+template <typename Write>
+Result<void> replaceFile(const std::string& path, Durable durable, Write&& write) {
     std::string fresh = path + ".XXXXXX";
     int file = ::mkostemp(fresh.data(), O_CLOEXEC);
     const auto failed = [&](std::string_view what, const std::string& name) {
@@ -60,7 +61,7 @@ inline Result<void> replaceFile(const std::string& path, std::string_view text, 
         return Error::unavailable("cannot ", what, " ", name, ": ", std::strerror(reason));
     };
     if (file < 0) return failed("make a file beside", path);
-    if (!writeAll(file, text)) return failed("write", fresh);
+    if (!write(file)) return failed("write", fresh);
     if (durable == Durable::yes && ::fsync(file) != 0) return failed("flush", fresh);
     const int closed = ::close(file);
     file = -1;
@@ -68,6 +69,10 @@ inline Result<void> replaceFile(const std::string& path, std::string_view text, 
     if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("rename", fresh);
     if (durable == Durable::yes && !detail::flushFolderOf(path)) return failed("flush the folder of", path);
     return {};
+}
+
+inline Result<void> replaceFile(const std::string& path, std::string_view text, Durable durable) {
+    return replaceFile(path, durable, [&](int file) { return writeAll(file, text); });
 }
 
 }  // namespace howdah

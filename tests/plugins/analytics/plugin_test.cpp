@@ -26,7 +26,7 @@ struct Guard {
         Guard& guard = *static_cast<Guard*>(self);
         ++guard.asked;
         if (ctx->deadline_ns != UINT64_MAX) ++guard.asked_in_requests;
-        std::this_thread::sleep_for(guard.takes);
+        std::this_thread::sleep_for(guard.takes);  // the wall time itself is what a test is about; nobody waits for it
         const std::string_view text = fromAbi(sql);
         if (guard.status != HOWDAH_OK || text.starts_with("selec ")) {
             ctx->error = Error::invalidArgument("the statement does not parse");
