@@ -107,23 +107,32 @@ bool ours(std::string_view word) {
 
 // The configuration that the words name, before anything else is known of them.
 CommonOptions namedConfig(int argc, char** argv) {
-    CommonOptions common;
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view word = argv[i];
-        if ((word == "-c" || word == "--config") && i + 1 < argc) common.config = argv[i + 1];
-        if (word.starts_with("-c") && word.size() > 2) common.config = word.substr(2);
-        if (word.starts_with("--config=")) common.config = word.substr(std::string_view("--config=").size());
+    Asked asked;
+    CLI::App app;
+    app.set_help_flag();
+    app.allow_extras();
+    configOption(app, asked);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError&) {
+        // The same words are parsed whole later, and refused then.
     }
-    return common;
+    return asked.common;
+}
+
+bool asksForHelp(std::string_view word) {
+    return word == "--help" || word == "-h";
 }
 
 // What the configured plugins add. Looked up for --help and for a word that is none of ours: ours are never theirs, and
-// do not read a configuration to be understood.
+// do not read a configuration to be understood. Without a file there are the core's plugins alone, which add nothing.
 Result<std::vector<CommandManifest>> pluginCommands(int argc, char** argv) {
     const std::string_view first = argc > 1 ? argv[1] : "";
-    const bool help = first == "--help" || first == "-h";
-    if (first.empty() || ours(first) || (first.starts_with('-') && !help)) return std::vector<CommandManifest>{};
-    auto config = loadConfig(namedConfig(argc, argv));
+    if (first.empty() || ours(first) || (first.starts_with('-') && !asksForHelp(first)))
+        return std::vector<CommandManifest>{};
+    const CommonOptions named = namedConfig(argc, argv);
+    if (!configFile(named)) return std::vector<CommandManifest>{};
+    auto config = loadConfig(named);
     if (!config) return std::move(config).error();
     return PluginManager::commands(*config, pluginPaths(*config));
 }
@@ -205,21 +214,26 @@ int run(int argc, char** argv) {
         added.emplace_back(made, &command);
     }
 
-    const auto brought = pluginCommands(argc, argv);
-    if (brought) {
-        for (const CommandManifest& command : *brought)
-            addPluginCommand(app, command, asked);
+    auto brought = pluginCommands(argc, argv);
+    if (!brought) {
+        const std::string what = asksForHelp(argv[1]) ? "plugins' commands, which may be more, are not known"
+                                                      : concat(argv[1],
+                                                               " is no command of the program itself, and a "
+                                                               "plugin's is known by the configuration alone");
+        Error error = std::move(brought).error();
+        error.hint += concat(error.hint.empty() ? "" : "\n  ", what);
+        const int code = fail(error, kConfiguration);
+        if (!asksForHelp(argv[1])) return code;
+        brought = std::vector<CommandManifest>{};
     }
+    for (const CommandManifest& command : *brought)
+        addPluginCommand(app, command, asked);
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& wrong) {
         if (wrong.get_exit_code() != 0) {
-            if (auto problem = commandProblem(app)) {
-                // Whoever meant a plugin's command has to know why there is none.
-                if (!brought) problem->hint += concat("\n  plugins' commands are not known: ", brought.error().message);
-                return fail(*problem, kUsage);
-            }
+            if (auto problem = commandProblem(app)) return fail(*problem, kUsage);
         }
         int code = app.exit(wrong, asked.channel ? std::cerr : std::cout, std::cerr);
         return code == 0 ? kDone : kUsage;

@@ -187,7 +187,7 @@ Result<ToolManifest> toolOf(const Json& json, std::string_view file) {
 }
 
 Result<CommandManifest> commandOf(const Json& json, const std::vector<ToolManifest>& tools, std::string_view file) {
-    CommandManifest command{json["name"].get<std::string>(), json["summary"].get<std::string>(), {}};
+    CommandManifest command{json["name"].get<std::string>(), json["summary"].get<std::string>(), {}, {}};
     for (const Json& action : json["actions"]) {
         CommandManifest::Action one;
         one.name = action["name"].get<std::string>();
@@ -305,6 +305,10 @@ Result<Manifest> Manifest::fromText(std::string_view text, std::string_view name
     for (const Json& command_json : json.value("commands", Json::array())) {
         auto command = commandOf(command_json, manifest.tools, name);
         if (!command) return std::move(command).error();
+        command->plugin = manifest.id;
+        const auto same = [&](const auto& other) { return other.name == command->name; };
+        if (std::any_of(manifest.commands.begin(), manifest.commands.end(), same))
+            return Error::invalidArgument(name, ": command \"", command->name, "\" is there twice");
         manifest.commands.push_back(std::move(*command));
     }
     for (const Json& prompt : json.value("prompts", Json::array()))

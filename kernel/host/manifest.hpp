@@ -48,6 +48,7 @@ struct CommandManifest {
     std::string name;
     std::string summary;
     std::vector<Action> actions;
+    std::string plugin;  // the id of who brings it
 };
 
 struct PromptManifest {

@@ -179,6 +179,18 @@ std::vector<std::string> unguarded(const Config& config, const std::vector<Plugi
     return warnings;
 }
 
+Result<void> addCommands(std::vector<CommandManifest>& all, const Manifest& manifest) {
+    for (const CommandManifest& command : manifest.commands) {
+        const auto same = [&](const CommandManifest& other) { return other.name == command.name; };
+        if (const auto other = std::find_if(all.begin(), all.end(), same); other != all.end())
+            return Error::refused("plugins \"", other->plugin, "\" and \"", command.plugin,
+                                  "\" both bring the command \"", command.name, "\"")
+                .withHint("leave one of them out of plugins:");
+        all.push_back(command);
+    }
+    return {};
+}
+
 }  // namespace
 
 Error blockedError(const PluginStatus& plugin) {
@@ -252,20 +264,10 @@ Result<void> PluginManager::checkNames(const Config& config, const std::vector<P
 Result<std::vector<CommandManifest>> PluginManager::commands(const Config& config,
                                                              const std::vector<std::filesystem::path>& search_paths) {
     std::vector<CommandManifest> found;
-    std::vector<std::string_view> brought_by;
     for (const PluginEntry& entry : config.plugins) {
         auto plugin = discover(config, entry, search_paths);
         if (!plugin) return std::move(plugin).error();
-        for (CommandManifest& command : plugin->manifest->commands) {
-            const auto same = [&](const CommandManifest& other) { return other.name == command.name; };
-            const auto other = std::find_if(found.begin(), found.end(), same);
-            if (other != found.end()) {
-                return Error::refused("plugins \"", brought_by[static_cast<std::size_t>(other - found.begin())],
-                                      "\" and \"", entry.id, "\" both bring the command \"", command.name, "\"");
-            }
-            found.push_back(std::move(command));
-            brought_by.push_back(entry.id);
-        }
+        if (auto sound = addCommands(found, *plugin->manifest); !sound) return std::move(sound).error();
     }
     return found;
 }
@@ -280,6 +282,9 @@ Result<std::vector<std::string>> PluginManager::check(const Config& config,
         return Error::invalidArgument("plugin \"", (*plugins)[index].entry.id, "\" ", reason);
     }
     if (auto sound = checkNames(config, *plugins, search_paths); !sound) return std::move(sound).error();
+    std::vector<CommandManifest> commands;
+    for (const PluginStatus& plugin : *plugins)
+        if (auto sound = addCommands(commands, *plugin.manifest); !sound) return std::move(sound).error();
     return unguarded(config, *plugins);
 }
 

@@ -202,8 +202,8 @@ private:
     // not pay for them, with time of his call or memory of its arena. A task that reads already may have begun before
     // the last of them came, so the one after it is waited for.
     void untilRead(const Context& context) {
-        const std::uint64_t so_far = readings_;
-        const std::uint64_t wanted = so_far + (resolving_ ? 2 : 1);
+        const bool reading = resolving_;  // before the count: one that ends in between counts as a reading too many
+        const std::uint64_t wanted = readings_ + (reading ? 2 : 1);
         const Event rest(host());
         const std::uint64_t end = host().nowNs() + kReadLimit;
         while (readings_ < wanted && readTexts() && host().nowNs() < end) {

@@ -79,9 +79,13 @@ void Ledger::save() {
     auto locked = FolderLock::take(folder_);
     if (!locked) return tell(std::move(locked).error().message);
     if (!readFile()) return;
-    if (auto written = writeHistory(file_, all_); !written) return tell(std::move(written).error().message);
-    seen_ = identityOf(file_);
-    unsaved_ = History(config_);
+    const auto written = writeHistory(file_, all_);
+    // The new file can be in place though its folder could not be flushed: what it holds must not be merged once more.
+    if (const auto now = identityOf(file_); written || now != seen_) {
+        seen_ = now;
+        unsaved_ = History(config_);
+    }
+    if (!written) return tell(written.error().message);
     trouble_.clear();
     show();
 }

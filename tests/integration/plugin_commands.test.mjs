@@ -49,7 +49,10 @@ test('what is wrong is said as for the program\'s own commands', () => {
     [['tennant', 'list', '-c', file], 2, /no command "tennant", did you mean "tenant"\?/],
     [['tenant', 'create', '-c', file, 'tenant=Capital'], 5, /^$/],
     [['tenant', 'list', '-c', written('without.yaml', ['pool', 'guard', 'query'])], 2, /no command "tenant"/],
-    [['tenant', 'list', '-c', '/nope.yaml'], 2, /no command "tenant"[^]*plugins' commands are not known: cannot read \/nope\.yaml/],
+    [['tenant', 'list', '-c', '/nope.yaml'], 3, /cannot read \/nope\.yaml[^]*name the file that is meant with -c[^]*tenant is no command of the program itself/],
+    [['tenant', 'list', '-c/nope.yaml'], 3, /cannot read \/nope\.yaml/],
+    [['tenant', '--help', '-c', '/nope.yaml'], 3, /cannot read \/nope\.yaml/],
+    [['--help', '-c', '/nope.yaml'], 0, /cannot read \/nope\.yaml[^]*plugins' commands, which may be more, are not known/],
   ];
   for (const [args, code, expected] of cases) {
     const done = run(args, { env: { HOWDAH_CONFIG: file } });
@@ -85,7 +88,11 @@ test('a plugin cannot take a command of the program, and two cannot bring the sa
     return folder;
   };
   const shadowing = written('shadowing.yaml', ['pool', { other: { library: copy('other', 'config'), model: 'schema' } }, 'guard', 'query']);
-  assert.match(run(['config', 'check', '-c', shadowing]).out, /valid/);
+  const help = run(['--help', '-c', shadowing]);
+  assert.equal(help.code, 0, help.err);
+  assert.match(help.out, /^ +config +the configuration/m);
+  assert.match(run(['config', 'list', '-c', shadowing]).err, /no command "list" after howdah config/);
   const twice = written('twice.yaml', ['pool', { multi_tenant: { model: 'schema' } }, { second: { library: copy('second', 'tenant'), model: 'schema' } }, 'guard', 'query']);
   assert.match(run(['tenant', 'list', '-c', twice]).err, /plugins "multi_tenant" and "second" both bring the command "tenant"/);
+  assert.match(run(['config', 'check', '-c', twice]).err, /both bring the command "tenant"/);
 });

@@ -2,7 +2,7 @@
 //
 // Threads: any; of two that write the same path at once one wins. Blocks, so not on a shard.
 // Errors:  unavailable, naming what failed, the file and the system's reason; the old file is as it was, and nothing is
-//          left beside it.
+//          left beside it. Only where the folder could not be flushed the new one is in place already.
 // Source:  open(2), rename(2), fsync(2).
 #pragma once
 
@@ -35,16 +35,10 @@ inline bool writeAll(int file, std::string_view text) {
 
 namespace detail {
 
-inline bool flushFolderOf(const std::string& path) {
+inline int openFolderOf(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-    const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (opened < 0) return false;
-    const bool flushed = ::fsync(opened) == 0;
-    const int reason = errno;
-    ::close(opened);
-    errno = reason;
-    return flushed;
+    return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 }  // namespace detail
@@ -54,9 +48,11 @@ template <typename Write>
 Result<void> replaceFile(const std::string& path, Durable durable, Write&& write) {
     std::string fresh = path + ".XXXXXX";
     int file = ::mkostemp(fresh.data(), O_CLOEXEC);
+    int folder = -1;
     const auto failed = [&](std::string_view what, const std::string& name) {
         const int reason = errno;
         if (file >= 0) ::close(file);
+        if (folder >= 0) ::close(folder);
         if (&name == &fresh) ::unlink(fresh.c_str());
         return Error::unavailable("cannot ", what, " ", name, ": ", std::strerror(reason));
     };
@@ -66,8 +62,12 @@ Result<void> replaceFile(const std::string& path, Durable durable, Write&& write
     const int closed = ::close(file);
     file = -1;
     if (closed != 0) return failed("close", fresh);
+    // Opened before, so that a want of descriptors is noticed while the old file is still there.
+    if (durable == Durable::yes && (folder = detail::openFolderOf(path)) < 0)
+        return failed("open the folder of", fresh);
     if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("rename", fresh);
-    if (durable == Durable::yes && !detail::flushFolderOf(path)) return failed("flush the folder of", path);
+    if (folder >= 0 && ::fsync(folder) != 0) return failed("flush the folder of", path);
+    if (folder >= 0) ::close(folder);
     return {};
 }
 

@@ -50,7 +50,12 @@ TEST_CASE("manifest: a command's actions call tools of the plugin, each once") {
     json["commands"][0]["actions"][1] = {{"name", "more"}, {"tool", "u"}};
     CHECK(Manifest::fromText(json.dump(), "plugin.json").error().message ==
           "plugin.json: command \"c more\": the plugin has no tool \"u\"");
-    json["commands"][0]["actions"][1] = {{"name", "-c"}, {"tool", "t"}};
+    json["commands"][0]["actions"].erase(1);
+    json["commands"].push_back(json["commands"][0]);
+    CHECK(Manifest::fromText(json.dump(), "plugin.json").error().message ==
+          "plugin.json: command \"c\" is there twice");
+    json["commands"].erase(1);
+    json["commands"][0]["actions"][0] = {{"name", "-c"}, {"tool", "t"}};
     CHECK_FALSE(Manifest::fromText(json.dump(), "plugin.json"));
 }
 
