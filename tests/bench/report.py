@@ -40,3 +40,32 @@ class Table:
 
     def text(self):
         return "\n".join(self.lines)
+
+
+class Features:
+    """A yardstick, a server without more plugins (`howdah`) and others beside it, in rounds taken in turn.
+
+    Differences are taken inside each round, then their median; those of `control`, which is `howdah` once more, say what
+    the machine makes of nothing.
+    """
+
+    HEADER = """| HTTP `SELECT 1`, 16 connections | calls/s | of the yardstick | goal | server CPU a call | beside none | CPU of PostgreSQL beside none |
+|---|---|---|---|---|---|---|"""
+
+    def __init__(self):
+        self.lines = [self.HEADER]
+
+    def add(self, found, yardstick, goals):
+        """`found`: {name: [{"rate", "cpu_us", "database_cpu_us"} of each round]}; `goals`: {name: least share of the yardstick}."""
+        for name, rounds in found.items():
+            share = median(one["rate"] / of["rate"] for one, of in zip(rounds, found[yardstick]))
+            beside = lambda figure: median(one[figure] - of[figure] for one, of in zip(rounds, found["howdah"]))
+            goal = goals.get(name)
+            self.lines.append("| " + " | ".join((
+                name, number(median(one["rate"] for one in rounds)), "" if name == yardstick else f"{share:.2f}",
+                f">= {goal}: {judge(share, ('>=', goal))}" if goal else "", f"{median(one['cpu_us'] for one in rounds):.1f} us",
+                *((f"{beside(figure):+.1f} us" for figure in ("cpu_us", "database_cpu_us"))
+                  if name not in (yardstick, "howdah") else ("", "")))) + " |")
+
+    def text(self):
+        return "\n".join(self.lines)

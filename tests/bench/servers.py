@@ -33,17 +33,19 @@ log: {{level: warn, file: "{log}"}}
 control: {{enabled: false}}
 state_dir: "{state}"
 """
-# Plugins that do their work at every call, by themselves and together. `features` keeps the cache from answering, so that
-# each call goes all the way; `cached` lets it.
+# Plugins beside the core's four, by themselves and together. Where it says so the cache may not answer, so that each call goes
+# all the way. `control` is `howdah` once more: what two equal servers differ by is what a figure of one can be wrong by.
 FEATURES = {
-    "health": "  - health\n",
+    "health": "  - health: {interval_s: 86400}\n",
     "analytics": "  - analytics\n",
     "rate_limit": "  - rate_limit: {tiers: {default: {principal: {calls: {second: 1000000}}, tenant: {calls: {second: 1000000}}}}}\n",
     "multi_tenant": "  - multi_tenant: {model: shared, default: t1}\n",
     "optimizer": "  - optimizer\n",
-    "cache, not used": "  - cache: {databases_off: [main]}\n",
+    "cache, not answering": "  - cache: {databases_off: [main]}\n",
 }
-MORE = {"howdah": "", **FEATURES, "features": "".join(FEATURES.values()), "cached": "  - cache\n"}
+FIVE = "".join(text for name, text in FEATURES.items() if not name.startswith("cache"))
+MORE = {"howdah": "", "control": "", **FEATURES, "all six, cache not answering": FIVE + FEATURES["cache, not answering"],
+        "cache": "  - cache\n", "all six": FIVE + "  - cache\n"}
 
 LIFTED_POOL = ": {rows_max: 1000000, bytes_max: 4294967296, statement_timeout_ms: 600000}"
 LIFTED_QUERY = ": {rows_max: 1000000, rows_limit: 1000000, timeout_ms: 600000}"
