@@ -1,6 +1,7 @@
 // The plugin over a fake host: hooks in, the tool out, tenants, restarts, a reload, a guard that fails.
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <optional>
 #include <set>
 #include <thread>
@@ -26,7 +27,7 @@ struct Guard {
         Guard& guard = *static_cast<Guard*>(self);
         ++guard.asked;
         if (ctx->deadline_ns != UINT64_MAX) ++guard.asked_in_requests;
-        std::this_thread::sleep_for(guard.takes);  // the wall time itself is what a test is about; nobody waits for it
+        guard.takes();
         const std::string_view text = fromAbi(sql);
         if (guard.status != HOWDAH_OK || text.starts_with("selec ")) {
             ctx->error = Error::invalidArgument("the statement does not parse");
@@ -45,12 +46,38 @@ struct Guard {
     std::atomic<howdah_status> status{HOWDAH_OK};
     std::atomic<int> asked{0};
     std::atomic<int> asked_in_requests{0};  // a task has no deadline
-    std::chrono::milliseconds takes{0};
+    void (*takes)() = [] {};                // before it answers
 };
+
+// The clock of the host, which a text can move on by what a busy machine would have taken for others.
+struct MovedClock {
+    static void install(test::FakeHost& host) {
+        real = static_cast<const howdah_context_v1*>(host.raw()->get_interface(host.raw(), HOWDAH_CONTEXT_1));
+        table = *real;
+        table.now_ns = [](const howdah_host* raw) { return real->now_ns(raw) + moved_ns; };
+        host.interfaces[HOWDAH_CONTEXT_1] = &table;
+    }
+    static inline std::atomic<std::uint64_t> moved_ns{0};
+    static inline const howdah_context_v1* real = nullptr;
+    static inline howdah_context_v1 table{};
+};
+
+void spendProcessorTime() {
+    const auto now = [] {
+        timespec spent{};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+        return spent.tv_sec * 1'000'000'000 + spent.tv_nsec;
+    };
+    constexpr long kSpend_ns = 20'000'000;
+    for (const long end = now() + kSpend_ns; now() < end;) {
+    }
+}
 
 class Stage {
 public:
-    explicit Stage(const Folder& folder, std::string_view section = "{}", bool guarded = true) {
+    explicit Stage(const Folder& folder, std::string_view section = "{}", bool guarded = true,
+                   void (*prepare)(test::FakeHost&) = nullptr) {
+        if (prepare) prepare(host);
         host.state_folder = folder.path();
         host.shard_count = 2;
         if (guarded) host.services = {{HOWDAH_STATEMENT_1, {&guard.table, &guard}}};
@@ -223,20 +250,25 @@ TEST_CASE("get_query_analytics: a tenant is shown its own text of a statement, a
 }
 
 TEST_CASE("get_query_analytics: what was answered before a stop is there under its statement, on a busy machine too") {
-    const Folder folder;
-    {
-        Stage stage(folder);
-        stage.guard.takes = std::chrono::milliseconds(20);  // waiting, as for a processor that others have
-        for (int i = 0; i < 10; ++i) {
-            const std::string sql = concat("select a", i % 2 ? "" : " ", " from t where b = ", i);
-            stage.ask({.sql = sql});
+    // 20 ms a text: the last reading may spend 50 ms of the processor, and as much time as the machine gives to others.
+    const auto unreadAfter = [](void (*takes)()) {
+        const Folder folder;
+        {
+            Stage stage(folder, "{}", true, &MovedClock::install);
+            stage.guard.takes = takes;
+            for (int i = 0; i < 10; ++i)
+                stage.ask({.sql = concat("select a", i % 2 ? "" : " ", " from t where b = ", i)});
         }
-    }
-    Stage restarted(folder);
-    const Json answer = restarted.answer({{"sections", {"top"}}});
-    CHECK(answer["totals"]["calls"] == 10);
-    for (const Json& entry : answer["top"])
-        CHECK(entry.value("kind", "statement") == "statement");
+        Stage restarted(folder);
+        const Json answer = restarted.answer({{"sections", {"top"}}});
+        CHECK(answer["totals"]["calls"] == 10);
+        std::uint64_t unread = 0;
+        for (const Json& entry : answer["top"])
+            if (entry.value("kind", "statement") == "unread") unread += entry["calls"].get<std::uint64_t>();
+        return unread;
+    };
+    CHECK(unreadAfter([] { MovedClock::moved_ns += 20'000'000; }) == 0);
+    CHECK(unreadAfter(&spendProcessorTime) > 0);
 }
 
 TEST_CASE("get_query_analytics: who asked is not kept unless it is to be") {
