@@ -4,7 +4,13 @@ namespace howdah::optimizer {
 namespace {
 
 constexpr Statement kNothing{"select 1"};
-constexpr std::string_view kNoFunction = "42883";
+constexpr std::string_view kNoFunction = "42883", kNoRight = "42501";
+
+// Whether it says that there can be no such index. Anything else is a word on the extension: its library does not load,
+// or the role may not call it.
+bool isAboutTheDefinition(const Error& refusal) {
+    return refusal.sqlstate.starts_with("42") && refusal.sqlstate != kNoFunction && refusal.sqlstate != kNoRight;
+}
 
 }  // namespace
 
@@ -78,6 +84,7 @@ Result<Json> HypopgJudge::supposed() {
 // nothing of the others.
 Result<Admission> HypopgJudge::admit(std::vector<Candidate>& candidates) {
     Admission admission;
+    std::string trouble;  // the first refusal that is no word on the index
     for (const Candidate& candidate : candidates)
         definitions_.push_back(candidate.spec.ddl());
     for (std::size_t index = 0; index < candidates.size(); ++index) {
@@ -92,6 +99,7 @@ Result<Admission> HypopgJudge::admit(std::vector<Candidate>& candidates) {
         if (!made && made.error().code != Code::database) return std::move(made).error();
         if (!made) {
             if (admission.refused++ == 0) admission.why_refused = made.error().message;
+            if (trouble.empty() && !isAboutTheDefinition(made.error())) trouble = made.error().message;
             continue;
         }
         if (made->size() != 1)
@@ -99,9 +107,10 @@ Result<Admission> HypopgJudge::admit(std::vector<Candidate>& candidates) {
         candidates[index].bytes = (*made)[0].value("bytes", 0.0);
         admission.admitted.insert(index);
     }
-    // Each of them refused is no word on them but on the extension: its library, or the right to call it.
-    if (admission.admitted.empty() && admission.refused > 0 && admission.unasked == 0)
-        return Error::unavailable("HypoPG made none of ", admission.refused, " index(es): ", admission.why_refused);
+    // An estimate would admit again what the server has refused for what it is: only trouble of the extension leads
+    // there.
+    if (admission.admitted.empty() && !trouble.empty() && admission.unasked == 0)
+        return Error::unavailable("HypoPG made none of ", admission.refused, " index(es): ", trouble);
     return admission;
 }
 

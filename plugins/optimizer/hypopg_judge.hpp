@@ -29,7 +29,8 @@ public:
     static bool knows(const IndexSpec& spec);  // HypoPG makes no GIN indexes
 
     // Unavailable or refused, with the reason, where HypoPG is not there or no connection can be kept.
-    // Candidates are admitted until the deadline; unavailable where the server makes none of those it was asked for.
+    // Candidates are admitted until the deadline; unavailable where the server makes none of them, and not for what
+    // they are (SQLSTATE of class 42).
     static Result<std::unique_ptr<HypopgJudge>> open(ToolCall& call, const Sessions& sessions, std::vector<Ask> asks,
                                                      std::uint64_t deadline_ns);
     ~HypopgJudge() override;

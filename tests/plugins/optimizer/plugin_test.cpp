@@ -271,6 +271,22 @@ TEST_CASE("optimizer: trouble with HypoPG is no trouble of the call: an estimate
           }).find("HypoPG failed: planner gave up") != std::string::npos);
 }
 
+TEST_CASE("optimizer: an index that the server refuses for what it is is never suggested, not even as an estimate") {
+    Stage stage("{}", true);
+    stage.one_error = Error::database("42P17", "functions in index expression must be marked IMMUTABLE");
+    const Json advice = stage.advice();
+    CHECK(advice["judged_by"] == "hypopg");
+    CHECK(advice["steps"].empty());
+    CHECK(advice["cost_after"] == 2000);
+    CHECK(advice["complete"] == true);
+    CHECK(advice["refused_by_the_server"]["candidates"] == advice["candidates"]);
+    CHECK(advice["refused_by_the_server"]["why"] == "functions in index expression must be marked IMMUTABLE");
+    for (const char* sqlstate : {"42501", "42883"}) {
+        stage.one_error = Error::database(sqlstate, "no word on the index");
+        CHECK(stage.advice()["judged_by"] == "estimate");
+    }
+}
+
 TEST_CASE("optimizer: a call that was cancelled while HypoPG judged is cancelled, and not estimated") {
     Stage stage("{}", true);
     stage.none_error = Error::cancelled("gone");
