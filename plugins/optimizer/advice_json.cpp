@@ -1,6 +1,7 @@
 // An advice as the tools answer it.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "plugins/optimizer/advice.hpp"
 #include "plugins/optimizer/tokens.hpp"
@@ -100,6 +101,10 @@ void addCompleteness(const Advice& advice, Document& json) {
 Document dropsJson(const Catalog& catalog, const std::vector<IndexSpec>& made, double unused_days) {
     Document drops = Document::array();
     for (const Table& table : catalog.tables()) {
+        // One whose work it is to be is not unused, whatever was counted until now.
+        std::set<const ExistingIndex*> stand_in;
+        for (const ExistingIndex& index : table.indexes)
+            stand_in.insert(redundantTo(table, index));
         for (const ExistingIndex& index : table.indexes) {
             if (const ExistingIndex* other = redundantTo(table, index)) {
                 drops.push_back(
@@ -112,7 +117,8 @@ Document dropsJson(const Catalog& catalog, const std::vector<IndexSpec>& made, d
             if (covering != made.end()) {
                 drops.push_back(
                     dropJson(table, index, concat("once this is there it does the same: ", covering->ddl())));
-            } else if (index.scans == 0 && index.valid && !index.stays() && table.counted_s >= unused_days * kDay_s) {
+            } else if (index.scans == 0 && index.valid && !index.stays() && stand_in.count(&index) == 0 &&
+                       table.counted_s >= unused_days * kDay_s) {
                 drops.push_back(dropJson(table, index,
                                          concat("not used once in ", std::floor(table.counted_s / kDay_s),
                                                 " days, or since it was made; standbys count for themselves")));

@@ -227,6 +227,19 @@ TEST_CASE("optimizer: an index that another one does the work of may go, one tha
     CHECK(dropsJson(scene.catalog, {}, 7).empty());
 }
 
+TEST_CASE("optimizer: an index that another is to give its work to is not called unused in the same answer") {
+    Scene scene;
+    auto& indexes = scene.orders().indexes;
+    indexes = {indexOn("a", {"day"}), indexOn("b", {"day", "id"})};
+    indexes[0].scans = 5, indexes[1].scans = 0;
+    scene.orders().counted_s = 30 * 86400;
+    const Document drops = dropsJson(scene.catalog, {}, 7);
+    REQUIRE(drops.size() == 1);
+    CHECK(drops[0]["sql"] == "drop index concurrently shop.a");
+    indexes.erase(indexes.begin());
+    CHECK(dropsJson(scene.catalog, {}, 7)[0]["sql"] == "drop index concurrently shop.b");
+}
+
 TEST_CASE("optimizer: an index does the work of another only for the same keys, rows and columns") {
     const ExistingIndex index = indexOn("a", {"day"}), wider = indexOn("b", {"day", "id"});
     CHECK(doesTheWorkOf(wider, index));
