@@ -82,23 +82,36 @@ private:
         if (!advice) return std::move(advice).error();
         advice_ = adviceJson(*advice, {target_}, options);
         if (!advice->any()) return {};
+        findings_.insert(findings_.begin(), missingIndex(*advice));
+        return {};
+    }
+
+    // Of what was judged where there is some; else the first of the kinds that can only be estimated.
+    static Finding missingIndex(const Advice& advice) {
+        const SearchOutcome& outcome = advice.outcome;
         Finding finding;
         finding.rule = "missing_index";
-        finding.text = concat("with ", advice->outcome.chosen.size() + advice->estimated_extra.size(),
-                              " more index(es) the cost falls from ", shortNumber(advice->outcome.cost_before), " to ",
-                              shortNumber(advice->outcome.cost_after),
-                              advice->judged_by == "hypopg" ? ", as the server plans it" : " (ESTIMATED)");
-        for (const SearchStep& step : advice->outcome.steps)
+        if (outcome.chosen.empty()) {
+            const auto& [index, saved] = advice.estimated_extra.front();
+            finding.text = concat("1 more index may save about ", shortNumber(saved), " of the cost of ",
+                                  shortNumber(outcome.cost_before), " (ESTIMATED)");
+            finding.suggestion = advice.candidates[index].spec.ddl(true);
+            finding.evidence = {{"judged_by", "estimate"},
+                                {"cost_before", rounded(outcome.cost_before)},
+                                {"cost_saved_estimated", rounded(saved)}};
+            return finding;
+        }
+        finding.text = concat("with ", outcome.chosen.size(), " more index(es) the cost falls from ",
+                              shortNumber(outcome.cost_before), " to ", shortNumber(outcome.cost_after),
+                              advice.judged_by == "hypopg" ? ", as the server plans it" : " (ESTIMATED)");
+        for (const SearchStep& step : outcome.steps)
             for (const std::size_t index : step.added)
                 finding.suggestion +=
-                    concat(finding.suggestion.empty() ? "" : "; ", advice->candidates[index].spec.ddl(true));
-        if (finding.suggestion.empty())
-            finding.suggestion = advice->candidates[advice->estimated_extra.front().first].spec.ddl(true);
-        finding.evidence = {{"judged_by", advice->judged_by},
-                            {"cost_before", rounded(advice->outcome.cost_before)},
-                            {"cost_after", rounded(advice->outcome.cost_after)}};
-        findings_.insert(findings_.begin(), std::move(finding));
-        return {};
+                    concat(finding.suggestion.empty() ? "" : "; ", advice.candidates[index].spec.ddl(true));
+        finding.evidence = {{"judged_by", advice.judged_by},
+                            {"cost_before", rounded(outcome.cost_before)},
+                            {"cost_after", rounded(outcome.cost_after)}};
+        return finding;
     }
 
     // All at once, since they serve one statement; where together they are not equal, each alone.

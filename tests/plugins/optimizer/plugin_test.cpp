@@ -36,6 +36,11 @@ constexpr std::string_view kPlan =
 }
 }])j";
 
+// What a GIN index is of use to, beside what a B-tree is.
+constexpr std::string_view kTags = R"j((orders.tags @> '{\"kind\": 5}'::jsonb))j";
+constexpr std::string_view kCustomerAndTags =
+    R"j(((orders.customer = 7) AND (orders.tags @> '{\"kind\": 5}'::jsonb)))j";
+
 // A dozen expressions, each of which suggests an index.
 std::string manyConditions() {
     std::string filter;
@@ -115,7 +120,7 @@ public:
             if (request.cursor.size > 0) return inSession(sql);
             if (sql.starts_with("explain")) {
                 if (explain_error) return *explain_error;
-                return textOf(many_conditions ? manyConditions() : std::string(kPlan));
+                return textOf(many_conditions ? manyConditions() : plan());
             }
             if (sql.find("c.relkind") != std::string::npos && sql.find("n_live_tup") != std::string::npos) {
                 FakeResult table = nothing();
@@ -133,6 +138,7 @@ public:
                 columns.row({"shop", "orders", "customer", "int4", "N", "5000", "0", "4", "0", "0.001", "1", "2"});
                 columns.row(
                     {"shop", "orders", "id", "int8", "N", "100000", "0", "8", "1", std::nullopt, std::nullopt, "5"});
+                columns.row({"shop", "orders", "tags", "jsonb", "U", "900", "0", "30", "0", "0.001", "1", "2"});
                 return columns;
             }
             return nothing();
@@ -154,27 +160,40 @@ public:
     std::optional<Error> explain_error;
     // Of a session, by how many indexes are supposed: 0, one, and for the statements themselves.
     std::optional<Error> none_error, one_error, plan_error;
+    int cost_with = 20;  // in a session, whatever is supposed
     bool without_columns = false;
     bool many_conditions = false;
+    std::string filter = "(orders.customer = 7)";
     ToolHost host;
 
-    Json advice(const char* tool = "suggest_indexes") {
-        const FakeAnswer answer = host.call(tool, {{"sql", "select id from orders where customer = 7"}});
+    Json answer(const char* tool, Json arguments) {
+        arguments["sql"] = "select id from orders where customer = 7";
+        const FakeAnswer answer = host.call(tool, arguments);
         REQUIRE_MESSAGE(answer.status == HOWDAH_OK, answer.error.message);
-        const Json json = Json::parse(answer.text);
+        return Json::parse(answer.text);
+    }
+
+    Json advice(const char* tool = "suggest_indexes") {
+        const Json json = answer(tool, Json::object());
         return json.contains("indexes") ? json["indexes"] : json;
     }
 
 private:
+    std::string plan() const {
+        std::string plan(kPlan);
+        const std::string_view usual = "(orders.customer = 7)";
+        return plan.replace(plan.find(usual), usual.size(), filter);
+    }
     Result<FakeResult> inSession(const std::string& sql) {
         asked.back().in_session = true;
         const bool plans = sql.starts_with("explain");
         if (plans && plan_error) return *plan_error;
         if (!plans && Sessions::supposed == 0 && none_error) return *none_error;
         if (!plans && Sessions::supposed == 1 && one_error) return *one_error;
-        std::string plan(kPlan);
-        if (Sessions::supposed > 0) plan.replace(plan.find("2000"), 4, "20");
-        FakeResult result = plans ? textOf(plan) : nothing();
+        std::string planned = plan();
+        if (Sessions::supposed > 0)
+            planned.replace(planned.find("2000"), 4, concat(cost_with, R"(,"Index Name":"<0>")"));
+        FakeResult result = plans ? textOf(planned) : nothing();
         result.report = Sessions::report();
         return result;
     }
@@ -284,6 +303,34 @@ TEST_CASE("optimizer: an index that the server refuses for what it is is never s
     for (const char* sqlstate : {"42501", "42883"}) {
         stage.one_error = Error::database(sqlstate, "no word on the index");
         CHECK(stage.advice()["judged_by"] == "estimate");
+    }
+}
+
+TEST_CASE("optimizer: what a missing index would save is told of those that were judged, else as the estimate it is") {
+    Stage stage("{}", true);
+    const auto missing = [&] {
+        const Json answer = stage.answer("optimize_query", {{"rewrites", false}});
+        const Json& findings = answer["findings"];
+        const auto found = std::find_if(findings.begin(), findings.end(),
+                                        [](const Json& finding) { return finding["rule"] == "missing_index"; });
+        REQUIRE_MESSAGE(found != findings.end(), answer.dump());
+        return std::pair(*found, answer["indexes"]);
+    };
+    stage.filter = kCustomerAndTags;
+    const auto [both, judged] = missing();
+    REQUIRE(judged["estimated"].size() == 1);
+    CHECK(both["text"].get<std::string>().starts_with("with 1 more index(es) the cost falls from 2000 to 20,"));
+    CHECK(both["suggestion"].get<std::string>().find("gin") == std::string::npos);
+    for (const std::string_view filter : {kTags, kCustomerAndTags}) {
+        stage.filter = filter;
+        stage.cost_with = 2000;  // nothing that HypoPG makes is of use
+        const auto [alone, estimated] = missing();
+        const Json& saved = estimated["estimated"][0]["cost_saved_estimated"];
+        CHECK(alone["text"].get<std::string>().starts_with("1 more index may save about 1"));
+        CHECK(alone["text"].get<std::string>().ends_with(" of the cost of 2000 (ESTIMATED)"));
+        CHECK(alone["suggestion"] == "create index concurrently on shop.orders using gin (tags)");
+        CHECK(alone["evidence"] ==
+              Json{{"judged_by", "estimate"}, {"cost_before", 2000}, {"cost_saved_estimated", saved}});
     }
 }
 
