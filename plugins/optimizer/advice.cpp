@@ -124,7 +124,7 @@ Result<Advice> Advisor::advise(const std::vector<Target>& targets, Catalog catal
     if (advice.candidates.empty() || (options.hypopg && !plannable)) {
         advice.judged_by = "none";
         advice.outcome = asItIs(targets);
-        judged = estimateRest(targets, advice);
+        judged = estimateRest(targets, options.limits, advice);
     } else if (!options.hypopg) {
         advice.why_estimated = "asked for";
         judged = judgeByEstimate(targets, *by_target, options, advice);
@@ -147,7 +147,7 @@ Result<void> Advisor::judgeByServer(const std::vector<Target>& targets, const By
     if (judge) {
         advice.judged_by = "hypopg";
         done = search(**judge, targets, by_target, options, advice);
-        if (done) return estimateRest(targets, advice);
+        if (done) return estimateRest(targets, options.limits, advice);
     }
     const Error error = judge ? done.error() : judge.error();
     if (error.code == Code::cancelled) return error;
@@ -210,11 +210,12 @@ Result<void> Advisor::search(Judge& judge, const std::vector<Target>& targets, c
     return {};
 }
 
-// What HypoPG does not know (GIN), each for itself.
-Result<void> Advisor::estimateRest(const std::vector<Target>& targets, Advice& advice) {
+// What HypoPG does not know (GIN), each for itself, within what the limits leave beside those that were chosen.
+Result<void> Advisor::estimateRest(const std::vector<Target>& targets, const SearchLimits& limits, Advice& advice) {
     EstimateJudge judge(advice.catalog, forEstimate(targets));
     if (auto all = judge.admit(advice.candidates); !all) return std::move(all).error();
     std::uint64_t since_ns = call_.context().host().nowNs();
+    std::vector<std::pair<double, std::size_t>> gains;
     for (std::size_t index = 0; index < advice.candidates.size(); ++index) {
         if (HypopgJudge::knows(advice.candidates[index].spec)) continue;
         double saved = 0;
@@ -224,7 +225,21 @@ Result<void> Advisor::estimateRest(const std::vector<Target>& targets, Advice& a
             if (!judged) return std::move(judged).error();
             saved += (targets[at].plan.root.total_cost - judged->cost) * targets[at].weight;
         }
-        if (saved > 0) advice.estimated_extra.emplace_back(index, saved);
+        if (saved > 0 && saved >= advice.outcome.cost_before * limits.gain_min_percent / 100)
+            gains.emplace_back(saved, index);
+    }
+    std::sort(gains.rbegin(), gains.rend());
+    std::size_t count = advice.outcome.chosen.size();
+    double bytes = 0;
+    for (const std::size_t index : advice.outcome.chosen)
+        bytes += advice.candidates[index].bytes;
+    for (const auto& [saved, index] : gains) {
+        if (count >= limits.indexes_max) break;
+        const double more = bytes + advice.candidates[index].bytes;
+        if (limits.bytes_max > 0 && more > limits.bytes_max) continue;
+        advice.estimated_extra.emplace_back(index, saved);
+        bytes = more;
+        ++count;
     }
     return {};
 }

@@ -40,7 +40,7 @@ struct Advice {
     std::vector<Candidate> candidates;
     SearchOutcome outcome;
     std::vector<std::pair<std::size_t, double>>
-        estimated_extra;             // candidates HypoPG cannot judge, and what each may save
+        estimated_extra;             // candidates HypoPG cannot judge, and what each may save; most first
     std::size_t beyond_maximum = 0;  // candidates there was no place for
     std::size_t unasked = 0;         // there was no time to show to the judge
     std::size_t refused = 0;         // that the server makes no index of
@@ -70,7 +70,7 @@ private:
                                  Advice& advice);
     Result<void> search(Judge& judge, const std::vector<Target>& targets, const ByTarget& by_target,
                         const AdviceOptions& options, Advice& advice);
-    Result<void> estimateRest(const std::vector<Target>& targets, Advice& advice);
+    Result<void> estimateRest(const std::vector<Target>& targets, const SearchLimits& limits, Advice& advice);
     Result<void> breathe(std::uint64_t& since_ns);
 
     ToolCall& call_;

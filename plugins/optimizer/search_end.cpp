@@ -29,8 +29,10 @@ void Search::takeUsed() {
         const Indexes& used = best_[statement].used;
         Indexes grown = outcome_.chosen;
         grown.insert(used.begin(), used.end());
-        if (gain <= 0 || gain < outcome_.cost_after * limits_.gain_min_percent / 100) return;
-        if (grown.size() > outcome_.chosen.size() && fits(grown)) addStep(used, outcome_.cost_after - gain);
+        if (gain <= 0) return;
+        const auto fresh = static_cast<double>(grown.size() - outcome_.chosen.size());
+        const double enough = outcome_.cost_after * limits_.gain_min_percent / 100 * fresh;
+        if (fresh > 0 && gain >= enough && fits(grown)) addStep(used, outcome_.cost_after - gain);
     }
 }
 

@@ -121,6 +121,23 @@ TEST_CASE("optimizer: what a missing index would save is told of those that were
     }
 }
 
+TEST_CASE("optimizer: the limits of an advice hold for what can only be estimated too") {
+    const auto estimated = [](std::string_view section, std::string_view filter, const Json& arguments) {
+        Stage stage(section, true);
+        stage.filter = filter;
+        return stage.answer("suggest_indexes", arguments).value("estimated", Json::array()).size();
+    };
+    const Json none = Json::object();
+    CHECK(estimated("{}", kCustomerAndTags, none) == 1);
+    CHECK(estimated("{}", kCustomerAndTags, {{"indexes_max", 2}}) == 1);
+    CHECK(estimated("{}", kCustomerAndTags, {{"indexes_max", 1}}) == 0);  // the B-tree has the place
+    CHECK(estimated("{}", kTags, {{"indexes_max", 1}}) == 1);
+    CHECK(estimated("{}", kTags, {{"size_max_bytes", 1e9}}) == 1);
+    CHECK(estimated("{}", kTags, {{"size_max_bytes", 8192}}) == 0);
+    CHECK(estimated(R"j({"gain_min_percent":1})j", kTags, none) == 1);
+    CHECK(estimated(R"j({"gain_min_percent":50})j", kTags, none) == 0);
+}
+
 TEST_CASE("optimizer: a call that was cancelled while HypoPG judged is cancelled, and not estimated") {
     Stage stage("{}", true);
     stage.none_error = Error::cancelled("gone");

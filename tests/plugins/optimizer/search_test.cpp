@@ -146,6 +146,16 @@ TEST_CASE("optimizer: the limits on number and size of the indexes hold") {
     CHECK(searched(costs, candidatesOf({90, 90, 10}), small)->chosen.size() == 2);
 }
 
+TEST_CASE("optimizer: when time is over too, each index that is told saves as much as it must") {
+    double together = 985;
+    const auto costs = [&](std::size_t, const Indexes& present) {
+        return Judged{present.size() == 2 ? together : 1000.0, present};
+    };
+    CHECK(searched(costs, candidatesOf({1, 1}), {}, 3)->chosen.empty());  // less than 1 % each
+    together = 979;
+    CHECK(searched(costs, candidatesOf({1, 1}), {}, 3)->chosen == Indexes{0, 1});
+}
+
 TEST_CASE("optimizer: when time is over what was found so far is told, and that it is not all") {
     const auto costs = [](std::size_t, const Indexes& present) {
         return Judged{1000 - 100 * static_cast<double>(present.size()), present};
