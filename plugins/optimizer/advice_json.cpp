@@ -51,7 +51,8 @@ Document stepJson(const SearchStep& step, const Advice& advice, const std::vecto
     json["cost_after"] = rounded(step.cost_after);
     json["saves_percent"] =
         step.cost_before > 0 ? rounded((step.cost_before - step.cost_after) / step.cost_before * 100) : 0;
-    if (step.added.size() > 1) json["note"] = "only together are they of use";
+    if (step.added.size() > 1)
+        json["note"] = step.apart_unknown ? "there was no time to tell them apart" : "only together are they of use";
     if (targets.size() > 1) {
         Document users = Document::array();
         for (std::size_t at = 0; at < targets.size(); ++at) {

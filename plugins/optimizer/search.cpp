@@ -190,13 +190,14 @@ Result<bool> Search::grow(std::vector<Entry>& pool) {
     return true;
 }
 
-void Search::addStep(const Indexes& added, double cost_after) {
-    SearchStep step{{}, outcome_.cost_after, cost_after};
+SearchStep& Search::addStep(const Indexes& added, double cost_after) {
+    SearchStep step{{}, outcome_.cost_after, cost_after, false};
     std::set_difference(added.begin(), added.end(), outcome_.chosen.begin(), outcome_.chosen.end(),
                         std::inserter(step.added, step.added.end()));
     outcome_.chosen.insert(added.begin(), added.end());
     outcome_.steps.push_back(std::move(step));
     outcome_.cost_after = cost_after;
+    return outcome_.steps.back();
 }
 
 Result<Search::Choice> Search::choose(const Indexes& indexes) {
@@ -328,14 +329,19 @@ Result<void> Search::retell(const Choice& choice) {
     std::vector<SearchStep> steps;
     Indexes present, untold;
     double now = outcome_.cost_before;
+    bool apart_unknown = false;
     for (const Indexes& part : parts) {
         present.insert(part.begin(), part.end());
         untold.insert(part.begin(), part.end());
         auto then = present == choice.indexes ? Result<double>(choice.cost) : total(present);
-        if (!then && over_) continue;
-        if (!then) return std::move(then).error();
-        steps.push_back({std::move(untold), now, *then});
+        if (!then && !over_) return std::move(then).error();
+        if (!then) {
+            apart_unknown = true;  // it is told with the next, which there always is
+            continue;
+        }
+        steps.push_back({std::move(untold), now, *then, apart_unknown});
         untold.clear();
+        apart_unknown = false;
         now = *then;
     }
     outcome_.steps = std::move(steps);

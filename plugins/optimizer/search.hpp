@@ -30,8 +30,9 @@ struct SearchLimits {
 };
 
 struct SearchStep {
-    Indexes added;  // more than one where only together they are of use
+    Indexes added;  // more than one where only together they are of use, or see apart_unknown
     double cost_before = 0, cost_after = 0;
+    bool apart_unknown = false;  // there was no time to tell what each of them is of use for
 };
 
 struct SearchOutcome {
@@ -86,7 +87,7 @@ private:
     Result<void> tellAfter();
     Judged latest(std::size_t statement) const;
     Result<void> retell(const Choice& choice);
-    void addStep(const Indexes& added, double cost_after);
+    SearchStep& addStep(const Indexes& added, double cost_after);
     bool fits(const Indexes& indexes) const;
     Indexes onTables(std::size_t statement, const Indexes& present) const;
     double bytesOf(const Indexes& indexes) const;

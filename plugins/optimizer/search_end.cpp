@@ -32,7 +32,8 @@ void Search::takeUsed() {
         if (gain <= 0) return;
         const auto fresh = static_cast<double>(grown.size() - outcome_.chosen.size());
         const double enough = outcome_.cost_after * limits_.gain_min_percent / 100 * fresh;
-        if (fresh > 0 && gain >= enough && fits(grown)) addStep(used, outcome_.cost_after - gain);
+        if (fresh == 0 || gain < enough || !fits(grown)) continue;
+        addStep(used, outcome_.cost_after - gain).apart_unknown = fresh > 1;
     }
 }
 

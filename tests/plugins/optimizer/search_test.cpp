@@ -86,6 +86,32 @@ TEST_CASE("optimizer: two indexes that are of use only together are found togeth
     CHECK(outcome->chosen == Indexes{0, 1});
     REQUIRE(outcome->steps.size() == 1);
     CHECK(outcome->steps[0].added.size() == 2);
+    CHECK_FALSE(outcome->steps[0].apart_unknown);
+    const auto in_haste = searched(costs, candidatesOf({1, 1, 1}), {}, 3);  // planned with all at once, and no more
+    REQUIRE(in_haste->steps.size() == 1);
+    CHECK(in_haste->steps[0].added == Indexes{0, 1});
+    CHECK(in_haste->steps[0].apart_unknown);
+}
+
+TEST_CASE(
+    "optimizer: steps that there is no time to tell anew are one, and nobody says they are of use only together") {
+    // 0 saves most at first, and next to nothing beside the seven others: it is taken out in the end.
+    const auto costs = [](std::size_t, const Indexes& present) {
+        const auto others = static_cast<double>(present.size() - present.count(0));
+        return Judged{present.count(0) > 0 ? 400 - 40 * others : others == 7 ? 121 : 1000 - 100 * others, present};
+    };
+    const Indexes seven{1, 2, 3, 4, 5, 6, 7};
+    bool in_part = false, whole = false;
+    for (std::size_t plans = 1; plans < 100; ++plans) {
+        const auto outcome = searched(costs, candidatesOf(std::vector<double>(8, 1)), {}, plans);
+        REQUIRE(outcome);
+        for (const SearchStep& step : outcome->steps)
+            CHECK(step.apart_unknown == (step.added.size() > 1));
+        in_part = in_part || (outcome->chosen == seven && outcome->steps.size() > 1 && outcome->steps.size() < 7);
+        whole = whole || (outcome->chosen == seven && outcome->steps.size() == 7);
+    }
+    CHECK(in_part);
+    CHECK(whole);
 }
 
 TEST_CASE(
