@@ -7,8 +7,8 @@
 // missed least then: what was best at an early step need not be among the best few in the end.
 //
 // Threads: the request's.
-// Errors:  of `goes_on`, and of the judge as long as nothing has been found. What was found until then is the outcome
-//          where the judge fails later, and at the end of the time.
+// Errors:  of `goes_on`, and of the judge until each statement was planned with all of its candidates. What was found
+//          until then, be it that nothing pays, is the outcome where the judge fails later, and at the end of the time.
 #pragma once
 
 #include <cstdint>

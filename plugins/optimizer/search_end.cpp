@@ -6,13 +6,14 @@
 
 namespace howdah::optimizer {
 
-// After an error of a step: whether there is an outcome all the same. An error of the judge may be that of a request
+// After an error of a step: whether there is an outcome all the same. There is one as soon as each statement was
+// planned with all that it suggests, and that nothing pays is one too. An error of the judge may be that of a request
 // that has ended, which is no word on the judge.
 Result<void> Search::ended(const Error& error) {
     if (gone_) return error;
     if (over_) return {};
     if (auto going = goes_on_(done_); !going) return std::move(going).error();
-    if (outcome_.steps.empty()) return error;
+    if (best_.size() < weights_.size()) return error;
     over_ = true;
     outcome_.why_ended = error.message;
     return {};

@@ -252,6 +252,24 @@ TEST_CASE("optimizer: a judge that fails ends the search with its error, or with
     CHECK(told);
 }
 
+TEST_CASE("optimizer: a judge that fails after nothing was found to pay does not take that back") {
+    const auto costs = [](std::size_t, const Indexes& present) {
+        return Judged{present.size() == 2 ? 985.0 : 1000.0, present};  // less than 1 % each
+    };
+    const auto candidates = candidatesOf({1, 1});
+    for (const std::size_t left : {0, 1, 2}) {  // as it is, with both, and no more
+        KnownJudge judge(costs);
+        judge.costs_left = left;
+        Search search(judge, candidates, {1}, {{0, 1}}, {}, [](double) -> Result<bool> { return true; });
+        const auto outcome = search.run({0, 1});
+        REQUIRE(bool(outcome) == (left == 2));
+        if (left < 2) continue;
+        CHECK(outcome->steps.empty());
+        CHECK_FALSE(outcome->complete);
+        CHECK(outcome->why_ended == "the connection was lost");
+    }
+}
+
 TEST_CASE("optimizer: what statements cost as things are is not asked for where it is known") {
     KnownJudge judge([](std::size_t, const Indexes& present) {
         CHECK_FALSE(present.empty());
