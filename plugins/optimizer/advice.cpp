@@ -155,7 +155,7 @@ Result<void> Advisor::judgeByServer(const std::vector<Target>& targets, const By
     advice.why_estimated = judge ? concat("HypoPG failed: ", error.message) : error.message;
     if (!error.hint.empty()) advice.why_estimated += concat("; ", error.hint);
     advice.candidates = as_they_were;
-    advice.unasked = advice.refused = 0;
+    if (judge) judge->reset();  // its connection is of no use to an estimate, and of use to others
     return judgeByEstimate(targets, by_target, options, advice);
 }
 

@@ -77,6 +77,14 @@ TEST_CASE("optimizer: trouble with HypoPG is no trouble of the call: an estimate
           }).find("HypoPG failed: planner gave up") != std::string::npos);
 }
 
+TEST_CASE("optimizer: a judge that failed keeps no connection while costs are estimated") {
+    Stage stage("{}", true, &Rests::into);
+    stage.plan_error = Error::database("XX000", "planner gave up");
+    CHECK(stage.advice()["judged_by"] == "estimate");
+    CHECK(Rests::count > 0);
+    CHECK(Rests::sessions_closed == 1);
+}
+
 TEST_CASE("optimizer: an index that the server refuses for what it is is never suggested, not even as an estimate") {
     Stage stage("{}", true);
     stage.one_error = Error::database("42P17", "functions in index expression must be marked IMMUTABLE");

@@ -92,6 +92,7 @@ struct Rests {
     inline static const howdah_reactor_v1* real = nullptr;
     inline static std::atomic<std::uint64_t> ahead_ns{0};
     inline static int count = 0, cancel_at = 0;  // 0: never
+    inline static int sessions_closed = 0;       // before the first
 
     static void into(ToolHost& host) {
         count = cancel_at = 0;
@@ -101,6 +102,7 @@ struct Rests {
         context.now_ns = [](const howdah_host*) { return monotonicNs() + (ahead_ns += 3'000'000); };
         reactor.event_wait = [](howdah_ctx* ctx, std::uint64_t event, std::uint64_t until_ns) {
             if (until_ns == UINT64_MAX) return real->event_wait(ctx, event, until_ns);
+            if (count == 0) sessions_closed = Sessions::closed;
             if (++count == cancel_at) ctx->cancelled = true;
             return howdah_status{HOWDAH_ERROR_TIMEOUT};
         };
