@@ -43,6 +43,13 @@ TEST_CASE("optimizer: the defaults of plugin.json are those of the code, and eac
     CHECK(keys.size() == 18);
 }
 
+TEST_CASE("optimizer: the plugin is entered after queries only, where it remembers them") {
+    std::ifstream file(OPTIMIZER_MANIFEST);
+    const Json hooks = Json::parse(file).at("hooks");
+    CHECK(hooks.at("stage") == "observe");
+    CHECK(hooks.at("events") == Json::array({"afterQuery"}));
+}
+
 TEST_CASE("optimizer: more repetitions than are remembered can never be met, which is a mistake in the configuration") {
     CHECK_FALSE(Config::parse({{"recent_max", 4}, {"n_plus_one_min", 5}}));
     CHECK(Config::parse({{"recent_max", 5}, {"n_plus_one_min", 5}}));
