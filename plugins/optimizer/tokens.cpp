@@ -17,7 +17,9 @@ bool beginsWord(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 // Reads the protobuf wire format of libpg_query's ScanResult: field 2 repeats ScanToken {1 start, 2 end, ...}, all else
-// is skipped. What a token is shows in its first byte, so nothing here depends on how the library numbers them.
+// is skipped. What a token is shows in its first byte, so nothing here depends on how the library numbers them. The
+// guard decodes the same message (plugins/guard/text_scan.cpp): plugins share nothing but the SDK, which knows no
+// libpg_query.
 class Places {
 public:
     explicit Places(const PgQueryProtobuf& scanned) : at_(scanned.data), end_(scanned.data + scanned.len) {}
@@ -36,6 +38,7 @@ public:
                 if (field == 1) begin = value;
                 if (field == 2) end = value;
             }
+            at_ = message_end;
             return true;
         }
         return false;
