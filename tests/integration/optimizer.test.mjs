@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { startCluster } from './cluster.mjs';
+import { session } from './health_support.mjs';
 import { callAs, tokenFile } from './multi_tenant_support.mjs';
 import { callTool, inFolder, modern, psql, runBeside, startServer, textOf, until } from './support.mjs';
 
 let cluster;
 let server;
 let bare;
-const kPlugins = (section = {}, pool = {}) => [{ pool: { connections_max: 10, ...pool } }, 'guard', 'query', { optimizer: section }];
+const kPlugins = (section = {}, pool = {}) => [{ pool: { connections_max: 10, lock_timeout_ms: 0, ...pool } }, 'guard', 'query', { optimizer: section }];
 const databases = () => `  main: { dsn: "${cluster.dsn.replace('//postgres@', '//shop_reader@')}" }
   bare: { dsn: "${bare.replace('//postgres@', '//shop_reader@')}" }`;
 before(async () => {
@@ -221,7 +222,7 @@ test("a tenant's search is judged in the tenant's database, whatever it was aske
   }
 });
 
-test('where HypoPG is not, or its places are taken, the advice is an estimate and says so', async () => {
+test('where HypoPG is not, or is not asked for, the advice is an estimate and says so', async () => {
   const advice = await ask('suggest_indexes', { sql: 'select id from t where k = 5', database: 'bare' });
   assert.equal(advice.judged_by, 'estimate');
   assert.match(advice.note, /ESTIMATED.*hypopg is not in this database.*create extension hypopg/);
@@ -240,14 +241,25 @@ test('a search that has no time says that it is not complete', async () => {
 });
 
 test('a client that goes away ends the search, and its place is free again', async () => {
-  for (let i = 0; i < 3; i++) {
-    const gone = new AbortController();
-    const tried = () => Number(there("select coalesce(sum(calls), 0) from pg_stat_statements where query ~ 'hypopg_create_index'"));
-    const before = tried();
-    const call = modern(server.url, 'tools/call', { name: 'suggest_indexes', arguments: { queries: many } }, gone.signal);
-    await until('the search has begun', () => tried() > before);
-    gone.abort();
-    await assert.rejects(call);
+  const holder = session(cluster.dsn);
+  const tried = () => Number(there("select coalesce(sum(calls), 0) from pg_stat_statements where query ~ 'hypopg_create_index'"));
+  const waiting = () => Number(there("select count(*) from pg_stat_activity where usename = 'shop_reader' and wait_event_type = 'Lock'"));
+  try {
+    for (let i = 0; i < 3; i++) {
+      const gone = new AbortController();
+      const before = tried();
+      const call = modern(server.url, 'tools/call', { name: 'suggest_indexes', arguments: { queries: many, time_budget_ms: 60000, timeout_ms: 60000 } }, gone.signal);
+      await until('the search has begun', () => tried() > before);
+      await holder.done('begin; lock table shop.customers in access exclusive mode');
+      await until('the search waits for the table', () => waiting() === 1);
+      gone.abort();
+      await assert.rejects(call);
+      // The table stays held: a search that went on would wait for it longer than that.
+      await until('the search has ended', () => waiting() === 0, 10000);
+      await holder.done('rollback');
+    }
+  } finally {
+    await holder.end();
   }
   await until('a session can be had', async () => (await ask('suggest_indexes', { sql: kByCustomer, params: [7] })).judged_by === 'hypopg');
 });
