@@ -127,7 +127,7 @@ Result<Advice> Advisor::advise(const std::vector<Target>& targets, Catalog catal
         judged = estimateRest(targets, options.limits, advice);
     } else if (!options.hypopg) {
         advice.why_estimated = "asked for";
-        judged = judgeByEstimate(targets, *by_target, options, advice);
+        judged = judgeByEstimate(targets, *by_target, options, {}, advice);
     } else {
         judged = judgeByServer(targets, *by_target, options, advice);
     }
@@ -155,8 +155,12 @@ Result<void> Advisor::judgeByServer(const std::vector<Target>& targets, const By
     advice.why_estimated = judge ? concat("HypoPG failed: ", error.message) : error.message;
     if (!error.hint.empty()) advice.why_estimated += concat("; ", error.hint);
     advice.candidates = as_they_were;
-    if (judge) judge->reset();  // its connection is of no use to an estimate, and of use to others
-    return judgeByEstimate(targets, by_target, options, advice);
+    Impossible impossible;
+    if (judge) {
+        impossible = (*judge)->impossible();
+        judge->reset();  // its connection is of no use to an estimate, and of use to others
+    }
+    return judgeByEstimate(targets, by_target, options, std::move(impossible), advice);
 }
 
 // Nothing here waits, and a search reckons thousands of costs. So it stands back in between: the shard's other requests
@@ -172,11 +176,11 @@ Result<void> Advisor::breathe(std::uint64_t& since_ns) {
 }
 
 Result<void> Advisor::judgeByEstimate(const std::vector<Target>& targets, const ByTarget& by_target,
-                                      AdviceOptions options, Advice& advice) {
+                                      AdviceOptions options, Impossible impossible, Advice& advice) {
     advice.judged_by = "estimate";
     // Where HypoPG has failed late, there is still time for this: it takes little.
     options.deadline_ns = std::max(options.deadline_ns, call_.context().host().nowNs() + kEstimateTime_ns);
-    EstimateJudge judge(advice.catalog, forEstimate(targets));
+    EstimateJudge judge(advice.catalog, forEstimate(targets), std::move(impossible));
     return search(judge, targets, by_target, options, advice);
 }
 

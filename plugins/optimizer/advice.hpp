@@ -67,7 +67,7 @@ private:
     Result<void> judgeByServer(const std::vector<Target>& targets, const ByTarget& by_target,
                                const AdviceOptions& options, Advice& advice);
     Result<void> judgeByEstimate(const std::vector<Target>& targets, const ByTarget& by_target, AdviceOptions options,
-                                 Advice& advice);
+                                 Impossible impossible, Advice& advice);
     Result<void> search(Judge& judge, const std::vector<Target>& targets, const ByTarget& by_target,
                         const AdviceOptions& options, Advice& advice);
     Result<void> estimateRest(const std::vector<Target>& targets, const SearchLimits& limits, Advice& advice);

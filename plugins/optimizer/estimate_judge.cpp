@@ -92,7 +92,8 @@ Result<Admission> EstimateJudge::admit(std::vector<Candidate>& candidates) {
     candidates_ = &candidates;
     Admission all;
     for (std::size_t index = 0; index < candidates.size(); ++index)
-        all.admitted.insert(index);
+        if (impossible_.candidates.count(index) == 0) all.admitted.insert(index);
+    all.refused = impossible_.candidates.size(), all.why_refused = impossible_.why;
     return all;
 }
 

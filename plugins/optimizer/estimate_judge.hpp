@@ -21,8 +21,8 @@ public:
         double cost = 0;
         std::vector<TableUse> uses;
     };
-    EstimateJudge(const Catalog& catalog, std::vector<Statement> statements)
-        : catalog_(catalog), statements_(std::move(statements)) {}
+    EstimateJudge(const Catalog& catalog, std::vector<Statement> statements, Impossible impossible = {})
+        : catalog_(catalog), statements_(std::move(statements)), impossible_(std::move(impossible)) {}
 
     std::string_view name() const override { return "estimate"; }
     Result<Admission> admit(std::vector<Candidate>& candidates) override;
@@ -31,6 +31,7 @@ public:
 private:
     const Catalog& catalog_;
     const std::vector<Statement> statements_;
+    const Impossible impossible_;  // known of another judge
     const std::vector<Candidate>* candidates_ = nullptr;
 };
 

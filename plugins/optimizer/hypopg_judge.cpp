@@ -99,7 +99,12 @@ Result<Admission> HypopgJudge::admit(std::vector<Candidate>& candidates) {
         if (!made && made.error().code != Code::database) return std::move(made).error();
         if (!made) {
             if (admission.refused++ == 0) admission.why_refused = made.error().message;
-            if (trouble.empty() && !isAboutTheDefinition(made.error())) trouble = made.error().message;
+            if (isAboutTheDefinition(made.error())) {
+                if (impossible_.candidates.empty()) impossible_.why = made.error().message;
+                impossible_.candidates.insert(index);
+            } else if (trouble.empty()) {
+                trouble = made.error().message;
+            }
             continue;
         }
         if (made->size() != 1)
@@ -107,8 +112,7 @@ Result<Admission> HypopgJudge::admit(std::vector<Candidate>& candidates) {
         candidates[index].bytes = (*made)[0].value("bytes", 0.0);
         admission.admitted.insert(index);
     }
-    // An estimate would admit again what the server has refused for what it is: only trouble of the extension leads
-    // there.
+    // Where there can be none of them an estimate has nothing to add.
     if (admission.admitted.empty() && !trouble.empty() && admission.unasked == 0)
         return Error::unavailable("HypoPG made none of ", admission.refused, " index(es): ", trouble);
     return admission;

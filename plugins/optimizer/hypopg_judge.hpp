@@ -38,6 +38,8 @@ public:
     std::string_view name() const override { return "hypopg"; }
     Result<Admission> admit(std::vector<Candidate>& candidates) override;
     Result<Judged> cost(std::size_t statement, const Indexes& present) override;
+    // Of those asked for so far, also where admit() failed.
+    const Impossible& impossible() const { return impossible_; }
 
 private:
     HypopgJudge(ToolCall& call, const Sessions& sessions, std::vector<Ask> asks, std::uint64_t deadline_ns,
@@ -51,7 +53,8 @@ private:
     const std::uint64_t deadline_ns_;
     const std::string session_;
     std::vector<std::string> definitions_;  // of each candidate
-    bool any_present_ = false;              // present_ is what the server plans with
+    Impossible impossible_;
+    bool any_present_ = false;  // present_ is what the server plans with
     Indexes present_;
     std::map<std::string, std::size_t, std::less<>> names_;  // the server's, of those present
 };

@@ -32,6 +32,12 @@ struct Admission {
     std::size_t unasked = 0;  // the time was over before
 };
 
+// What there can be no index of, as the server says.
+struct Impossible {
+    Indexes candidates;
+    std::string why;  // of the first
+};
+
 class Judge {
 public:
     Judge() = default;

@@ -101,6 +101,22 @@ TEST_CASE("optimizer: an index that the server refuses for what it is is never s
     }
 }
 
+TEST_CASE("optimizer: where HypoPG fails later, what the server has refused is in no estimate") {
+    Stage stage("{}", true);
+    stage.plan_error = Error::database("XX000", "planner gave up");
+    const auto suggested = [&](const Json& advice) {
+        CHECK(advice["judged_by"] == "estimate");
+        return advice["steps"].dump().find(" include (") != std::string::npos;
+    };
+    REQUIRE(suggested(stage.advice()));
+    stage.one_error = Error::database("42P17", "no");
+    stage.one_error_of = " include (";
+    const Json advice = stage.advice();
+    CHECK_FALSE(suggested(advice));
+    CHECK(advice["steps"].size() == 1);
+    CHECK(advice["refused_by_the_server"]["why"] == "no");
+}
+
 TEST_CASE("optimizer: what a missing index would save is told of those that were judged, else as the estimate it is") {
     Stage stage("{}", true);
     const auto missing = [&] {
