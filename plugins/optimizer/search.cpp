@@ -28,8 +28,10 @@ Search::Search(Judge& judge, const std::vector<Candidate>& candidates, std::vect
 // What its own uses do not suggest is taken to be nothing to a statement, so that fewer plans are asked for.
 Indexes Search::onTables(std::size_t statement, const Indexes& present) const {
     Indexes relevant;
-    std::set_intersection(present.begin(), present.end(), candidates_of_[statement].begin(),
-                          candidates_of_[statement].end(), std::inserter(relevant, relevant.end()));
+    const Indexes& own = candidates_of_[statement];
+    const bool few = present.size() < own.size();
+    for (const std::size_t index : few ? present : own)
+        if ((few ? own : present).count(index) > 0) relevant.insert(relevant.end(), index);
     return relevant;
 }
 
@@ -44,9 +46,7 @@ double Search::bytesOf(const Indexes& indexes) const {
     return bytes;
 }
 
-Result<Judged> Search::cost(std::size_t statement, const Indexes& present) {
-    auto key = std::pair(statement, onTables(statement, present));
-    if (const auto found = known_.find(key); found != known_.end()) return found->second;
+Result<void> Search::goOn() {
     auto going = goes_on_(done_);
     if (!going) {
         gone_ = true;
@@ -57,6 +57,13 @@ Result<Judged> Search::cost(std::size_t statement, const Indexes& present) {
         over_ = true;
         return Error::timeout("the time for the search is over");
     }
+    return {};
+}
+
+Result<Judged> Search::cost(std::size_t statement, const Indexes& present) {
+    auto key = std::pair(statement, onTables(statement, present));
+    if (const auto found = known_.find(key); found != known_.end()) return found->second;
+    if (auto going = goOn(); !going) return std::move(going).error();
     auto judged = judge_.cost(statement, key.second);
     if (!judged) return judged;
     ++outcome_.plans;
@@ -285,6 +292,7 @@ Result<void> Search::improve(std::vector<Entry> pool) {
 // never cost more, so what saves too little beside all the others saves no more in the place of one.
 Result<bool> Search::exchange(Choice& choice, std::vector<Entry>& pool) {
     for (Entry& entry : pool) {
+        if (auto going = goOn(); !going) return std::move(going).error();  // there are many, and of many statements
         entry.bound = 0;
         for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
             if (!onTables(statement, entry.indexes).empty())

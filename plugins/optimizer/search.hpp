@@ -50,8 +50,8 @@ struct SearchOutcome {
 
 class Search {
 public:
-    // `goes_on` is asked before each plan: false = time is over; an error ends the search. It gets how far the search
-    // is, 0..1.
+    // `goes_on` is asked before each plan, and at least once for each index it is reckoned with anew: false = time is
+    // over; an error ends the search. It gets how far the search is, 0..1.
     using GoesOn = std::function<Result<bool>(double done)>;
     Search(Judge& judge, const std::vector<Candidate>& candidates, std::vector<double> weights,
            std::vector<Indexes> candidates_of, SearchLimits limits, GoesOn goes_on);
@@ -72,6 +72,7 @@ private:
         std::vector<Judged> judged;
         double cost = 0;
     };
+    Result<void> goOn();  // an error at the end of the time, or of the request
     Result<Judged> cost(std::size_t statement, const Indexes& present);
     Result<double> total(const Indexes& present, std::vector<Judged>* told = nullptr);
     Result<Choice> choose(const Indexes& indexes);

@@ -294,6 +294,19 @@ TEST_CASE("optimizer: an error of the request ends the search with that error") 
     CHECK(outcome.error().code == Code::cancelled);
 }
 
+TEST_CASE("optimizer: a search that only reckons asks whether it is to go on too") {
+    KnownJudge judge([](std::size_t, const Indexes&) { return Judged{1000, {}}; });
+    const auto candidates = candidatesOf(std::vector<double>(300, 1));
+    auto copy = candidates;
+    const Indexes admitted = judge.admit(copy)->admitted;
+    std::size_t asked = 0;
+    Search search(judge, candidates, {1}, {admitted}, {}, [&](double) -> Result<bool> { return ++asked > 0; });
+    const auto outcome = search.run(admitted);
+    REQUIRE(outcome);
+    CHECK(outcome->plans == 2);
+    CHECK(asked >= candidates.size());
+}
+
 TEST_CASE("optimizer: no plan is asked for twice, and a statement is searched with what it suggests itself") {
     std::set<std::pair<std::size_t, Indexes>> seen;
     KnownJudge judge([&](std::size_t statement, const Indexes& present) {
