@@ -162,7 +162,7 @@ Footing Ledger::footing(std::uint32_t slot) const {
     return {slot, slots()[slot].epoch.load()};
 }
 
-bool Ledger::stands(const std::vector<Footing>& footings) const {
+bool Ledger::stands(std::span<const Footing> footings) const {
     const auto all = slots();
     return std::all_of(footings.begin(), footings.end(), [&](const Footing& footing) {
         return footing.slot < kSlots && all[footing.slot].epoch.load() == footing.epoch;

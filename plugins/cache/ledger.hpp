@@ -20,7 +20,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include <howdah/result.hpp>
 
@@ -40,12 +39,13 @@ public:
     Ledger& operator=(const Ledger&) = delete;
 
     // Part of what is on disk: another way to count slots needs another magic number. By oids. Relation 0 stands for
-    // all of a database, database 0 for all databases.
+    // all of a database, kDefinitions for what writes are judged by there; database 0 for all databases.
+    static constexpr std::uint32_t kDefinitions = UINT32_MAX;
     static std::uint32_t slotOf(std::uint32_t database, std::uint32_t relation);
 
     // --- reads
     Footing footing(std::uint32_t slot) const;
-    bool stands(const std::vector<Footing>& footings) const;
+    bool stands(std::span<const Footing> footings) const;
     // No write of it is under way, nor one that may still come true.
     bool isQuiet(std::uint32_t slot, std::uint64_t now_ns) const;
 

@@ -100,15 +100,17 @@ Verdict Recall::give(std::size_t shard, const Entry& entry) {
     return Verdict::reply(std::move(data));
 }
 
-// What everything that is read from a database stands on.
-std::vector<Footing> Recall::groundsOf(std::uint32_t database) const {
-    return {ledger_.footing(Ledger::slotOf(0, 0)), ledger_.footing(Ledger::slotOf(database, 0))};
+Recall::Grounds Recall::groundsOf(std::uint32_t database) const {
+    return {ledger_.footing(Ledger::slotOf(0, Ledger::kDefinitions)),
+            ledger_.footing(Ledger::slotOf(database, Ledger::kDefinitions))};
 }
 
 std::vector<Footing> Recall::footingsOf(const Query& query, const Database& database) const {
     const howdah_facts& facts = *query.facts();
-    std::vector<Footing> footings = groundsOf(database.oid());
-    footings.reserve(facts.relation_count + footings.size());
+    std::vector<Footing> footings;
+    footings.reserve(facts.relation_count + 2);
+    footings.push_back(ledger_.footing(Ledger::slotOf(0, 0)));
+    footings.push_back(ledger_.footing(Ledger::slotOf(database.oid(), 0)));
     for (std::uint64_t i = 0; i < facts.relation_count; ++i)
         footings.push_back(ledger_.footing(Ledger::slotOf(database.oid(), facts.relations[i])));
     return footings;
@@ -190,7 +192,7 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
     const howdah_facts* facts = query.facts();
     const bool defines = facts && facts->kind == HOWDAH_STATEMENT_DDL;
     // Noted before it is asked for new definitions: one that comes in between is met by the one or the other.
-    std::vector<Footing> grounds = groundsOf(oid);
+    const Grounds grounds = groundsOf(oid);
     const bool named = oid != 0 && facts && knowsRelations(*facts) && (facts->flags & HOWDAH_FACT_REACH_KNOWN) &&
                        !defines && !database->isNewlyDefined(bootNs());
     std::vector<std::uint32_t> slots;
@@ -199,10 +201,10 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
             slots.push_back(Ledger::slotOf(oid, facts->relations[i]));
     } else {
         ++counters.writes_of_databases;
-        slots.push_back(Ledger::slotOf(oid, 0));
+        slots = {Ledger::slotOf(oid, 0), Ledger::slotOf(oid, Ledger::kDefinitions)};
     }
     auto writing = std::make_unique<Writing>(*this, oid, named ? Ledger::Reach::relations : Ledger::Reach::database,
-                                             std::move(grounds), std::move(slots));
+                                             grounds, std::move(slots));
     writing->defines = defines;
     if (waited && isOver(query)) {  // it may be sent all the same
         ++counters.writes_unsettled;
@@ -212,7 +214,7 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
     return Verdict::proceed();
 }
 
-// Its own database moves, too, if its grounds have: what it reached is no longer what was known.
+// All rows of its database move, too, if its grounds have: what it reached is no longer what was known.
 Recall::Writing::~Writing() {
     Ledger& ledger = recall.ledger_;
     const std::uint64_t now_ns = bootNs();

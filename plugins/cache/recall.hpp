@@ -4,6 +4,7 @@
 // Owns:    the levels in memory, the reads under way.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -52,14 +53,18 @@ private:
         std::uint64_t born_ns = 0;
         std::vector<Footing> footings;
     };
+    // What the reach of a write was judged by: the definitions of its database, and those of one that is not known. If
+    // they move while it waits, a trigger, say, may have come that it fires. Rows are no part of it, or writes side by
+    // side would set each other off without end.
+    using Grounds = std::array<Footing, 2>;
     // A write that was let through. One whose end nobody told may still come true.
     struct Writing {
-        Writing(Recall& its_recall, std::uint32_t its_database, Ledger::Reach its_reach,
-                std::vector<Footing> its_grounds, std::vector<std::uint32_t> its_slots)
+        Writing(Recall& its_recall, std::uint32_t its_database, Ledger::Reach its_reach, Grounds its_grounds,
+                std::vector<std::uint32_t> its_slots)
             : recall(its_recall),
               database(its_database),
               reach(its_reach),
-              grounds(std::move(its_grounds)),
+              grounds(its_grounds),
               slots(std::move(its_slots)) {
             recall.ledger_.beginWrite(slots, reach);
         }
@@ -70,8 +75,7 @@ private:
         Recall& recall;
         const std::uint32_t database;  // 0: not known which
         const Ledger::Reach reach;
-        // What its reach was judged by. If they move while it waits, a trigger, say, may have come that it fires.
-        const std::vector<Footing> grounds;
+        const Grounds grounds;
         const std::vector<std::uint32_t> slots;
         bool defines = false;
         bool settled = false;
@@ -94,7 +98,7 @@ private:
     void keep(std::size_t shard, Reading& reading, EntryPtr entry);
     bool holds(const Entry& entry, Counters& counters) const;
     bool isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const;
-    std::vector<Footing> groundsOf(std::uint32_t database) const;
+    Grounds groundsOf(std::uint32_t database) const;
     std::vector<Footing> footingsOf(const Query& query, const Database& database) const;
 
     const Host& host_;

@@ -49,6 +49,8 @@ TEST_CASE("ledger: relations, databases and everything have slots of their own")
     CHECK(kOne != kTwo);
     CHECK(Ledger::slotOf(1, 1) != Ledger::slotOf(2, 1));
     CHECK(Ledger::slotOf(1, 0) != Ledger::slotOf(0, 0));
+    CHECK(Ledger::slotOf(1, Ledger::kDefinitions) != Ledger::slotOf(1, 0));
+    CHECK(Ledger::slotOf(1, Ledger::kDefinitions) != Ledger::slotOf(0, Ledger::kDefinitions));
 }
 
 TEST_CASE("ledger: a write moves what it reaches before and after, and nothing else") {
@@ -139,8 +141,8 @@ TEST_CASE("ledger: after a restart what was not written stands, what was written
     close(told[0]);
     close(told[1]);
     const auto ledger = openAt(folder);
-    CHECK_FALSE(ledger->stands({{kOne, epoch_one}}));
-    CHECK(ledger->stands({{kTwo, epoch_two}}));
+    CHECK_FALSE(ledger->stands(std::vector<Footing>{{kOne, epoch_one}}));
+    CHECK(ledger->stands(std::vector<Footing>{{kTwo, epoch_two}}));
     CHECK(ledger->isQuiet(kOne, kNow));
 }
 
@@ -176,7 +178,7 @@ TEST_CASE(
         const auto ledger = openAt(folder, kNow + kSecond);
         CHECK(ledger->isQuiet(everything, kNow + kUnsettled) != crossed);
         CHECK(ledger->isQuiet(everything, kNow + kUnsettled + kSecond));
-        CHECK(ledger->stands({{everything, 0}}) != crossed);
+        CHECK(ledger->stands(std::vector<Footing>{{everything, 0}}) != crossed);
         CHECK_FALSE(ledger->isQuiet(kOne, kNow + kUnsettled));
     }
 }
@@ -209,7 +211,7 @@ TEST_CASE("ledger: a file that is none, or was cut, is begun anew") {
         CHECK(ledger->isLasting());
         CHECK(ledger->id() != 0);
         CHECK(ledger->isQuiet(kOne, kNow));
-        CHECK(ledger->stands({ledger->footing(kOne)}));
+        CHECK(ledger->stands(std::vector{ledger->footing(kOne)}));
     }
 }
 

@@ -119,6 +119,32 @@ TEST_CASE("cache: a write that waited while a definition changed may reach more 
     CHECK(stage.host.read(readOf(2), "new").cells[0] == "new");
 }
 
+TEST_CASE("cache: writes side by side move all of a database once more after one of unknown reach, and no further") {
+    Stage stage;
+    auto crossed = FakeQuery::writes("update one", {1});
+    REQUIRE(stage.host.before(*crossed) == HOWDAH_PROCEED);
+    auto whole = FakeQuery::writes("call anything()", {});
+    whole->facts = nullptr;
+    stage.host.write(std::move(whole));
+    auto later = FakeQuery::writes("update one", {1});
+    REQUIRE(stage.host.before(*later) == HOWDAH_PROCEED);
+    stage.host.read(readOf(2), "before the crossed one ends");
+    stage.host.after(*crossed, {});
+    CHECK(stage.host.read(readOf(2), "behind it").asked);
+    stage.host.after(*later, {});
+    CHECK(stage.host.isKept(readOf(2)));
+}
+
+TEST_CASE("cache: what is declared out of date while a write is under way does not widen the write") {
+    Stage stage;
+    auto write = FakeQuery::writes("update one", {1});
+    REQUIRE(stage.host.before(*write) == HOWDAH_PROCEED);
+    REQUIRE(stage.host.call("cache_invalidate", Json::object()).status == HOWDAH_OK);
+    stage.host.read(readOf(2), "behind it");
+    stage.host.after(*write, {});
+    CHECK(stage.host.isKept(readOf(2)));
+}
+
 TEST_CASE("cache: a write right behind a new definition counts for the whole database") {
     Stage stage;
     CacheHost::until([&] {  // the first time, unless this thread is held up
