@@ -99,7 +99,7 @@ public:
 
     Verdict afterQuery(Query& query, const howdah_result&) override {
         const howdah_facts* facts = query.facts();
-        if (!query.readOnly() && facts && mayChangeCatalog(*facts)) invalidate(query);
+        if (!query.readOnly() && facts && mayChangeCatalog(*facts)) invalidateAll();
         return proceed();
     }
 
@@ -182,6 +182,12 @@ private:
 
     void invalidate(const Query& query) {
         if (const Catalogs::Database* database = catalogs_.find(query.database())) database->keeper->invalidate();
+    }
+
+    // Of a change: the configuration may have more names for the database, and for others of its server.
+    void invalidateAll() {
+        for (const auto& [name, database] : catalogs_.all())
+            database.keeper->invalidate();
     }
 
     void reportDatabase(const Context& context, const Catalogs::Database& database, Json& report) {

@@ -163,6 +163,24 @@ test('a write that waits while a trigger is made for its table reaches what the 
   await write(server.url, 'drop trigger late on c.item');
 });
 
+test('a view that was redefined under one name of the database is read by its new tables under the other', async () => {
+  const look = 'select name from c.turned';
+  await write(server.url, 'create view c.turned as select name from c.owner where id = 1');
+  assert.equal(await read(server.url, look), 'owner 1');
+  await write(server.url, 'create or replace view c.turned as select name from c.item where id = 1');
+  const wholes = async () => (await statsOf(server.url)).writes.of_whole_databases;
+  let turn = 0;
+  await until('a write counts for its tables alone', async () => {
+    await read(server.url, 'select 1', { database: 'writable' });
+    await read(server.url, look);
+    const earlier = await wholes();
+    await write(server.url, `update c.item set name = 'turn ${++turn}' where id = 1`);
+    assert.equal(await read(server.url, look), `turn ${turn}`);
+    return await wholes() === earlier;
+  });
+  await write(server.url, 'drop view c.turned');
+});
+
 test('a write past the server is seen when cache_invalidate says so', async () => {
   const pets = 'select id, name from c.pet where id = 7';
   await read(server.url, pets);
