@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <howdah/replace_file.hpp>
+
 namespace howdah::cache {
 namespace {
 
@@ -50,24 +52,21 @@ Error cannot(const char* what, const std::string& path) {
     return Error::unavailable("cannot ", what, " the key of the cache on disk, ", path, ": ", std::strerror(errno));
 }
 
+// Whole or not at all: half a key would be refused at every start.
+Result<void> makeKey(const std::string& path) {
+    std::string made(Vault::kKeyBytes, '\0');
+    if (RAND_bytes(bytesOf(made), static_cast<int>(made.size())) != 1)
+        return Error::unavailable("there is no randomness for a key");
+    auto written = replaceFile(path, made, Durable::yes);
+    OPENSSL_cleanse(made.data(), made.size());
+    return written;
+}
+
 }  // namespace
 
 Result<Vault> Vault::open(const std::string& path, bool may_make) {
-    if (may_make) {
-        const Descriptor fresh(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (fresh.number < 0 && errno != EEXIST) return cannot("make", path);
-        if (fresh.number >= 0) {
-            Key made{};
-            if (RAND_bytes(made.data(), static_cast<int>(made.size())) != 1)
-                return Error::unavailable("there is no randomness for a key");
-            const bool written = write(fresh.number, made.data(), made.size()) == static_cast<ssize_t>(made.size());
-            OPENSSL_cleanse(made.data(), made.size());
-            if (!written || fsync(fresh.number) != 0) {
-                const Error error = cannot("write", path);
-                unlink(path.c_str());
-                return error;
-            }
-        }
+    if (struct stat there{}; may_make && lstat(path.c_str(), &there) != 0 && errno == ENOENT) {
+        if (auto made = makeKey(path); !made) return made.error();
     }
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.number < 0) return cannot("open", path);

@@ -25,7 +25,7 @@ class Vault {
 public:
     static constexpr std::size_t kKeyBytes = 32;
 
-    // Makes the file, for its owner alone, if `may_make`.
+    // Makes the file, for its owner alone, if `may_make` and there is none; then nobody else may do so at once.
     static Result<Vault> open(const std::string& path, bool may_make);
     Vault(Vault&&) = default;
     Vault& operator=(Vault&&) = default;
