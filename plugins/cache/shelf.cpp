@@ -135,7 +135,7 @@ EntryPtr Shelf::read(const Slip& slip, std::uint64_t hash) {
     const auto bytes = vault_.open(slip.scope, aboutOf(**row), (*row)->sealed);
     EntryPtr entry = bytes ? Entry::fromBytes(*bytes, hash, config_.ttl_ns) : nullptr;
     if (entry) {
-        if (bootNs() >= entry->life().ends_ns) drop(slip.id);
+        if (bootNs() >= entry->life().ends_ns || !ledger_.stands(entry->footings())) drop(slip.id);
         return entry;
     }
     if (damaged_++ == 0)

@@ -312,7 +312,10 @@ TEST_CASE("cache: answers on disk outlive the instance that takes over, as long 
     fresh.stop();
     CacheHost::until([&] { return last.stats()["levels"]["l3"]["state"] == "ready"; });
     CHECK(last.read(readOf(1, "stays"), "asked").cells[0] == "from disk");
+    const auto entries = [&] { return last.stats()["levels"]["l3"]["entries"].get<int>(); };
+    const int before = entries();
     CHECK(last.read(readOf(2, "is written"), "asked").cells[0] == "asked");
+    CHECK(entries() == before - 1);  // what is met out of date takes no room any longer
     CHECK(last.stats()["levels"]["l3"]["hits"] == 1);
     last.stop();
 }
