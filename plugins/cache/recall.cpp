@@ -13,6 +13,12 @@ bool knowsRelations(const howdah_facts& facts) {
     return facts.struct_size >= offsetof(howdah_facts, schema_version) + sizeof facts.schema_version;
 }
 
+// As the guard has it: DDL, or a function that may do anything.
+bool mayDefine(const howdah_facts& facts) {
+    const bool runs_code = (facts.flags & HOWDAH_FACT_VOLATILE) && !(facts.flags & HOWDAH_FACT_REACH_KNOWN);
+    return facts.kind == HOWDAH_STATEMENT_DDL || runs_code;
+}
+
 // The database has said so, and would again as long as rows and definitions stay: data it cannot compute with, names
 // and types that do not fit. Not a lack of privileges, which are granted without a trace here.
 bool wouldComeAgain(const Error& error) {
@@ -190,7 +196,7 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
     }
     const std::uint32_t oid = database ? database->oid() : 0;
     const howdah_facts* facts = query.facts();
-    const bool defines = facts && facts->kind == HOWDAH_STATEMENT_DDL;
+    const bool defines = facts && mayDefine(*facts);
     // Noted before it is asked for new definitions: one that comes in between is met by the one or the other.
     const Grounds grounds = groundsOf(oid);
     const bool named = oid != 0 && facts && knowsRelations(*facts) && (facts->flags & HOWDAH_FACT_REACH_KNOWN) &&

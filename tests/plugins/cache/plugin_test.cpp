@@ -146,15 +146,19 @@ TEST_CASE("cache: what is declared out of date while a write is under way does n
 }
 
 TEST_CASE("cache: a write right behind a new definition counts for the whole database") {
-    Stage stage;
-    CacheHost::until([&] {  // the first time, unless this thread is held up
-        auto trigger = FakeQuery::writes("create trigger", {});
-        trigger->judged.kind = HOWDAH_STATEMENT_DDL;
-        stage.host.write(std::move(trigger));
-        stage.host.read(readOf(2), "old");
-        stage.host.write(FakeQuery::writes("update one", {1}));
-        return stage.host.read(readOf(2), "new").asked;
-    });
+    for (const bool in_a_function : {false, true}) {
+        CAPTURE(in_a_function);
+        Stage stage;
+        CacheHost::until([&] {  // the first time, unless this thread is held up
+            auto trigger = FakeQuery::writes("create trigger", {});
+            trigger->judged.kind = in_a_function ? HOWDAH_STATEMENT_SELECT : HOWDAH_STATEMENT_DDL;
+            trigger->judged.flags = in_a_function ? HOWDAH_FACT_VOLATILE : HOWDAH_FACT_REACH_KNOWN;
+            stage.host.write(std::move(trigger));
+            stage.host.read(readOf(2), "old");
+            stage.host.write(FakeQuery::writes("update one", {1}));
+            return stage.host.read(readOf(2), "new").asked;
+        });
+    }
 }
 
 TEST_CASE("cache: while a write is under way nothing it reaches is given out or remembered") {
