@@ -141,6 +141,7 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
         if (outcome.late) ++counters.waits_late;
         if (outcome.entry && holds(*outcome.entry, counters)) {
             ++counters.hits_shared;
+            outcome.entry->noteUse();  // by two: worth a place on disk
             return give(shard, memory_.lend(shard, outcome.entry));
         }
         ticket.part = outcome.part;
