@@ -62,9 +62,10 @@ Flights::Outcome Flights::wait(const Context& context, const FlightPtr& flight) 
     // What became of it is read below, whatever ended the wait.
     (void)waiter->wakes.wait(context, context.host().nowNs() + patience_ns_);
     waiting_.fetch_sub(1, std::memory_order_relaxed);
+    const std::uint64_t now_ns = context.host().nowNs();
     const std::lock_guard lock(segment.mutex);
     if (waiter->leads) {
-        flight->begun_ns = context.host().nowNs();
+        flight->begun_ns = now_ns;
         return {nullptr, Part::leader, false};
     }
     if (flight->landed) return {flight->entry, Part::alone, false};

@@ -66,9 +66,10 @@ std::string Shelf::aboutOf(const Disk::Row& row) const {
 
 // A disk that was full or locked for a while need not be so for good.
 void Shelf::begin() {
+    const std::uint64_t now_ns = host_.nowNs();
     {
         const std::lock_guard lock(mutex_);
-        if (ready_ || opening_ || host_.nowNs() < next_open_ns_) return;
+        if (ready_ || opening_ || now_ns < next_open_ns_) return;
         opening_ = true;
     }
     if (!jobs_.start([this] { open(); })) openLater();
@@ -88,10 +89,11 @@ void Shelf::open() {
 }
 
 void Shelf::openLater() {
+    const std::uint64_t now_ns = host_.nowNs();
     const std::lock_guard lock(mutex_);
     opening_ = false;
     ++opens_failed_;
-    next_open_ns_ = host_.nowNs() + pause_ns_;
+    next_open_ns_ = now_ns + pause_ns_;
     pause_ns_ = std::min(pause_ns_ * 2, kPauseMax_ns);
 }
 
@@ -254,11 +256,12 @@ Shelf::Figures Shelf::figures() const {
     figures.left_out = left_out_;
     figures.damaged = damaged_;
     figures.late = late_;
+    const std::uint64_t now_ns = host_.nowNs();
     const std::lock_guard lock(mutex_);
     figures.state = failing_ ? "failing" : ready_ ? "ready" : "opening";
     figures.open = ready_;
     figures.opens_failed = opens_failed_;
-    if (const std::uint64_t now_ns = host_.nowNs(); !ready_ && !opening_ && now_ns < next_open_ns_)
+    if (!ready_ && !opening_ && now_ns < next_open_ns_)
         figures.retry_ms = (next_open_ns_ - now_ns) / kMs + 1;
     return figures;
 }
