@@ -26,22 +26,6 @@ bool holdsWholeRows(const howdah_batch& batch, std::size_t columns) {
     return at == batch.size;
 }
 
-void writeError(ByteWriter& out, const Error& error) {
-    out.number(static_cast<std::uint32_t>(error.code));
-    out.number(error.position);
-    for (const std::string* text : {&error.message, &error.rule, &error.hint, &error.detail, &error.sqlstate})
-        out.text(*text);
-}
-
-Error readError(ByteReader& in) {
-    Error error;
-    error.code = static_cast<Code>(in.number<std::uint32_t>());
-    error.position = in.number<std::uint32_t>();
-    for (std::string* text : {&error.message, &error.rule, &error.hint, &error.detail, &error.sqlstate})
-        *text = in.text();
-    return error;
-}
-
 }  // namespace
 
 std::size_t sizeOf(const howdah_result& result) {
@@ -115,11 +99,6 @@ std::string Entry::toBytes() const {
         out.number(footing.slot);
         out.number(footing.epoch);
     }
-    out.number(static_cast<std::uint32_t>(error_ ? 1 : 0));
-    if (error_) {
-        writeError(out, *error_);
-        return std::move(out).bytes();
-    }
     out.number(static_cast<std::uint32_t>(columns_.size()));
     for (const howdah_column& column : columns_) {
         out.text(fromAbi(column.name));
@@ -150,10 +129,6 @@ EntryPtr Entry::fromBytes(std::string_view bytes, std::uint64_t hash, std::uint6
     for (Footing& footing : footings) {
         footing.slot = in.number<std::uint32_t>();
         footing.epoch = in.number<std::uint64_t>();
-    }
-    if (in.number<std::uint32_t>() == 1) {
-        Error error = readError(in);
-        return in.atEnd() ? ofError(std::move(key), hash, life, std::move(footings), std::move(error)) : nullptr;
     }
     std::vector<howdah_column> columns(in.count(16));
     for (howdah_column& column : columns) {

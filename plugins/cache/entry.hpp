@@ -50,8 +50,8 @@ public:
                              const howdah_result& result);
     static EntryPtr ofError(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings, Error error);
 
-    // As bytes and back, for the disk. Nothing: these are not the bytes of an entry. What was put down when answers
-    // lived longer lives `age_max_ns` at most.
+    // As bytes and back, for the disk, which keeps no errors. Nothing: these are not the bytes of an entry. What was
+    // put down when answers lived longer lives `age_max_ns` at most.
     std::string toBytes() const;
     static EntryPtr fromBytes(std::string_view bytes, std::uint64_t hash, std::uint64_t age_max_ns);
 

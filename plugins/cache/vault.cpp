@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kNonceBytes = 12;
 constexpr std::size_t kTagBytes = 16;
-constexpr std::string_view kLabel = "howdah cache on disk 2";  // another format, another key
+constexpr std::string_view kLabel = "howdah cache on disk 3";  // another format, another key
 constexpr std::string_view kDigests = "howdah cache names 1";
 
 struct Free {

@@ -43,21 +43,6 @@ TEST_CASE("entry: it comes back from its bytes as it was") {
     CHECK(back->trailer().row_count == 3);
 }
 
-TEST_CASE("entry: an error comes back from its bytes as it was") {
-    Error error = Error::database("22012", "division by zero");
-    error.detail = "a detail";
-    error.position = 8;
-    const EntryPtr back =
-        Entry::fromBytes(Entry::ofError(SharedKey("key"), 5, {10, 20}, {}, error)->toBytes(), 5, kLong);
-    REQUIRE(back);
-    REQUIRE(back->error());
-    CHECK(back->error()->code == Code::database);
-    CHECK(back->error()->message == "division by zero");
-    CHECK(back->error()->sqlstate == "22012");
-    CHECK(back->error()->detail == "a detail");
-    CHECK(back->error()->position == 8);
-}
-
 TEST_CASE("entry: one that comes back where answers may be less old ends when they do") {
     const std::string bytes = sample()->toBytes();  // born at 10, ends at 20
     CHECK(Entry::fromBytes(bytes, 5, 4)->life().ends_ns == 14);
