@@ -62,7 +62,7 @@ TEST_CASE("cache: a tenant does not wait for another's equal text") {
     stage.host.after(*leader, {"of seven"});
 }
 
-TEST_CASE("cache: who waits for a read that takes longer than an answer may be old asks the database himself") {
+TEST_CASE("cache: an answer that is older than ttl_ms when its read ends is not given to who waited for it") {
     Stage stage(R"({"ttl_ms":1})");
     auto leader = readOf(1);
     REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
