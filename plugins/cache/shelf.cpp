@@ -97,13 +97,14 @@ void Shelf::openLater() {
     pause_ns_ = std::min(pause_ns_ * 2, kPauseMax_ns);
 }
 
-bool Shelf::isReady() const {
-    const std::lock_guard lock(mutex_);
-    return ready_;
-}
-
 EntryPtr Shelf::find(const Context& context, std::uint64_t hash, std::string_view key) {
-    if (!isReady()) return begin(), nullptr;
+    bool ready = false;
+    {
+        const std::lock_guard lock(mutex_);
+        ready = ready_;
+        if (ready && ids_.empty()) return nullptr;  // spares the digest of every miss
+    }
+    if (!ready) return begin(), nullptr;
     const std::string identity = identityOf(key);
     if (identity.empty()) return nullptr;
     const auto id = idOf(key, identity);

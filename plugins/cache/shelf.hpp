@@ -63,7 +63,6 @@ private:
     std::string aboutOf(const Disk::Row& row) const;
 
     void open();
-    bool isReady() const;
     void openLater();
     void writeWaiting();
     void write(const std::vector<EntryPtr>& entries);
