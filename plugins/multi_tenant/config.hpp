@@ -63,6 +63,8 @@ struct Config {
 
     // Whether each tenant has a role of its own.
     bool hasOwnRoles() const { return model == Model::role || model == Model::schema; }
+    // Whether a tenant's id makes the name of a role, in whichever model.
+    bool hasRoleById() const { return role && !role->isShared(); }
     // The schemas made of the tenant's id, and the settings that tell tenants apart; the others are everybody's.
     std::vector<const NameTemplate*> ownSchemas() const;
     std::vector<const std::pair<std::string, NameTemplate>*> ownSettings() const;

@@ -36,7 +36,18 @@ Result<void> Directory::findOwners(const std::vector<std::string>& databases) {
     const auto shared = [](Owners& owners, const NameTemplate& name) {
         if (name.isShared()) owners.emplace(name.of(""), "");
     };
-    if (config_.role) shared(roles_, *config_.role);
+    // Else a query would meet it, and each tenant be told that it is called wrongly.
+    const auto mayBeRole = [](std::string_view key, const std::string& name) -> Result<void> {
+        if (identifier(name)) return {};
+        return Error::invalidArgument("multi_tenant.", key, ": ", name,
+                                      " is a name that PostgreSQL keeps for itself, or cuts");
+    };
+    if (config_.role) {
+        shared(roles_, *config_.role);
+        if (config_.role->isShared()) {
+            if (auto may = mayBeRole("role", config_.role->of("")); !may) return may;
+        }
+    }
     for (const NameTemplate& schema : config_.search_path)
         shared(schemas_, schema);
     for (const auto& [called, is] : config_.databases)
@@ -67,6 +78,7 @@ Result<void> Directory::findOwners(const std::vector<std::string>& databases) {
         };
         const bool by_role = model == Model::role || model == Model::schema;
         if (entry.role) {
+            if (auto may = mayBeRole(concat("tenants.", tenant, ".role"), entry.role->of(tenant)); !may) return may;
             const NameTemplate* by_default = config_.role ? &*config_.role : nullptr;
             if (auto done = own("role", roles_, *entry.role, by_default, by_role); !done) return done;
         }
@@ -88,10 +100,10 @@ Result<void> Directory::findOwners(const std::vector<std::string>& databases) {
 
 // A name made of the tenant's id must not be one that is spelled out for others.
 Result<std::string> Directory::nameOf(const NameTemplate& name, std::string_view tenant, const Owners& owners) const {
-    // A configured database is only a name of the configuration's.
-    if (name.isShared() && &owners == &databases_) return name.of(tenant);
+    // Spelled out for all: the operator's choice, looked at once (findOwners) and never the tenant's fault.
+    if (name.isShared()) return name.of(tenant);
     auto made = identifier(name.of(tenant));
-    if (!made || name.isShared()) return made;
+    if (!made) return made;
     const auto owner = owners.find(*made);
     if (owner == owners.end() || owner->second == tenant) return made;
     return refusal("tenant-reserved", "the tenant of your credential is called like something that is not its own",

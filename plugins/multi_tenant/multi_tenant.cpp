@@ -99,14 +99,15 @@ public:
         }
         const std::string* database = scope->database(query.database());
         if (!database) return Verdict::deny(noDatabase(query.database()));
+        // Before it is judged: what was refused is what a record is read for.
+        if (writer_)
+            calls_.addStatement(query.requestId(), recordOf(query, directory_->config().audit->statement_bytes_max));
         if (auto own = requireOwnRole(query.context(), *scope, *database); !own)
             return Verdict::deny(std::move(own).error());
         if (query.fromClient()) {
             if (auto may = mayAsk(query); !may) return Verdict::deny(std::move(may).error());
         }
         if (auto set = apply(query, *scope, *database); !set) return Verdict::fault(std::move(set).error());
-        if (writer_)
-            calls_.addStatement(query.requestId(), recordOf(query, directory_->config().audit->statement_bytes_max));
         return proceed();
     }
 
@@ -193,7 +194,7 @@ private:
 
     // No tenant is the role the server logs in with, which can be any tenant. Asked once of each database.
     Result<void> requireOwnRole(const Context& context, const Scope& scope, const std::string& database) {
-        if (!directory_->config().hasOwnRoles()) return {};
+        if (!directory_->config().hasRoleById()) return {};
         std::string login;
         {
             const std::lock_guard lock(logins_mutex_);

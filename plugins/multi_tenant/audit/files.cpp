@@ -1,7 +1,6 @@
 #include "plugins/multi_tenant/audit/files.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -13,8 +12,6 @@
 
 namespace howdah::multi_tenant {
 namespace {
-
-constexpr std::chrono::milliseconds kLockPatience{2000};
 
 Error systemError(std::string_view what, std::string_view path) {
     return Error::unavailable("cannot ", what, " ", path, ": ", std::string_view(std::strerror(errno)));
@@ -65,13 +62,12 @@ Error File::failed(std::string_view what) const {
 }
 
 // Asked for again and again: a wait within the system could not be ended, and who holds it may have been stopped.
-Result<void> File::lock(bool shared) const {
-    const auto end = std::chrono::steady_clock::now() + kLockPatience;
+Result<void> File::lock(bool shared, std::chrono::milliseconds patience) const {
+    const auto end = std::chrono::steady_clock::now() + patience;
     while (::flock(descriptor_, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         if (errno != EINTR && errno != EWOULDBLOCK) return failed("lock");
         if (std::chrono::steady_clock::now() >= end)
-            return Error::unavailable(path_, " is locked by another process for more than ", kLockPatience.count(),
-                                      " ms");
+            return Error::timeout(path_, " is locked by another process for more than ", patience.count(), " ms");
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return {};
@@ -138,7 +134,7 @@ Look lookAt(const std::string& path) {
     struct stat about{};
     if (::lstat(path.c_str(), &about) != 0) return {};
     return {about.st_ino, static_cast<std::uint64_t>(about.st_size),
-            static_cast<std::int64_t>(about.st_mtim.tv_sec) * 1'000'000'000 + about.st_mtim.tv_nsec};
+            static_cast<std::int64_t>(about.st_ctim.tv_sec) * 1'000'000'000 + about.st_ctim.tv_nsec};
 }
 
 }  // namespace howdah::multi_tenant

@@ -2,10 +2,12 @@
 //
 // Threads: a worker's; every call may block.
 // Owns:    the descriptor.
-// Errors:  unavailable with the path and the system's reason; refused for what is no regular file, or no secret.
+// Errors:  unavailable with the path and the system's reason; timeout where another has locked it; refused for what is
+//          no regular file, or no secret.
 // Source:  open(2), flock(2), openat(2) O_NOFOLLOW.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,8 +29,10 @@ public:
     File& operator=(File&& other) noexcept;
     ~File();
 
-    // Until the file is closed; waits 2 s for others, and a shared one only for those that lock it alone.
-    Result<void> lock(bool shared = false) const;
+    static constexpr std::chrono::milliseconds kLockPatience{2000};
+    // Until the file is closed; waits for others, and a shared one only for those that lock it alone. timeout: they
+    // have not let go of it.
+    Result<void> lock(bool shared = false, std::chrono::milliseconds patience = kLockPatience) const;
     Result<std::uint64_t> size() const;
     Result<void> requireSecret() const;  // the user's this process runs as, or root's, and nobody else may open it
     Result<std::string> read(std::uint64_t from, std::size_t count) const;  // fewer bytes at the end
@@ -51,7 +55,7 @@ Result<void> makeFolder(const std::string& path);  // 0700, with those above it
 struct Look {
     std::uint64_t inode = 0;  // 0 = there is none
     std::uint64_t size = 0;
-    std::int64_t changed_ns = 0;
+    std::int64_t changed_ns = 0;  // st_ctim: the time of writing can be put back
     friend bool operator==(const Look&, const Look&) = default;
 };
 Look lookAt(const std::string& path);  // asks the system once and opens nothing

@@ -93,8 +93,8 @@ Result<Head> AuditLog::findEnd(const LogPlace& place) const {
     return head;
 }
 
-Result<AuditLog::Readiness> AuditLog::ready(const std::string& tenant) const {
-    auto place = LogPlace::toWrite(folder_, tenant, keys_);
+Result<AuditLog::Readiness> AuditLog::ready(const std::string& tenant, std::chrono::milliseconds lock_patience) const {
+    auto place = LogPlace::toWrite(folder_, tenant, keys_, lock_patience);
     if (!place) return std::move(place).error();
     auto end = findEnd(*place);
     if (!end) return std::move(end).error();
@@ -111,7 +111,8 @@ Result<AuditLog::Readiness> AuditLog::ready(const std::string& tenant) const {
 
 AuditLog::State AuditLog::look(const std::string& tenant) const {
     const std::string folder = concat(folder_, "/", tenant);
-    return {lookAt(folder + "/audit.jsonl"), lookAt(folder + "/head")};
+    return {lookAt(folder + "/audit.jsonl"), lookAt(folder + "/head"), lookAt(folder + "/salt"),
+            lookAt(folder + ".mark")};
 }
 
 Result<AuditLog::State> AuditLog::append(const std::string& tenant, std::vector<Entry> entries,
@@ -153,8 +154,9 @@ Result<AuditLog::State> AuditLog::append(const std::string& tenant, std::vector<
     return look(tenant);
 }
 
-Result<void> AuditLog::noteLost(const std::string& tenant, std::uint64_t lost) const {
-    auto place = LogPlace::toCount(folder_, tenant, keys_);
+Result<void> AuditLog::noteLost(const std::string& tenant, std::uint64_t lost,
+                                std::chrono::milliseconds lock_patience) const {
+    auto place = LogPlace::toCount(folder_, tenant, keys_, lock_patience);
     if (!place) return std::move(place).error();
     return place->writeMark({place->mark().seq, place->mark().lost + lost});
 }

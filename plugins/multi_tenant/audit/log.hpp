@@ -7,10 +7,12 @@
 // whole and ours, and cut off if it is a line that never became whole; no call was answered on its account.
 //
 // Threads: workers; any number at once. Every call blocks but look().
-// Errors:  unavailable for the system's; refused with rule "audit-broken" where the log is not as it was left: then
-//          nothing is appended until somebody has looked at it; ready(): rule "audit-full" at the limit.
+// Errors:  unavailable for the system's; timeout while somebody else holds a log; refused with rule "audit-broken"
+//          where it is not as it was left: then nothing is appended until somebody has looked at it; ready(): rule
+//          "audit-full" at the limit.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,7 +45,7 @@ class AuditLog {
 public:
     // A tenant's files from outside: as long as they look as we left them, nobody else has touched them.
     struct State {
-        Look log, head;
+        Look log, head, salt, mark;
         friend bool operator==(const State&, const State&) = default;
     };
     // What there is to know before a call runs.
@@ -57,12 +59,14 @@ public:
 
     // Whether a record could be written now. The limit is asked for here alone: what runs already is recorded beyond
     // it.
-    Result<Readiness> ready(const std::string& tenant) const;
+    Result<Readiness> ready(const std::string& tenant,
+                            std::chrono::milliseconds lock_patience = File::kLockPatience) const;
     // All of them, in order, or an error. The first tells, as "lost_before", of the calls that have no record: those
     // the mark counts and `lost` more. They are forgotten once it is there.
     Result<State> append(const std::string& tenant, std::vector<Entry> entries, std::uint64_t lost = 0) const;
     // Counts calls without a record, on disk, for the next record to tell of.
-    Result<void> noteLost(const std::string& tenant, std::uint64_t lost) const;
+    Result<void> noteLost(const std::string& tenant, std::uint64_t lost,
+                          std::chrono::milliseconds lock_patience = File::kLockPatience) const;
     State look(const std::string& tenant) const;
     bool isFull(const State& state) const { return state.log.size >= bytes_max_; }
     // Reads it from its first line to its last; `newest`: how many records to give, opened.

@@ -68,27 +68,30 @@ std::string LogPlace::gone() const {
     return concat("no log where one was: records 1 to ", mark_.seq, " were written");
 }
 
-Result<LogPlace> LogPlace::toWrite(const std::string& folder, const std::string& tenant, const KeyRing& ring) {
-    auto place = marked(folder, tenant, ring);
+Result<LogPlace> LogPlace::toWrite(const std::string& folder, const std::string& tenant, const KeyRing& ring,
+                                   std::chrono::milliseconds lock_patience) {
+    auto place = marked(folder, tenant, ring, lock_patience);
     if (!place) return place;
     if (auto begun = place->begin(ring); !begun) return std::move(begun).error();
     return place;
 }
 
-Result<LogPlace> LogPlace::toCount(const std::string& folder, const std::string& tenant, const KeyRing& ring) {
-    auto place = marked(folder, tenant, ring);
+Result<LogPlace> LogPlace::toCount(const std::string& folder, const std::string& tenant, const KeyRing& ring,
+                                   std::chrono::milliseconds lock_patience) {
+    auto place = marked(folder, tenant, ring, lock_patience);
     if (place && !place->marked_) return brokenLog(place->folder_, "the mark beside it is gone");
     return place;
 }
 
 // With the mark locked and read.
-Result<LogPlace> LogPlace::marked(const std::string& folder, const std::string& tenant, const KeyRing& ring) {
+Result<LogPlace> LogPlace::marked(const std::string& folder, const std::string& tenant, const KeyRing& ring,
+                                  std::chrono::milliseconds lock_patience) {
     if (auto made = makeFolder(folder); !made) return std::move(made).error();
     LogPlace place(concat(folder, "/", tenant), tenant);
     auto mark = File::make(place.folder_ + ".mark");
     if (!mark) return std::move(mark).error();
     place.mark_file_ = std::move(*mark);
-    if (auto locked = place.mark_file_->lock(); !locked) return std::move(locked).error();
+    if (auto locked = place.mark_file_->lock(false, lock_patience); !locked) return std::move(locked).error();
     if (auto read = place.readMark(ring); !read) return std::move(read).error();
     return place;
 }

@@ -10,6 +10,7 @@
 // Errors:  unavailable for the system's; refused with rule "audit-broken" where something is not as it was left.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -37,13 +38,15 @@ struct Mark {
 class LogPlace {
 public:
     // Makes what a new tenant needs; what an old one lacks is an error.
-    static Result<LogPlace> toWrite(const std::string& folder, const std::string& tenant, const KeyRing& ring);
+    static Result<LogPlace> toWrite(const std::string& folder, const std::string& tenant, const KeyRing& ring,
+                                    std::chrono::milliseconds lock_patience = File::kLockPatience);
     // Makes and changes nothing. Nothing = this tenant never had a log.
     static Result<std::optional<LogPlace>> toRead(const std::string& folder, const std::string& tenant,
                                                   const KeyRing& ring);
 
     // The mark alone, whatever has become of the rest; not of a tenant that has none.
-    static Result<LogPlace> toCount(const std::string& folder, const std::string& tenant, const KeyRing& ring);
+    static Result<LogPlace> toCount(const std::string& folder, const std::string& tenant, const KeyRing& ring,
+                                    std::chrono::milliseconds lock_patience);
 
     const std::string& tenant() const { return tenant_; }
     const TenantKeys& keys() const { return keys_; }
@@ -65,7 +68,8 @@ public:
 
 private:
     LogPlace(std::string folder, std::string tenant) : folder_(std::move(folder)), tenant_(std::move(tenant)) {}
-    static Result<LogPlace> marked(const std::string& folder, const std::string& tenant, const KeyRing& ring);
+    static Result<LogPlace> marked(const std::string& folder, const std::string& tenant, const KeyRing& ring,
+                                   std::chrono::milliseconds lock_patience);
     Result<void> readMark(const KeyRing& ring);
     Result<void> begin(const KeyRing& ring);
     Result<void> openKeys(const KeyRing& ring);

@@ -1,5 +1,6 @@
 #include "plugins/multi_tenant/audit/writer.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -25,6 +26,11 @@ Error diskIsStuck() {
     return Error::unavailable("the disk has not taken the record of a call before it");
 }
 
+// The mark is locked by somebody: nothing can be counted in it either.
+bool isHeld(const Error& error) {
+    return error.code == Code::timeout;
+}
+
 }  // namespace
 
 std::string timeText() {
@@ -39,37 +45,24 @@ std::string timeText() {
     return text;
 }
 
-// A worker that was called: however its work ends, even unrun, another may be called.
-class Writer::Turn {
-public:
-    explicit Turn(Writer& writer) : writer_(writer) {}
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    ~Turn() {
-        const std::lock_guard lock(writer_.mutex_);
-        if (!over_) writer_.worker_called_ = false;
-    }
-    void take() {
-        writer_.drain();
-        over_ = true;
-    }
-
-private:
-    Writer& writer_;
-    bool over_ = false;  // drain() has said itself that it ends
-};
-
 Result<void> Writer::write(const Context& context, const std::string& name, nlohmann::json body) {
     const auto waiting = std::make_shared<Waiting>(host_);
     waiting->entry = {timeText(), std::move(body)};
     Named* tenant = nullptr;
+    bool idle = false;
     {
         const std::lock_guard lock(mutex_);
         tenant = &named(name);
-        due_.push_back(tenant);
         tenant->second.queue.push_back(waiting);
+        idle = !tenant->second.writing;  // else whoever is about it comes back for this one
     }
-    callWorker();
+    if (idle) {
+        const auto work = [this, tenant] {
+            std::unique_lock lock(mutex_);
+            writeOf(lock, *tenant);
+        };
+        if (!jobs_.start(work)) work();
+    }
     if (waiting->written.wait(context, host_.nowNs() + nsOf(kPatience)) < 0) awaitOnTheSpot(context, *tenant, *waiting);
     const std::lock_guard lock(mutex_);
     if (waiting->outcome) return *waiting->outcome;
@@ -78,22 +71,12 @@ Result<void> Writer::write(const Context& context, const std::string& name, nloh
     return Error::unavailable("the disk has not taken the record in time");
 }
 
-void Writer::callWorker() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (std::exchange(worker_called_, true)) return;
-    }
-    // Where there is none it is done here, with the records of whoever believed that a worker was called.
-    auto turn = std::make_shared<Turn>(*this);
-    if (!jobs_.start([turn] { turn->take(); })) turn->take();
-}
-
 // No worker came in time, or the request is over and is not waited with.
 void Writer::awaitOnTheSpot(const Context& context, Named& tenant, Waiting& waiting) {
     (void)context.fail(Error{});  // the kernel need not hear that a wait ended: the record is written all the same
     {
         std::unique_lock lock(mutex_);
-        if (!waiting.outcome) (void)writeOf(lock, tenant);
+        if (!waiting.outcome) writeOf(lock, tenant);
         if (waiting.outcome) return;
     }
     if (waiting.written.wait(context, host_.nowNs() + nsOf(kDiskPatience)) >= 0) return;
@@ -103,20 +86,10 @@ void Writer::awaitOnTheSpot(const Context& context, Named& tenant, Waiting& wait
     if (tenant.second.unsettled == 0) settled_.wait_for(lock, kHoldMax, [&] { return waiting.outcome.has_value(); });
 }
 
-void Writer::drain() {
-    std::unique_lock lock(mutex_);
-    while (!due_.empty()) {
-        Named* tenant = due_.back();
-        due_.pop_back();
-        (void)writeOf(lock, *tenant);
-    }
-    worker_called_ = false;
-}
-
-// Writes what waits for one tenant; false if that is nothing, or somebody else is about it: he comes back for the rest.
-bool Writer::writeOf(std::unique_lock<std::mutex>& lock, Named& named) {
+// Writes what waits for one tenant, unless that is nothing, or somebody else is about it: he comes back for the rest.
+void Writer::writeOf(std::unique_lock<std::mutex>& lock, Named& named) {
     auto& [name, tenant] = named;
-    if (tenant.writing || tenant.queue.empty()) return false;
+    if (tenant.writing || tenant.queue.empty()) return;
     tenant.writing = true;
     while (!tenant.queue.empty()) {
         const Batch batch = std::exchange(tenant.queue, {});
@@ -141,7 +114,6 @@ bool Writer::writeOf(std::unique_lock<std::mutex>& lock, Named& named) {
         settled_.notify_all();
     }
     tenant.writing = false;
-    return true;
 }
 
 // What is thrown is an outcome like another: nobody may wait for ever, and the next batch is tried again.
@@ -153,7 +125,7 @@ Writer::Attempt<AuditLog::State> Writer::append(const std::string& name, const B
             entries.push_back(waiting->entry);
         tried.done = log_->append(name, std::move(entries), lost);
         if (tried.done) return tried;
-        tried.counted = log_->noteLost(name, batch.size() + lost).has_value();
+        if (!isHeld(tried.done.error())) tried.counted = log_->noteLost(name, batch.size() + lost).has_value();
         host_.log(LogLevel::error, "the audit log of tenant ", name,
                   " cannot be written: ", tried.done.error().message);
     } catch (const std::exception& thrown) {
@@ -225,26 +197,52 @@ Result<void> Writer::mayAnswer(const Context& context, const std::string& name) 
     return unrecordable(tried.done.error());
 }
 
-// On a worker, or on the spot where none comes.
-Writer::Attempt<AuditLog::Readiness> Writer::lookAtLog(const Context& context, const std::string& name,
-                                                       bool count) const {
-    using Tried = Attempt<AuditLog::Readiness>;
-    const auto look = [log = log_, name, count]() -> Tried {
-        Tried tried{Error::internal("it was not tried")};
+// On a worker, or on the spot where none comes; never twice. One that a worker has begun and not ended in time is the
+// disk's fault, and a second look would be as long.
+Writer::Attempt<AuditLog::Readiness> Writer::lookAtLog(const Context& context, const std::string& name, bool count) {
+    struct Looking {
+        std::atomic<bool> begun = false;    // by whoever comes first
+        std::atomic<bool> counted = false;  // the call, by the one who looks or by the one who has given up waiting
+        bool ended = false;                 // under the lock
+        std::optional<Attempt<AuditLog::Readiness>> found;
+    };
+    const auto looking = std::make_shared<Looking>();
+    const auto look = [this, looking, name, count](std::chrono::milliseconds patience) {
+        auto& tried = looking->found.emplace(Attempt<AuditLog::Readiness>{Error::internal("it was not tried")});
         try {
-            tried.done = log->ready(name);
-            tried.counted = !tried.done && count && log->noteLost(name, 1);
+            tried.done = log_->ready(name, patience);
+            if (!tried.done && count && !isHeld(tried.done.error()) && !looking->counted.exchange(true))
+                tried.counted = log_->noteLost(name, 1, patience) || countHere(name);
         } catch (const std::exception& thrown) {
             tried.done = Error::internal("it cannot be looked at: ", std::string_view(thrown.what()));
         }
-        return tried;
     };
-    const auto found = std::make_shared<std::optional<Tried>>();
-    const auto ran = jobs_.run(
-        context, [found, look] { found->emplace(look()); }, HOWDAH_OFFLOAD_BLOCKING, host_.nowNs() + nsOf(kPatience));
-    if (ran) return std::move(**found);
+    const auto work = [this, looking, look] {
+        if (looking->begun.exchange(true)) return;
+        look(File::kLockPatience);
+        const std::lock_guard lock(mutex_);
+        looking->ended = true;
+        settled_.notify_all();
+    };
+    const std::uint64_t end = host_.nowNs() + nsOf(kPatience);
+    if (jobs_.run(context, work, HOWDAH_OFFLOAD_BLOCKING, end)) return std::move(*looking->found);
     (void)context.fail(Error{});
-    return look();
+    if (looking->begun.exchange(true)) {
+        std::unique_lock lock(mutex_);
+        // A request that is over is not waited with; that is not the disk's fault.
+        const bool over = host_.nowNs() < end;
+        if (over && settled_.wait_for(lock, kHoldMax, [&] { return looking->ended; }))
+            return std::move(*looking->found);
+        return {diskIsStuck(), looking->counted.exchange(true)};
+    }
+    look(kLockPatienceOnTheSpot);
+    return std::move(*looking->found);
+}
+
+bool Writer::countHere(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    ++named(name).second.lost;
+    return true;
 }
 
 // Under the lock.

@@ -1,5 +1,6 @@
-// Brings records to disk off the shards: whoever has one waits until it is there. What comes meanwhile is written
-// together, one tenant's records with one pass over its files.
+// Brings records to disk off the shards: whoever has one waits until it is there. What comes meanwhile for the same
+// tenant is written together, with one pass over its files; tenants do not wait for each other, however long the log of
+// one is held.
 //
 // No record depends on a worker: when none can be had, or none has come to it within kPatience, whoever waits writes it
 // on the spot. A tenant of which a record could not be written, or is not known to be, is refused (mayCall) and tried
@@ -34,6 +35,8 @@ public:
     // How long a worker is waited for, how long then a disk that has the record under way: parked, and at the very end
     // holding the shard, which only a request that is over already comes to.
     static constexpr std::chrono::milliseconds kPatience{1000}, kDiskPatience{5000}, kHoldMax{250};
+    // For a log that somebody else has locked, where a shard waits for it.
+    static constexpr std::chrono::milliseconds kLockPatienceOnTheSpot{50};
 
     Writer(const Host& host, Jobs& jobs, std::shared_ptr<const AuditLog> log)
         : host_(host), jobs_(jobs), log_(std::move(log)) {}
@@ -71,22 +74,20 @@ private:
         AuditLog::State state;        // of its files, as they were left
     };
     using Named = std::map<std::string, Tenant, std::less<>>::value_type;
-    class Turn;
-    // What came of touching a log; after a failure also whether the calls without a record were counted on disk.
+    // What came of touching a log; after a failure also whether the calls without a record are counted already.
     template <typename T>
     struct Attempt {
         Result<T> done;
         bool counted = false;
     };
 
-    // Whether the log is still as it was left: asks the system twice and waits for nothing.
+    // Whether the log is still as it was left: asks the system four times and waits for nothing.
     bool isAsLeft(const std::string& name);
-    void callWorker();
-    void drain();
-    bool writeOf(std::unique_lock<std::mutex>& lock, Named& tenant);
+    void writeOf(std::unique_lock<std::mutex>& lock, Named& tenant);
     Attempt<AuditLog::State> append(const std::string& name, const Batch& batch, std::uint64_t lost) const;
     void awaitOnTheSpot(const Context& context, Named& tenant, Waiting& waiting);
-    Attempt<AuditLog::Readiness> lookAtLog(const Context& context, const std::string& name, bool count) const;
+    Attempt<AuditLog::Readiness> lookAtLog(const Context& context, const std::string& name, bool count);
+    bool countHere(const std::string& name);  // where the disk cannot; true
     Result<void> refuse(Tenant& tenant, const Error& why);
     Named& named(const std::string& name) { return *tenants_.try_emplace(name).first; }
 
@@ -95,9 +96,7 @@ private:
     const std::shared_ptr<const AuditLog> log_;
     mutable std::mutex mutex_;
     std::condition_variable settled_;
-    bool worker_called_ = false;
     std::map<std::string, Tenant, std::less<>> tenants_;  // entries stay: a reference outlives the lock
-    std::vector<Named*> due_;                             // those with something in their queue that nobody is about
     Figures figures_;
 };
 

@@ -54,7 +54,7 @@ void judgeLogin(const Rows& row, const CheckInput& input, Findings& findings) {
         findings.add(Severity::warning, "no-tenant-role", {},
                      "no role in this database fits multi_tenant.role, so no tenant is set up", {});
     // Refused while it is so: see MultiTenant::requireOwnRole.
-    if (input.config.hasOwnRoles() && row.boolean(5)) {
+    if (input.config.hasRoleById() && row.boolean(5)) {
         findings.add(Severity::critical, "login-is-tenant", name,
                      "the role Howdah logs in with is called like a tenant's: a tenant of that id would be it", {});
     } else if (input.config.model != Model::database && row.boolean(5))

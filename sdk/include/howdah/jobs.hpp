@@ -72,10 +72,11 @@ public:
         if (const Job job = take(token); job.task) job.task(context);
     }
     void doWork(std::uint64_t token) {
-        const Job job = take(token);
+        Job job = take(token);
         if (!job.work) return;
         const Ended told(job.end);
-        job.work();
+        // What it holds is gone before whoever waits goes on, also when it throws.
+        std::exchange(job.work, nullptr)();
         if (job.end) job.end->done = true;
     }
     void drop(std::uint64_t token) { const Ended told(take(token).end); }

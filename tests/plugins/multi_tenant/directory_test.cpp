@@ -191,6 +191,20 @@ TEST_CASE("scope: of model schema a role, a quoted search_path with pg_temp last
     CHECK(scope->database("notes") == nullptr);
 }
 
+TEST_CASE("scope: a schema that is spelled out for all is taken as it is, a role of PostgreSQL's own does not start") {
+    Who who;
+    const auto schema = directoryOf(R"({"model":"schema","search_path":["tenant_{tenant}","public"]})");
+    auto scope = schema.scopeOf("acme", who.principal());
+    REQUIRE_MESSAGE(scope, scope.error().message);
+    CHECK(scope->search_path == R"("tenant_acme", "public", pg_temp)");
+    for (const char* role : {"none", "postgres", "pg_monitor"}) {
+        CHECK(problemOf(concat(R"({"model":"shared","role":")", role, R"("})").c_str())
+                  .starts_with("multi_tenant.role: "));
+        CHECK(problemOf(concat(R"({"model":"role","tenants":{"acme":{"role":")", role, R"("}}})").c_str())
+                  .starts_with("multi_tenant.tenants.acme.role: "));
+    }
+}
+
 TEST_CASE("claims: only an issuer's user has a sub, so a token cannot pose as one") {
     Who who;
     who.subject = "token:ada";

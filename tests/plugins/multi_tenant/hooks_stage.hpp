@@ -152,8 +152,8 @@ public:
         const std::uint32_t verdict = hooks_->before_query(host.self(), request.ctx(), &query);
         return {verdict, request.error()};
     }
-    Answer before(Called& call, std::uint32_t shard = 0) {
-        FakeCall request(host, std::chrono::seconds(30), shard);
+    Answer before(Called& call, std::uint32_t shard = 0, std::chrono::milliseconds left = std::chrono::seconds(30)) {
+        FakeCall request(host, left, shard);
         const std::uint32_t verdict = hooks_->before_call(host.self(), request.ctx(), &call);
         return {verdict, request.error()};
     }

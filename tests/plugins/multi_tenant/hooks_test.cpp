@@ -105,6 +105,12 @@ TEST_CASE("beforeQuery: no tenant is the role the server logs in with, which is 
     CHECK(denied.verdict == HOWDAH_DENY);
     CHECK(denied.error.rule == "tenant-reserved");
     CHECK(query.settings.empty());
+    for (const char* model : {"shared", "database"}) {
+        Stage by_id(Json{{"model", model}, {"role", "tenant_{tenant}"}, {"databases", {{"main", "main"}}}});
+        by_id.login = "tenant_boss";
+        Asked bosss(boss);
+        CHECK_MESSAGE(by_id.before(bosss).error.rule == "tenant-reserved", model);
+    }
     Stage shared(Json{{"model", "shared"}, {"role", "app"}});
     Asked other(acme);
     CHECK(shared.before(other).verdict == HOWDAH_PROCEED);

@@ -9,6 +9,20 @@
 using namespace howdah;
 using namespace howdah::test;
 
+namespace {
+
+// By how many descriptors of this process.
+int timesOpen(const std::string& path) {
+    int times = 0;
+    for (const auto& descriptor : fs::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;  // closed meanwhile
+        times += fs::read_symlink(descriptor.path(), gone) == path;
+    }
+    return times;
+}
+
+}  // namespace
+
 TEST_CASE("audit: one record for each call, with its statements and how it ended, refused ones too") {
     Stage stage(Json{{"model", "schema"}, {"audit", {{"statement_bytes_max", 9}}}});
     const howdah_principal acme = who("acme");
@@ -34,6 +48,22 @@ TEST_CASE("audit: one record for each call, with its statements and how it ended
     CHECK(record["statements"][0]["sha256"].get<std::string>().size() == 64);
     CHECK(log.newest[1]["outcome"] == "error");
     CHECK(log.newest[1]["code"] == "not_found");
+}
+
+TEST_CASE("audit: a statement that is refused before it runs is in the record of its call") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    const howdah_principal acme = who("acme");
+    Called call(acme);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    Asked query(acme, "select 16384::regrole");
+    const auto refused = stage.before(query);
+    REQUIRE(refused.error.rule == "tenant-catalog");
+    stage.after(call, &refused.error);
+    const auto log = stage.logOf("acme", 1);
+    REQUIRE(log.newest.size() == 1);
+    CHECK(log.newest[0]["rule"] == "tenant-catalog");
+    REQUIRE(log.newest[0]["statements"].size() == 1);
+    CHECK(log.newest[0]["statements"][0]["sql"] == "select 16384::regrole");
 }
 
 TEST_CASE("audit: of a call's statements as much text is kept as a record can hold, and the digest of each") {
@@ -118,6 +148,80 @@ TEST_CASE("audit: a tenant whose record the disk has not taken is refused until 
     CHECK(log.newest[0]["name"] == "query");  // late, but there
     CHECK(log.newest[1]["lost_before"].get<int>() >= 1);
     CHECK(log.newest[2]["name"] == "query");
+}
+
+TEST_CASE("audit: while one tenant's log is held another's call and its record do not wait for it") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    const howdah_principal acme = who("acme"), globex = who("globex");
+    Called call(acme), other(globex);
+    other.request_id = 2;
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    REQUIRE(stage.before(other).verdict == HOWDAH_PROCEED);
+    const std::string mark = stage.folder() + "/audit/acme.mark";
+    std::thread held_call;
+    {
+        auto held = multi_tenant::File::make(mark);
+        REQUIRE(held);
+        REQUIRE(held->lock());
+        held_call = std::thread([&] { stage.after(call); });
+        while (timesOpen(mark) < 2)  // until somebody waits for it
+            std::this_thread::yield();
+        const auto began = std::chrono::steady_clock::now();
+        stage.after(other);
+        CHECK(stage.before(other).verdict == HOWDAH_PROCEED);
+        stage.after(other);
+        CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(1));
+        CHECK(stage.logOf("globex", 0).last == 2);
+    }
+    held_call.join();
+    CHECK(stage.logOf("acme", 0).last == 1);
+}
+
+TEST_CASE("audit: a look at a held log is one look, refused within its time, and the call is counted once") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    const howdah_principal acme = who("acme");
+    Called call(acme);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    stage.after(call);
+    const std::string mark = stage.folder() + "/audit/acme.mark";
+    Stage next(Json{{"model", "schema"}, {"audit", Json::object()}}, false, &stage);
+    {
+        auto held = multi_tenant::File::make(mark);
+        REQUIRE(held);
+        REQUIRE(held->lock());
+        const auto began = std::chrono::steady_clock::now();
+        const auto refused = next.before(call);
+        CHECK(refused.verdict == HOWDAH_DENY);
+        CHECK(refused.error.message.find("the disk has not taken the record") != std::string::npos);
+        CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(1900));
+    }
+    while (timesOpen(mark) > 0)  // until the worker that was left has ended
+        std::this_thread::yield();
+    REQUIRE(next.before(call).verdict == HOWDAH_PROCEED);
+    CHECK(next.logOf("acme", 1).newest[0]["lost_before"] == 1);
+}
+
+TEST_CASE("audit: a request that is over while its log is looked at is not taken for a disk that is stuck") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    for (int i = 0; i < 50; ++i) {
+        const std::string tenant = concat("t", i);
+        const howdah_principal first = who(tenant.c_str());
+        Called call(first);
+        const auto answer = stage.before(call, 0, std::chrono::milliseconds(0));
+        CHECK_MESSAGE(answer.verdict == HOWDAH_PROCEED, answer.error.message);
+    }
+}
+
+TEST_CASE("audit: a mark or a salt that goes away between two calls stops the next one before it runs") {
+    const howdah_principal acme = who("acme");
+    for (const char* gone : {"/audit/acme.mark", "/audit/acme/salt"}) {
+        Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+        Called call(acme);
+        REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+        stage.after(call);
+        fs::remove(stage.folder() + gone);
+        CHECK_MESSAGE(stage.before(call).error.rule == "audit-broken", gone);
+    }
 }
 
 TEST_CASE("audit: the first call of an instance is refused where the log is not as the one before has left it") {
