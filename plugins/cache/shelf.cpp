@@ -262,8 +262,7 @@ Shelf::Figures Shelf::figures() const {
     figures.state = failing_ ? "failing" : ready_ ? "ready" : "opening";
     figures.open = ready_;
     figures.opens_failed = opens_failed_;
-    if (!ready_ && !opening_ && now_ns < next_open_ns_)
-        figures.retry_ms = (next_open_ns_ - now_ns) / kMs + 1;
+    if (!ready_ && !opening_ && now_ns < next_open_ns_) figures.retry_ms = (next_open_ns_ - now_ns) / kMs + 1;
     return figures;
 }
 
