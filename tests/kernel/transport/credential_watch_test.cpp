@@ -24,9 +24,10 @@ namespace {
 class Fickle final : public Authenticator {
 public:
     Result<std::shared_ptr<const Principal>> authenticate(const Inbound& request) override {
-        asked.add();
+        const Code says = answer.load();
+        asked.add();  // from here on it does not matter any more what the answer becomes
         if (!request.authorization.data()) return Error::refused("a token is needed");
-        switch (answer.load()) {
+        switch (says) {
             case Code::refused: return Error::refused("the token has expired");
             case Code::invalid_argument: return Error::invalidArgument("that is no token");
             case Code::unavailable: return Error::unavailable("nobody can tell now");
