@@ -218,7 +218,7 @@ TEST_CASE("optimizer: after the end of the time no statement is planned again, w
     KnownJudge judge(costs);
     const auto candidates = candidatesOf({1, 1});
     std::size_t asked = 0;
-    Search search(judge, candidates, {1, 1}, {{0}, {1}}, {}, [&](double) -> Result<bool> { return asked++ < 4; });
+    Search search(judge, candidates, {1, 1}, {{0}, {1}}, {}, [&](double) -> Result<bool> { return asked++ < 6; });
     search.startFrom({1000, 1000});
     const auto outcome = search.run({0, 1});
     REQUIRE(outcome);
