@@ -45,6 +45,10 @@ public:
     // credential is no longer good. HTTP; a duplex channel ends as a whole.
     virtual void standsUntil(const std::shared_ptr<Cancellation>& cancelled) { (void)cancelled; }
 
+    // From here on this exchange only waits for what happens elsewhere: a duplex channel gives its place among the
+    // requests in flight to the next one. An error when it may not; nothing has changed then.
+    virtual Result<void> stands() { return {}; }
+
     // HTTP: the client may come back for the rest of this answer. Its events then bear the ids <stream>-0, -1, ... in
     // the order of notify(), the answer last, and an answer that takes its time becomes an event stream.
     virtual void resumable(std::string stream) { (void)stream; }

@@ -63,6 +63,15 @@ bool mayRead(Exchange& exchange) {
     return static_cast<bool>(may);
 }
 
+bool mayStand(Exchange& exchange) {
+    if (auto may = exchange.sink.stands(); !may) {
+        exchange.refuse(refusalOf(may.error()));
+        return false;
+    }
+    exchange.sink.standsUntil(exchange.cancellation->shared_from_this());
+    return true;
+}
+
 simdjson::dom::element emptyObject() {
     static simdjson::dom::parser parser;
     static const simdjson::dom::element empty = parser.parse(std::string_view("{}")).value_unsafe();

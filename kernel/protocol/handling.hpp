@@ -29,6 +29,9 @@ bool greetIfNew(Exchange& exchange);
 // False when the principal may not read; the refusal has been written then.
 bool mayRead(Exchange& exchange);
 
+// The answer waits for what happens elsewhere, until its client's credential ends. False after refusing.
+bool mayStand(Exchange& exchange);
+
 // What a call without arguments gets. Parsed once; elements are read-only and may be shared.
 simdjson::dom::element emptyObject();
 

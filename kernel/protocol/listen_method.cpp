@@ -83,7 +83,7 @@ void listen(Exchange& exchange) {
         agreed += concat(agreed.empty() ? "" : ",", R"("resourceSubscriptions":[)", watched, "]");
     if (auto watched = watchedTasksOf(exchange, task_ids, listener->watched_tasks); !watched.empty())
         agreed += concat(agreed.empty() ? "" : ",", R"("taskIds":[)", watched, "]");
-    exchange.sink.standsUntil(exchange.cancellation->shared_from_this());
+    if (!mayStand(exchange)) return;
     std::string meta = subscriptionMeta(exchange);
     auto sent = exchange.sink.notify(
         concat(R"({"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{)", meta,

@@ -29,6 +29,10 @@ public:
     void status(int) override {}
     void header(std::string_view, std::string_view) override {}
     Result<void> notify(std::string_view json) override { return sink_.notify(json); }
+    // The members after it would wait for ever.
+    Result<void> stands() override {
+        return Error::invalidArgument("this request waits for what happens, send it outside of a batch");
+    }
     Result<void> write(std::string_view bytes) override {
         if (!in_answer_) {
             in_answer_ = true;

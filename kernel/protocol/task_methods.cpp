@@ -116,8 +116,8 @@ void tasksResult(Exchange& exchange) {
     auto task = named(exchange);
     if (!task) return;
     QuestionsOf questions(exchange, task);
-    exchange.sink.standsUntil(exchange.cancellation->shared_from_this());
     auto view = task->view();
+    if (!isTerminal(view.status) && !mayStand(exchange)) return;
     while (!isTerminal(view.status)) {
         if (auto sent = questions.send(view.questions); !sent) return;
         if (!task->waitForNewer(view.version, exchange.cancellation)) {

@@ -79,6 +79,7 @@ HttpServer::Config httpConfig(const Config& config) {
     out.settings.connections_max = config.limits.connections_max;
     out.settings.connections_per_address_max = config.limits.connections_per_address_max;
     out.settings.requests_per_connection_max = config.limits.requests_per_connection_max;
+    out.settings.standing_per_connection_max = config.limits.subscriptions_max;
     out.settings.body_limit = config.limits.body_timeout;
     out.settings.idle_limit = config.limits.idle_timeout;
     return out;
@@ -90,6 +91,7 @@ StdioServer::Config stdioConfig(const Config& config, std::function<void()> on_i
     out.line_bytes_max = config.limits.message_bytes_max;
     out.line_limit = config.limits.body_timeout;
     out.requests_in_flight_max = config.limits.requests_per_connection_max;
+    out.standing_max = config.limits.subscriptions_max;
     out.on_input_end = std::move(on_input_end);
     out.on_end = std::move(on_end);
     return out;
@@ -99,6 +101,7 @@ ClientChannels::Config channelsConfig(const Config& config) {
     ClientChannels::Config out;
     out.channel.message_bytes_max = config.limits.message_bytes_max;
     out.channel.requests_in_flight_max = config.limits.requests_per_connection_max;
+    out.channel.standing_max = config.limits.subscriptions_max;
     out.channels_max = config.limits.connections_max;
     return out;
 }

@@ -13,6 +13,7 @@ std::shared_ptr<ClientChannel> ClientChannel::open(Shard& shard, MessageHandler&
     MessageChannel::Config config;
     config.transport = transport;
     config.requests_in_flight_max = limits.requests_in_flight_max;
+    config.standing_max = limits.standing_max;
     config.backlog_bytes_max = limits.message_bytes_max;
     config.principal = std::move(principal);
     config.on_room = [weak = made->weak_from_this()] {

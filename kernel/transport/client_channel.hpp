@@ -27,6 +27,7 @@ public:
     struct Limits {
         std::size_t message_bytes_max = 4 * 1024 * 1024;  // either way; also of those that wait to be served
         std::size_t requests_in_flight_max = 64;
+        std::size_t standing_max = 1000;  // of requests that only wait for what happens, counted by themselves
         std::size_t queue_bytes_max = 1024 * 1024;  // of messages not yet taken
     };
 

@@ -28,6 +28,7 @@ struct HttpSettings {
     std::size_t connections_max = 1024;
     std::size_t connections_per_address_max = 64;      // TCP only
     std::size_t requests_per_connection_max = 128;     // of a WebSocket; more wait
+    std::size_t standing_per_connection_max = 1000;    // of a WebSocket: requests that only wait for what happens
     std::size_t fragments_max = 1024;                  // of a WebSocket message
     unsigned pings_per_second_max = 10;                // of a WebSocket client, pongs included
     std::size_t answer_bytes_collected = 64 * 1024;    // a longer answer is streamed

@@ -79,8 +79,8 @@ bool MessageChannel::placeHeld() {
 void MessageChannel::launch(MessageBuffer message, Count count) {
     ++(this->*count);
     shard_.post([self = shared_from_this(), message = std::move(message), count]() mutable {
-        auto job = [self, moved = std::move(message), count] {
-            self->serve(moved);
+        auto job = [self, moved = std::move(message), count]() mutable {
+            self->serve(moved, count);
             self->ended(count);
         };
         if (self->shard_.spawn(std::move(job), self->config_.transport)) return;
@@ -92,6 +92,13 @@ void MessageChannel::launch(MessageBuffer message, Count count) {
 void MessageChannel::launchWaiting() {
     while (!backlog_.empty() && in_flight_ < config_.requests_in_flight_max)
         launch(backlog_.next(), &MessageChannel::in_flight_);
+}
+
+bool MessageChannel::freed() {
+    launchWaiting();
+    const bool room = held_ && placeHeld();
+    changed_.notify_all();
+    return room;
 }
 
 void MessageChannel::waitForRoom() {
@@ -106,7 +113,8 @@ void MessageChannel::refuse(int code, std::string_view message) {
 
 // The fibers -------------------------------------------------------------------------------------------------------
 
-void MessageChannel::serve(const MessageBuffer& message) {
+// `count` is where the message is counted, which the answer may change.
+void MessageChannel::serve(const MessageBuffer& message, Count& count) {
     const auto cancellation = Cancellation::create(shard_);
     {
         std::lock_guard lock(mutex_);
@@ -121,12 +129,31 @@ void MessageChannel::serve(const MessageBuffer& message) {
     inbound.principal = config_.principal.get();
     inbound.peer = peer_;
     {
-        MessageReply reply(*output_, config_.answer_bytes_collected);
+        MessageReply reply(*output_, config_.answer_bytes_collected, [this, &count] { return stand(count); });
         handler_.handle(inbound, reply);
         static_cast<void>(reply.finish());  // fails only when nobody is there to be told
     }
     std::lock_guard lock(mutex_);
     cancellations_.erase(std::find(cancellations_.begin(), cancellations_.end(), cancellation));
+}
+
+Result<void> MessageChannel::stand(Count& count) {
+    bool room = false;
+    {
+        std::lock_guard lock(mutex_);
+        if (count == &MessageChannel::standing_) return {};
+        if (standing_ >= config_.standing_max) {
+            return Error::unavailable("no more than ", config_.standing_max,
+                                      " requests of one connection may wait for what happens "
+                                      "(limits.subscriptions_max); take one back first");
+        }
+        --(this->*count);
+        count = &MessageChannel::standing_;
+        ++standing_;
+        room = freed();
+    }
+    if (room && config_.on_room) config_.on_room();
+    return {};
 }
 
 void MessageChannel::ended(Count count) {
@@ -135,10 +162,8 @@ void MessageChannel::ended(Count count) {
     {
         std::lock_guard lock(mutex_);
         --(this->*count);
-        launchWaiting();
-        room = held_ && placeHeld();
+        room = freed();
         last = (over() || last_came_) && none();
-        changed_.notify_all();
     }
     if (room && config_.on_room) config_.on_room();
     if (last && config_.on_idle) config_.on_idle();

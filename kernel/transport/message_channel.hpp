@@ -5,6 +5,9 @@
 //   transport --submit()--> in flight (at most requests_in_flight_max) --> MessageHandler --> MessageOutput
 //                 '--full--> backlog (at most backlog_bytes_max) --------------'
 //
+// A request that only waits for what happens elsewhere (ReplySink::stands()) leaves those in flight and is counted by
+// itself, at most standing_max of them: however many subscriptions are open, other requests are served.
+//
 // Beyond the bound of requests in flight messages wait in the backlog, while notifications go on being served and a
 // cancelled request that waits leaves. When that is full too, submit() says so and keeps the one message it was given:
 // the transport reads nothing more until on_room.
@@ -44,6 +47,7 @@ public:
     struct Config {
         const char* transport = "stdio";                  // Inbound.transport of every message; a literal
         std::size_t requests_in_flight_max = 128;         // more wait until one has ended
+        std::size_t standing_max = 1000;                  // more are refused
         std::size_t backlog_bytes_max = 4 * 1024 * 1024;  // of messages that wait; one of any size always may
         std::size_t answer_bytes_collected = 64 * 1024;   // a longer answer leaves in pieces
         std::string host;                                 // Inbound.host
@@ -78,8 +82,8 @@ public:
     // Cancels what is in flight, now and later.
     void cancelAll(CancelReason reason);
 
-    std::size_t requestsInFlight() const;
-    bool idle() const;  // nothing is in flight or waits
+    std::size_t requestsInFlight() const;  // without those that stand
+    bool idle() const;                     // nothing is in flight or waits
 
     // Until nothing waits any more (what is in flight goes on), or nothing more is taken.
     void waitForBacklog();
@@ -96,11 +100,15 @@ private:
     bool placeHeld();                                 // [locked] true when none is held any more
     void launch(MessageBuffer message, Count count);  // [locked]
     void launchWaiting();                             // [locked]
-    void serve(const MessageBuffer& message);
+    bool freed();                                     // [locked] true when the one held has found room
+    void serve(const MessageBuffer& message, Count& count);
+    Result<void> stand(Count& count);
     void ended(Count count);
-    bool over() const { return stopping_ || gone_; }                                              // [locked]
-    bool none() const { return in_flight_ + notifications_ == 0 && backlog_.empty() && !held_; }  // [locked]
-    void dropWaiting();                                                                           // [locked]
+    bool over() const { return stopping_ || gone_; }  // [locked]
+    bool none() const {                               // [locked]
+        return in_flight_ + notifications_ + standing_ == 0 && backlog_.empty() && !held_;
+    }
+    void dropWaiting();  // [locked]
 
     Shard& shard_;
     const Config config_;
@@ -111,6 +119,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::size_t in_flight_ = 0;
+    std::size_t standing_ = 0;
     std::size_t notifications_ = 0;                             // served beyond the bound of in_flight_
     MessageBacklog backlog_;                                    // holds messages only while in_flight_ is at its bound
     std::optional<Held> held_;                                  // the one beyond all bounds

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/transport/message_output.hpp"
@@ -15,8 +17,9 @@ namespace howdah::kernel {
 
 class MessageReply final : public ReplySink {
 public:
-    MessageReply(MessageOutput& output, std::size_t bytes_collected)
-        : output_(output), bytes_collected_(bytes_collected) {}
+    // `stand`: what stands() does.
+    MessageReply(MessageOutput& output, std::size_t bytes_collected, std::function<Result<void>()> stand)
+        : output_(output), bytes_collected_(bytes_collected), stand_(std::move(stand)) {}
     ~MessageReply() override {
         if (in_pieces_) output_.end();
     }
@@ -25,6 +28,7 @@ public:
 
     void status(int) override {}
     void header(std::string_view, std::string_view) override {}
+    Result<void> stands() override { return stand_(); }
 
     Result<void> notify(std::string_view json) override {
         if (answer_begun_) return {};  // progress of what is already being answered
@@ -60,6 +64,7 @@ public:
 private:
     MessageOutput& output_;
     const std::size_t bytes_collected_;
+    const std::function<Result<void>()> stand_;
     std::string collected_;
     bool answer_begun_ = false;
     bool in_pieces_ = false;

@@ -149,6 +149,7 @@ Result<std::unique_ptr<StdioServer>> StdioServer::start(Shard& shard, StdioChann
                                            {
                                                .transport = "stdio",
                                                .requests_in_flight_max = state->config.requests_in_flight_max,
+                                               .standing_max = state->config.standing_max,
                                                .backlog_bytes_max = state->config.line_bytes_max,
                                                .answer_bytes_collected = state->config.answer_bytes_collected,
                                            },

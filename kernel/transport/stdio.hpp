@@ -53,6 +53,7 @@ public:
         std::size_t line_bytes_max = 4 * 1024 * 1024;
         std::chrono::milliseconds line_limit{30'000};    // from the first byte of a line to its end
         std::size_t requests_in_flight_max = 128;        // more wait until one has ended
+        std::size_t standing_max = 1000;                 // requests that only wait for what happens
         std::size_t queue_bytes_max = 1024 * 1024;       // of answers the client has not read
         std::size_t answer_bytes_collected = 64 * 1024;  // a longer answer is streamed
         std::chrono::milliseconds end_grace{500};        // for requests in flight at the end of input; then cancelled

@@ -26,6 +26,7 @@ std::shared_ptr<WebSocketSession> WebSocketSession::open(Shard& shard, const Htt
     MessageChannel::Config config;
     config.transport = "websocket";
     config.requests_in_flight_max = settings.requests_per_connection_max;
+    config.standing_max = settings.standing_per_connection_max;
     config.backlog_bytes_max = settings.limits.body_bytes_max;
     config.answer_bytes_collected = settings.answer_bytes_collected;
     config.host = std::move(peer.host);

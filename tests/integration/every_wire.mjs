@@ -41,6 +41,7 @@ const duplex = (channel, close) => {
     channel,
     ask: (method, params = {}, extra = {}) => channel.request(`ask ${++last}`, method, { ...params, _meta: meta(extra) }),
     // A legacy client says hello first, and what it can do.
+    inSession: (method, params = {}) => channel.request(`in session ${++last}`, method, params),
     hello: (capabilities = {}) => channel.request('hello', 'initialize', { ...initialize('2025-11-25'), capabilities }),
     close,
   };

@@ -80,6 +80,62 @@ for (const wire of [...kWires, kPipe]) {
   });
 }
 
+const acknowledged = ({ method }) => method === 'notifications/subscriptions/acknowledged';
+const listen = ({ channel }, id, notifications = { toolsListChanged: true }, extra = {}) =>
+  channel.send({ id, method: 'subscriptions/listen', params: { notifications, _meta: meta(extra) } });
+const takenBack = ({ channel }, id) => channel.send({ method: 'notifications/cancelled', params: { requestId: id, _meta: meta() } });
+
+for (const wire of [...kWires, kPipe].filter(({ duplex }) => duplex)) {
+  describe(`${wire.name}, what only waits`, () => {
+    // M20
+    test('65 subscriptions on one connection take none of its 64 places', async () => {
+      const client = await wire.open(server);
+      const { channel } = client;
+      for (let i = 0; i < 65; ++i) listen(client, `subscription ${i}`);
+      await until('all are acknowledged', () => channel.messages.filter(acknowledged).length === 65);
+      assert.deepEqual((await call(client, 'query', { sql: 'select 65' })).result.structuredContent.rows, [[65]]);
+      await client.hello();
+      assert.deepEqual((await client.inSession('ping')).result, {});
+      for (let i = 0; i < 65; ++i) takenBack(client, `subscription ${i}`);
+      await client.close();
+      assert.ok(!channel.messages.some(({ id, error }) => error && String(id).startsWith('subscription')));
+    });
+
+    test('waiting results of tasks take no place either; subscriptions and they are as many as limits.subscriptions_max, not one more', async () => {
+      const own = await startEveryWire({ more: [fixture], extra: 'limits: { requests_per_connection_max: 1, subscriptions_max: 3 }' });
+      const client = await wire.open(own);
+      const { channel } = client;
+      await client.hello();
+      const { taskId } = (await client.inSession('tools/call', { name: 'slow_compute', arguments: { seconds: 600, label: 'x' }, task: {} })).result.task;
+      const result = (id) => channel.send({ id, method: 'tasks/result', params: { taskId } });
+      listen(client, 'subscription');
+      result('first');
+      result('second');
+      assert.deepEqual((await client.inSession('ping')).result, {});  // in its turn, so the three wait by now
+      result('one too many');
+      const { error } = await channel.next(({ id }) => id === 'one too many');
+      assert.equal(error.code, -32603);
+      assert.match(error.message, /no more than 3 requests of one connection .*limits\.subscriptions_max/);
+      assert.deepEqual((await client.inSession('ping')).result, {});
+      takenBack(client, 'first');
+      let tries = 0;
+      const last = await until('its place is free', async () => {
+        const id = `try ${++tries}`;
+        result(id);
+        await client.inSession('ping');
+        return !channel.messages.some((message) => message.id === id) && id;
+      });
+      assert.equal((await client.inSession('tasks/cancel', { taskId })).result.status, 'cancelled');
+      for (const id of ['second', last]) assert.match((await channel.next((message) => message.id === id)).error.message, /cancelled by its client/);
+      // What has ended waits for nothing.
+      assert.match((await client.inSession('tasks/result', { taskId })).error.message, /cancelled by its client/);
+      takenBack(client, 'subscription');
+      await client.close();
+      assert.deepEqual(await own.stop(), { code: 0, signal: null });
+    });
+  });
+}
+
 for (const wire of kWires.filter(({ duplex }) => duplex)) {
   describe(`${wire.name}, both ways`, () => {
     // M15

@@ -5,7 +5,7 @@ import { createConnection } from 'node:net';
 import { test } from 'node:test';
 
 import { assertBounded, residentBytes } from './memory.mjs';
-import { callTool, meta, run, startServer, until } from './support.mjs';
+import { callTool, meta, openSocket, run, startServer, until } from './support.mjs';
 
 const kStreams = 1000;
 const kib = (bytes) => Math.round(bytes / 1024);
@@ -57,6 +57,35 @@ test('1,000 subscriptions are open at once, each hears a change with its id, and
   } finally {
     streams.forEach((stream) => stream.close());
     agent.destroy();
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  }
+});
+
+test('1,000 subscriptions on one WebSocket are open at once, each hears a change with its id, and one more is refused', async () => {
+  const server = await startServer();
+  const socket = await openSocket(server.url);
+  const listenAs = (id) => socket.send({ id, method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true }, _meta: meta() } });
+  try {
+    await callTool(server.url, 'query', { sql: 'select 1' });
+    const before = residentBytes(server);
+    for (let id = 0; id < kStreams; id++) listenAs(id);
+    await until('all are acknowledged', () => socket.messages.filter(({ method }) => method === 'notifications/subscriptions/acknowledged').length === kStreams);
+    const each = (residentBytes(server) - before) / kStreams;
+    console.log(`figure: ${kStreams} open subscriptions on one WebSocket: ${kib(each)} KiB of memory each`);
+    assertBounded(each, 64 * 1024, 'a stream');
+
+    listenAs('more');
+    assert.match((await socket.next(({ id }) => id === 'more')).error.message, /no more than 1000 /);
+    const { result } = await socket.request('call', 'tools/call', { name: 'query', arguments: { sql: 'select 2 as two' }, _meta: meta() });
+    assert.deepEqual(result.structuredContent.rows, [[2]]);
+
+    server.write({ plugins: ['pool', 'guard', 'query'] });
+    assert.equal(run(['reload', '-c', server.file]).code, 0);
+    const heard = () => socket.messages.filter(({ method }) => method === 'notifications/tools/list_changed').map(({ params }) => params._meta['io.modelcontextprotocol/subscriptionId']);
+    await until('every stream hears the change', () => heard().length === kStreams);
+    assert.deepEqual(heard().sort((a, b) => a - b), Array.from({ length: kStreams }, (_, id) => id));
+  } finally {
+    socket.socket.close();
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
   }
 });

@@ -226,6 +226,53 @@ TEST_CASE("client channels: beyond its requests and what may wait, submit() wait
     CHECK(fixture.receive(channel) == R"({"do":"echo"})");
 }
 
+TEST_CASE("client channels: as many requests may stand as configured, and leave their place to others") {
+    Fixture fixture({.channel = {.requests_in_flight_max = 1, .standing_max = 3}});
+    fixture.channels.letIn(nullptr, "", nullptr);
+    const std::uint64_t channel = fixture.open();
+    for (int i = 0; i < 3; ++i)
+        CHECK(fixture.submit(channel, R"({"do":"stand"})") == Code{});
+    CHECK(fixture.handler.holding.reaches(3));
+    CHECK(fixture.submit(channel, R"({"do":"stand"})") == Code{});
+    CHECK(fixture.receive(channel).find("no more than 3 requests of one connection") != std::string::npos);
+    CHECK(fixture.submit(channel, R"({"do":"echo"})") == Code{});
+    CHECK(fixture.receive(channel) == R"({"do":"echo"})");
+    // Another channel has a count of its own.
+    const std::uint64_t other = fixture.open();
+    CHECK(fixture.submit(other, R"({"do":"stand"})") == Code{});
+    CHECK(fixture.handler.holding.reaches(4));
+    // The channel ends when they have, not before.
+    fixture.onFiber([&] { CHECK(fixture.channels.finish(channel)); });
+    CHECK(fixture.receive(channel, Deadline::in(0ms)) == "");
+    CHECK(fixture.error.code == Code::timeout);
+    fixture.handler.release();
+    for (int i = 0; i < 3; ++i)
+        CHECK(fixture.receive(channel) == "\"released\"");
+    CHECK(fixture.receive(channel) == "");
+    CHECK(fixture.error.code == Code::not_found);
+}
+
+TEST_CASE(
+    "client channels: a request that begins to stand lets those in that waited, and the one there was no room for") {
+    Fixture fixture({.channel = {.message_bytes_max = 100, .requests_in_flight_max = 1, .standing_max = 10}});
+    fixture.channels.letIn(nullptr, "", nullptr);
+    const std::uint64_t channel = fixture.open();
+    CHECK(fixture.submit(channel, R"({"do":"stand_later"})") == Code{});
+    CHECK(fixture.handler.handled.reaches(1));
+    const std::string waits = R"({"do":"echo","pad":")" + std::string(60, 'p') + "\"}";
+    CHECK(fixture.submit(channel, waits) == Code{});
+    CHECK(fixture.submit(channel, waits) == Code{});
+    CHECK(fixture.submit(channel, waits, Deadline::in(50ms)) == Code::timeout);
+    CHECK(fixture.handler.handled.value() == 1);
+    fixture.handler.letStand();
+    for (int i = 0; i < 2; ++i)
+        CHECK(fixture.receive(channel) == waits);
+    CHECK(fixture.submit(channel, waits) == Code{});
+    CHECK(fixture.receive(channel) == waits);
+    fixture.channels.close(channel);
+    CHECK(fixture.handler.cancelled.reaches(1));
+}
+
 TEST_CASE("client channels: after the last word everything is answered, then the channel has ended") {
     Fixture fixture({.channel = {.requests_in_flight_max = 1}});
     fixture.channels.letIn(nullptr, "", nullptr);

@@ -4,6 +4,8 @@
 //   {"do":"none"}            a notification: no answer
 //   {"do":"bytes","n":N}     answers with N bytes of 'x' in a JSON string, in pieces of 8 KiB
 //   {"do":"hold"}            parks until released or cancelled, then answers "released" or "cancelled"
+//   {"do":"stand"}           the same, but leaves the requests in flight first; where it may not, it answers why
+//   {"do":"stand_later"}     the same, once letStand() was called
 //   {"do":"notify"}          two notifications, then the answer
 //   {"do":"notify_hold"}     one notification, then as hold
 //   {"do":"status"}          404 with a header of its own
@@ -47,6 +49,35 @@ private:
     int value_ = 0;
 };
 
+// Fibers wait before it until it is opened, for good.
+class Gate {
+public:
+    WaitStatus pass(Cancellation* cancellation) {
+        auto event = std::make_shared<Event>();
+        {
+            std::lock_guard lock(mutex_);
+            if (open_) return WaitStatus::ready;
+            waiting_.push_back(event);
+        }
+        return event->wait(cancellation, Deadline::never());
+    }
+    void open() {
+        std::vector<std::shared_ptr<Event>> waking;
+        {
+            std::lock_guard lock(mutex_);
+            open_ = true;
+            waking.swap(waiting_);
+        }
+        for (const auto& event : waking)
+            event->set();
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::shared_ptr<Event>> waiting_;
+    bool open_ = false;
+};
+
 class FakeHandler final : public MessageHandler {
 public:
     void handle(Inbound& message, ReplySink& reply) override {
@@ -63,6 +94,16 @@ public:
         if (names(body, "none")) return;
         if (names(body, "notify_hold")) static_cast<void>(reply.notify(R"({"progress":0})"));
         if (names(body, "hold") || names(body, "notify_hold")) return hold(message, reply);
+        const bool later = names(body, "stand_later");
+        if (later && before_standing_.pass(message.cancellation) != WaitStatus::ready) return;
+        if (later || names(body, "stand")) {
+            if (auto may = reply.stands(); !may) {
+                write(reply, concat("\"", may.error().message, "\""));
+                static_cast<void>(reply.finish());
+                return;
+            }
+            return hold(message, reply);
+        }
         if (names(body, "bytes")) return answerBytes(body, reply);
         if (names(body, "status")) {
             reply.status(404);
@@ -99,16 +140,9 @@ public:
     }
 
     // Lets all held requests go on, now and later.
-    void release() {
-        std::vector<std::shared_ptr<Event>> waking;
-        {
-            std::lock_guard lock(mutex_);
-            released_ = true;
-            waking.swap(held_);
-        }
-        for (const auto& event : waking)
-            event->set();
-    }
+    void release() { held_.open(); }
+    // Lets those stand that were told to do so later.
+    void letStand() { before_standing_.open(); }
 
     std::function<void(const Inbound&)> on_message;
     Counter handled, holding, cancelled, streams, answered;
@@ -140,17 +174,8 @@ private:
     }
 
     void hold(Inbound& message, ReplySink& reply) {
-        auto event = std::make_shared<Event>();
-        {
-            std::lock_guard lock(mutex_);
-            if (released_) {
-                event->set();
-            } else {
-                held_.push_back(event);
-            }
-        }
         holding.add();
-        const WaitStatus status = event->wait(message.cancellation, Deadline::never());
+        const WaitStatus status = held_.pass(message.cancellation);
         if (status == WaitStatus::cancelled) cancelled.add();
         write(reply, status == WaitStatus::ready ? "\"released\"" : "\"cancelled\"");
         static_cast<void>(reply.finish());
@@ -158,8 +183,8 @@ private:
     }
 
     std::mutex mutex_;
-    std::vector<std::shared_ptr<Event>> held_;
-    bool released_ = false;
+    Gate held_;
+    Gate before_standing_;
 };
 
 }  // namespace howdah::kernel::test
