@@ -72,6 +72,10 @@ bool mayStand(Exchange& exchange) {
     return true;
 }
 
+bool tellsClientsApart(const Exchange& exchange) {
+    return exchange.authenticated() || exchange.inbound.transport == "stdio";
+}
+
 simdjson::dom::element emptyObject() {
     static simdjson::dom::parser parser;
     static const simdjson::dom::element empty = parser.parse(std::string_view("{}")).value_unsafe();

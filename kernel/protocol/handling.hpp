@@ -32,6 +32,9 @@ bool mayRead(Exchange& exchange);
 // The answer waits for what happens elsewhere, until its client's credential ends. False after refusing.
 bool mayStand(Exchange& exchange);
 
+// Who asks is known: by its credential or, on a pipe, because there is one client only.
+bool tellsClientsApart(const Exchange& exchange);
+
 // What a call without arguments gets. Parsed once; elements are read-only and may be shared.
 simdjson::dom::element emptyObject();
 

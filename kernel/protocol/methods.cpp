@@ -17,9 +17,15 @@ constexpr std::string_view kCapabilities =
     R"("resources":{"listChanged":true,"subscribe":true},)"
     R"("completions":{},"logging":{})";
 constexpr std::string_view kExtensions = R"(,"extensions":{"io.modelcontextprotocol/tasks":{}}})";
-constexpr std::string_view kTasksCapability =
-    R"(,"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}})";  // 2025-11-25
 constexpr std::size_t kClientNameMax = 128;  // bytes of a client's name or version that are kept
+
+// What follows kCapabilities in a session. Tasks are listed only where that shows nobody the tasks of others (MCP
+// 2025-11-25 "Tasks: Security Considerations").
+std::string taskCapability(const Exchange& exchange) {
+    if (exchange.revision != Revision::v2025_11_25) return "}";
+    return concat(",\"tasks\":{", tellsClientsApart(exchange) ? "\"list\":{}," : "",
+                  R"("cancel":{},"requests":{"tools":{"call":{}}}}})");
+}
 
 }  // namespace
 
@@ -60,9 +66,8 @@ void initialize(Exchange& exchange) {
     }
     std::string instructions = ",\"instructions\":";
     appendJsonString(instructions, exchange.options().instructions);
-    exchange.answer({R"("protocolVersion":")", name(*revision), "\",", kCapabilities,
-                     *revision == Revision::v2025_11_25 ? kTasksCapability : "}", R"(,"serverInfo":)",
-                     exchange.serverInfo(), instructions});
+    exchange.answer({R"("protocolVersion":")", name(*revision), "\",", kCapabilities, taskCapability(exchange),
+                     R"(,"serverInfo":)", exchange.serverInfo(), instructions});
 }
 
 void ping(Exchange& exchange) {

@@ -95,6 +95,12 @@ void tasksUpdate(Exchange& exchange) {
 }
 
 void tasksList(Exchange& exchange) {
+    if (!tellsClientsApart(exchange)) {
+        return exchange.refuse({.code = kMethodNotFound,
+                                .http_status = 200,
+                                .message = "tasks/list is not served where clients are not told apart (auth: none), "
+                                           "each would see the tasks of all; ask for a task by its id"});
+    }
     auto after = cursorOf(exchange);
     if (!after) return;
     std::string json = "\"tasks\":[";

@@ -31,7 +31,15 @@ const overHttp = async ({ url }, token) => {
     return typeof answer.json === 'string' ? JSON.parse(answer.json.trimEnd().split('\n').at(-1).replace(/^data: /, '')) : answer.json;
   };
   await ask('server/discover');
-  return { ask, close: async () => {} };
+  // As a client of 2025-11-25, after hello().
+  let session;
+  const inSession = async (method, params = {}) => (await post(url, { jsonrpc: '2.0', id: `in session ${++last}`, method, params }, { ...session, ...headers })).json;
+  const hello = async (capabilities = {}) => {
+    const { headers: told, json } = await post(url, { jsonrpc: '2.0', id: 'hello', method: 'initialize', params: { ...initialize('2025-11-25'), capabilities } }, headers);
+    session = { 'Mcp-Session-Id': told.get('mcp-session-id'), 'MCP-Protocol-Version': '2025-11-25' };
+    return json;
+  };
+  return { ask, hello, inSession, close: async () => {} };
 };
 
 // A pipe of the client's own: openSocket's or the stream of grpc_client.mjs.
@@ -41,8 +49,8 @@ const duplex = (channel, close) => {
     channel,
     ask: (method, params = {}, extra = {}) => channel.request(`ask ${++last}`, method, { ...params, _meta: meta(extra) }),
     // A legacy client says hello first, and what it can do.
-    inSession: (method, params = {}) => channel.request(`in session ${++last}`, method, params),
     hello: (capabilities = {}) => channel.request('hello', 'initialize', { ...initialize('2025-11-25'), capabilities }),
+    inSession: (method, params = {}) => channel.request(`in session ${++last}`, method, params),
     close,
   };
 };

@@ -144,6 +144,26 @@ for (const wire of kWires) {
       assert.ok((await people.ada.ask('tasks/cancel', { taskId: result.taskId }, takesTasks)).result);
     });
 
+    // M33
+    test("2025-11-25: a task of somebody else's is an unknown one, and stands in nobody else's list", async () => {
+      const [ada, bob] = await Promise.all(Object.values(tokens).map((credential) => wire.open(server, credential)));
+      for (const client of [ada, bob]) assert.deepEqual((await client.hello()).result.capabilities.tasks, { list: {}, cancel: {}, requests: { tools: { call: {} } } });
+      const start = async (client, label) => (await client.inSession('tools/call', { name: 'slow_compute', arguments: { seconds: 60, label }, task: { ttl: 60000 } })).result.task.taskId;
+      const [mine, theirs] = await Promise.all([start(ada, 'ada'), start(bob, 'bob')]);
+      const unknown = mine.replace(/./g, (digit) => (15 - parseInt(digit, 16)).toString(16));
+      for (const method of ['tasks/get', 'tasks/result', 'tasks/cancel']) {
+        const [stolen, none] = await Promise.all([mine, unknown].map((taskId) => bob.inSession(method, { taskId })));
+        assert.deepEqual([stolen.error?.code, none.error?.code], [-32602, -32602], method);
+        assert.equal(JSON.stringify(stolen.error).replaceAll(mine, 'ID'), JSON.stringify(none.error).replaceAll(unknown, 'ID'), method);
+      }
+      const listed = async (client) => (await client.inSession('tasks/list')).result.tasks.filter(({ status }) => status === 'working').map(({ taskId }) => taskId);
+      assert.deepEqual([await listed(ada), await listed(bob)], [[mine], [theirs]]);
+      for (const [client, taskId] of [[ada, mine], [bob, theirs]]) {
+        assert.equal((await client.inSession('tasks/cancel', { taskId })).result.status, 'cancelled');
+        await client.close();
+      }
+    });
+
     // M12
     test("a handle to go on opens nothing for somebody else, and is told to be as unknown as a made-up one", async () => {
       const sealed = await call(people.ada, 'query', { sql: 'select generate_series(1, 10)', max_rows: 2 });

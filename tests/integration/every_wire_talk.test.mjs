@@ -133,6 +133,20 @@ for (const wire of [...kWires, kPipe].filter(({ duplex }) => duplex)) {
       await client.close();
       assert.deepEqual(await own.stop(), { code: 0, signal: null });
     });
+
+    // M33
+    test('2025-11-25: tasks are listed to whoever started the server, and to nobody where clients are not told apart', async () => {
+      const client = await wire.open(server);
+      const { tasks } = (await client.hello()).result.capabilities;
+      const listed = await client.inSession('tasks/list');
+      if (wire === kPipe) {
+        assert.deepEqual([tasks.list, listed.result.tasks], [{}, []]);
+      } else {
+        assert.deepEqual([tasks, listed.error.code], [{ cancel: {}, requests: { tools: { call: {} } } }, -32601]);
+        assert.match(listed.error.message, /not told apart \(auth: none\)/);
+      }
+      await client.close();
+    });
   });
 }
 
