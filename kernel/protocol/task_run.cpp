@@ -131,6 +131,11 @@ void run(Job& job) {
         appendJsonString(json, refusal.message);
         task.fail(json + "}", refusal.message);
     };
+    // What a reload took away has no result. A client that cancels, and the end of the server, have said so before.
+    if (!called && task.cancellation->reason() == CancelReason::reload) {
+        (void)task.cancel(CancelReason::reload);
+        return;
+    }
     if (!called && called.error().code == Code::internal) return fault(called.error());
     auto finished = called ? answer.finish() : answer.finishWithError(called.error(), statementOf(arguments));
     if (!finished) return fault(finished.error());

@@ -26,6 +26,14 @@ std::string timestamp(CallTask::Clock::time_point at) {
     return concat(std::string_view(text.data(), length), ".", std::string_view(millis).substr(1), "Z");
 }
 
+std::string_view saidOf(CancelReason reason) {
+    switch (reason) {
+        case CancelReason::requested: return "cancelled by its client";
+        case CancelReason::reload: return "cancelled: a reload has replaced its plugin, call again";
+        default: return "cancelled: the server is shutting down";
+    }
+}
+
 }  // namespace
 
 std::string_view name(TaskStatus status) {
@@ -141,8 +149,7 @@ void CallTask::fail(std::string error, std::string message) {
 bool CallTask::cancel(CancelReason reason) {
     std::unique_lock lock(mutex_);
     if (isTerminal(status_)) return false;
-    end(TaskStatus::cancelled,
-        reason == CancelReason::requested ? "cancelled by its client" : "cancelled: the server is shutting down");
+    end(TaskStatus::cancelled, std::string(saidOf(reason)));
     cancellation->cancel(reason);
     changed(std::move(lock));
     return true;

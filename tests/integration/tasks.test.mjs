@@ -1,13 +1,14 @@
 // Tasks: calls that go on when the connection that started them is gone. The extension of 2026-07-28, where the server
 // decides, and the form of 2025-11-25, where the client asks.
 import assert from 'node:assert/strict';
+import { appendFileSync, cpSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connectedToOwn } from './sdk_clients.mjs';
-import { initialize, meta, openSession, post, program, startServer, startStdio, textOf, until } from './support.mjs';
+import { initialize, inFolder, meta, openSession, post, program, run, startServer, startStdio, textOf, until } from './support.mjs';
 
 const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
 const options = { plugins: [fixture] };
@@ -106,6 +107,29 @@ describe('2026-07-28', () => {
     await ask('tasks/update', { taskId: result.taskId, inputResponses: { confirm: { action: 'accept', content: { confirm: true } } } });
     assert.equal(textOf((await reached(result.taskId, 'completed')).result), 'deleted c.txt');
   });
+});
+
+test('a reload that replaces the plugin ends its task as cancelled, once the old one has had its time', async () => {
+  const place = inFolder();
+  const library = join(place.folder, 'fixture');
+  cpSync(fixture.fixture.library, library, { recursive: true });
+  appendFileSync(join(library, 'fixture.so'), '\n');  // another build of it
+  const server = await startServer({ ...options, extra: 'limits: { reload_timeout_ms: 500 }' });
+  const ask = async (method, params) => (await post(server.url, { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta(takesTasks) } },
+    { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, 'Mcp-Name': params.name ?? params.taskId })).json;
+  const start = async () => (await ask('tools/call', { name: 'slow_compute', arguments: { seconds: 600, label: 'x' } })).result.taskId;
+  const taskId = await start();
+  server.write({ plugins: [{ fixture: { library } }], extra: 'limits: { reload_timeout_ms: 500 }' });
+  assert.equal(run(['reload', '-c', server.file]).code, 0);
+  const other = await start();  // of the new one
+  const ended = await until('it has ended', async () => {
+    const { result } = await ask('tasks/get', { taskId });
+    return result.status !== 'working' && result;
+  });
+  assert.deepEqual([ended.status, ended.statusMessage, ended.result], ['cancelled', 'cancelled: a reload has replaced its plugin, call again', undefined]);
+  assert.equal((await ask('tasks/get', { taskId: other })).result.status, 'working');
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  place.remove();
 });
 
 describe('the bound of one principal', () => {
