@@ -1,5 +1,7 @@
 // The transports of the network as one: a client that asks in revision 2026-07-28, whatever carries it. What
 // docs/security.md promises of all of them is asked over each.
+import http from 'node:http';
+
 import { connect, pluginsWith, startGrpc, status } from './grpc_client.mjs';
 import { initialize, meta, openSocket, post, startStdio, upgrade } from './support.mjs';
 
@@ -40,6 +42,27 @@ const overHttp = async ({ url }, token) => {
     return json;
   };
   return { ask, hello, inSession, close: async () => {} };
+};
+
+// One request on a connection that is gone when this returns.
+export const askedAndLeft = async (wire, server, token, method, params, extra = {}) => {
+  if (wire.duplex) {
+    const client = await wire.open(server, token);
+    const answer = await client.ask(method, params, extra);
+    await client.close();
+    return answer;
+  }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta(extra) } });
+  return new Promise((resolve, reject) => {
+    const request = http.request(server.url, { agent: false, method: 'POST', headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream',
+      'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, 'Mcp-Name': named(params), Authorization: `Bearer ${token}` } }, async (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part) => { text += part; });
+      answer.socket.on('close', () => resolve(JSON.parse(text)));
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
 };
 
 // A pipe of the client's own: openSocket's or the stream of grpc_client.mjs.

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { keyPair, signed, startKeyServer } from './authorization_server.mjs';
-import { kWires, Refused, startEveryWire } from './every_wire.mjs';
+import { askedAndLeft, kWires, Refused, startEveryWire } from './every_wire.mjs';
 import { inFolder, modern, program, psql, textOf, until } from './support.mjs';
 
 const kIssuer = 'https://login.example';
@@ -162,6 +162,24 @@ for (const wire of kWires) {
         assert.equal((await client.inSession('tasks/cancel', { taskId })).result.status, 'cancelled');
         await client.close();
       }
+    });
+
+    test('a task goes on when the connection that asked for it is gone, and its owner has the result over another', async () => {
+      const { result } = await askedAndLeft(wire, server, tokens.ada, 'tools/call', { name: 'slow_compute', arguments: { seconds: 1, label: 'alone' } }, takesTasks);
+      assert.equal(result.resultType, 'task');
+      const [ada, bob] = await Promise.all(Object.values(tokens).map((credential) => wire.open(server, credential)));
+      const get = (client) => client.ask('tasks/get', { taskId: result.taskId }, takesTasks);
+      assert.equal((await get(bob)).error.code, -32602);
+      const done = await until('it has ended', async () => {
+        const { result: task } = await get(ada);
+        return task.status !== 'working' && task;
+      });
+      assert.deepEqual([done.status, textOf(done.result)], ['completed', 'computed alone in 1 s']);
+      // Over another wire as well.
+      const elsewhere = kWires[(kWires.indexOf(wire) + 1) % kWires.length];
+      const other = await elsewhere.open(server, tokens.ada);
+      assert.equal(textOf((await get(other)).result.result), 'computed alone in 1 s');
+      await Promise.all([ada, bob, other].map((client) => client.close()));
     });
 
     // M12

@@ -80,6 +80,7 @@ for (const wire of [...kWires, kPipe]) {
   });
 }
 
+const takesTasks = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } } };
 const acknowledged = ({ method }) => method === 'notifications/subscriptions/acknowledged';
 const listen = ({ channel }, id, notifications = { toolsListChanged: true }, extra = {}) =>
   channel.send({ id, method: 'subscriptions/listen', params: { notifications, _meta: meta(extra) } });
@@ -132,6 +133,20 @@ for (const wire of [...kWires, kPipe].filter(({ duplex }) => duplex)) {
       takenBack(client, 'subscription');
       await client.close();
       assert.deepEqual(await own.stop(), { code: 0, signal: null });
+    });
+
+    test('whoever listens is told of each change of a task, and what came of it', async () => {
+      const client = await wire.open(server);
+      const { taskId } = (await call(client, 'confirm_delete', { filename: 'a.txt' }, takesTasks)).result;
+      const task = async () => (await client.ask('tasks/get', { taskId }, takesTasks)).result;
+      await until('it asks', async () => (await task()).status === 'input_required');
+      listen(client, 'task', { taskIds: [taskId, '0'.repeat(48)] }, takesTasks);
+      assert.deepEqual((await client.channel.next(acknowledged)).params.notifications, { taskIds: [taskId] });
+      await client.ask('tasks/update', { taskId, inputResponses: { confirm: { action: 'accept', content: { confirm: true } } } }, takesTasks);
+      const { params } = await client.channel.next((message) => message.method === 'notifications/tasks' && message.params.status === 'completed');
+      assert.deepEqual([params.taskId, textOf(params.result), params._meta['io.modelcontextprotocol/subscriptionId']], [taskId, 'deleted a.txt', 'task']);
+      takenBack(client, 'task');
+      await client.close();
     });
 
     // M33

@@ -1,14 +1,17 @@
 // Tasks: calls that go on when the connection that started them is gone. The extension of 2026-07-28, where the server
 // decides, and the form of 2025-11-25, where the client asks.
 import assert from 'node:assert/strict';
-import { appendFileSync, cpSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, cpSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 
 import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connectedToOwn } from './sdk_clients.mjs';
-import { initialize, inFolder, meta, openSession, post, program, run, startServer, startStdio, textOf, until } from './support.mjs';
+import { atExit, config, initialize, inFolder, meta, openSession, post, program, run, startServer, startStdio, textOf, until } from './support.mjs';
 
 const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
 const options = { plugins: [fixture] };
@@ -28,7 +31,7 @@ describe('2026-07-28', () => {
   before(async () => { server = await startServer({ ...options, plugins: ['pool', 'guard', fixture] }); });
   after(() => server.stop());
 
-  test('the result is there when the connection that asked for it has long gone', async () => {
+  test('the result is there when the request that asked for it has long ended', async () => {
     const { result } = await call('slow_compute', { seconds: 1, label: 'alone' });
     assert.equal(result.resultType, 'task');
     assert.match(result.taskId, /^[0-9a-f]{48}$/);
@@ -129,6 +132,33 @@ test('a reload that replaces the plugin ends its task as cancelled, once the old
   assert.deepEqual([ended.status, ended.statusMessage, ended.result], ['cancelled', 'cancelled: a reload has replaced its plugin, call again', undefined]);
   assert.equal((await ask('tasks/get', { taskId: other })).result.status, 'working');
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  place.remove();
+});
+
+test('a task that was asked for over a pipe goes on when the pipe is closed, where the server does', async () => {
+  const place = inFolder();
+  const file = join(place.folder, 'howdah.yaml');
+  writeFileSync(file, config({ ...options, folder: place.folder }));
+  const child = spawn(program, ['serve', '-c', file], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const forget = atExit(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  let log = '';
+  child.stderr.on('data', (bytes) => { log += bytes; });
+  const url = await until('it listens', () => log.match(/listening on (http:\S+),/)?.[1]);
+  const lines = createInterface({ input: child.stdout });
+  const answered = once(lines, 'line');
+  child.stdin.end(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'slow_compute', arguments: { seconds: 2, label: 'alone' }, _meta: meta(takesTasks) } })}\n`);
+  const { result } = JSON.parse((await answered)[0]);
+  assert.equal(result.resultType, 'task');
+  const done = await until('it has ended', async () => {
+    const { json } = await post(url, { jsonrpc: '2.0', id: 1, method: 'tasks/get', params: { taskId: result.taskId, _meta: meta(takesTasks) } },
+      { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tasks/get', 'Mcp-Name': result.taskId });
+    return json.result.status !== 'working' && json.result;
+  });
+  assert.deepEqual([done.status, textOf(done.result)], ['completed', 'computed alone in 2 s']);
+  child.kill('SIGTERM');
+  assert.equal((await exited)[0], 0, log);
+  forget();
   place.remove();
 });
 
