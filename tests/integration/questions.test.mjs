@@ -60,6 +60,10 @@ for (const entry of clients) {
       const { messages } = await client.getPrompt({ name: 'test_input_required_result_prompt' });
       assert.equal(messages[0].content.text, 'Use this context: Ada');
     });
+    test('a resource asks too', async () => {
+      const { contents } = await client.readResource({ uri: 'test://asking' });
+      assert.deepEqual([contents[0].text, asked.at(-1)], ['For Ada', 'Who reads this?']);
+    });
   });
 }
 
@@ -216,6 +220,35 @@ describe('2026-07-28: two instances', () => {
     await Promise.all([first.stop(), second.stop()]);
   });
 });
+
+for (const revision of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) {
+  test(`${revision}: each kind of question is a request on the way of the call, and its answer goes on with it`, async () => {
+    const pipe = startStdio(options);
+    const opened = await pipe.request(1, 'initialize', { ...initialize(revision), capabilities });
+    assert.equal(opened.result.protocolVersion, revision);
+    pipe.send({ method: 'notifications/initialized' });
+    const answers = {
+      'elicitation/create': { action: 'accept', content: { name: 'Ada' } },
+      'sampling/createMessage': { role: 'assistant', model: 'test', content: { type: 'text', text: 'Paris' } },
+      'roots/list': { roots: [{ uri: 'file:///project' }] },
+    };
+    const asks = async (id, method, params, asked) => {
+      pipe.messages.length = 0;
+      pipe.send({ id, method, params });
+      const question = await pipe.next((message) => message.id === id || message.method === asked);
+      assert.equal(question.method, asked, JSON.stringify(question));
+      pipe.send({ id: question.id, result: answers[asked] });
+      return JSON.stringify((await pipe.next((message) => message.id === id)).result);
+    };
+    const tool = (name) => ({ name: `test_input_required_result_${name}`, arguments: {} });
+    assert.match(await asks(2, 'tools/call', tool('elicitation'), 'elicitation/create'), /Hello, Ada!/);
+    assert.match(await asks(3, 'tools/call', tool('sampling'), 'sampling/createMessage'), /Paris/);
+    assert.match(await asks(4, 'tools/call', tool('list_roots'), 'roots/list'), /file:\/\/\/project/);
+    assert.match(await asks(5, 'prompts/get', { name: 'test_input_required_result_prompt' }, 'elicitation/create'), /Use this context/);
+    assert.match(await asks(6, 'resources/read', { uri: 'test://asking' }, 'elicitation/create'), /For Ada/);
+    await pipe.stop();
+  });
+}
 
 describe('a legacy client', () => {
   const start = async (more = {}) => {
