@@ -70,6 +70,19 @@ Result<std::string> completionOf(std::string_view suggested) {
     return dumpJson(completion);
 }
 
+// What the client knows of other arguments, for CompletionCall::settled().
+bool isContext(simdjson::dom::element context) {
+    simdjson::dom::object members;
+    if (context.get(members)) return false;
+    auto arguments = member(members, "arguments");
+    if (!arguments) return true;
+    simdjson::dom::object texts;
+    if (arguments->get(texts)) return false;
+    for (const auto& [name, text] : texts)
+        if (!text.is_string()) return false;
+    return true;
+}
+
 }  // namespace
 
 void complete(Exchange& exchange) {
@@ -86,8 +99,8 @@ void complete(Exchange& exchange) {
         return exchange.refuse(badParams("params.ref.type must be ref/prompt or ref/resource"));
     auto key = textMember(*reference, is_prompt ? "name" : "uri");
     if (!key) return exchange.refuse(badParams(is_prompt ? "params.ref.name is missing" : "params.ref.uri is missing"));
-    if (auto context = member(*params, "context"); context && !context->is_object())
-        return exchange.refuse(badParams("params.context must be an object"));
+    if (auto context = member(*params, "context"); context && !isContext(*context))
+        return exchange.refuse(badParams("params.context must be an object, and its arguments texts by their names"));
     const CompletionTarget target{is_prompt ? CompletionTarget::Kind::prompt : CompletionTarget::Kind::resource, *key,
                                   *name};
     serveHeld(

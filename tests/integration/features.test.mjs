@@ -120,6 +120,14 @@ for (const entry of clients) {
       assert.deepEqual((await client.complete({ ref: template, argument: { name: 'id', value: '' } })).completion.values, []);
       await assert.rejects(client.complete({ ref, argument: { name: 'arg9', value: '' } }), /has no argument "arg9"/);
     });
+    test('completes an argument from what is known of others', async () => {
+      const ref = { type: 'ref/prompt', name: 'test_prompt_with_arguments' };
+      const known = async (context) => (await client.complete({ ref, argument: { name: 'arg2', value: '' }, ...context })).completion.values;
+      assert.deepEqual(await known({ context: { arguments: { arg1: 'paris', other: 'x' } } }), ['paris']);
+      assert.deepEqual(await known({ context: { arguments: {} } }), []);
+      assert.deepEqual(await known({ context: {} }), []);
+      assert.deepEqual(await known(), []);
+    });
     test('gets contents of every kind from tools', async () => {
       const kinds = async (name) => (await client.callTool({ name, arguments: {} })).content.map((block) => block.type);
       assert.deepEqual(await kinds('test_image_content'), ['image']);
