@@ -149,6 +149,20 @@ for (const wire of [...kWires, kPipe].filter(({ duplex }) => duplex)) {
       await client.close();
     });
 
+    test('a server that stops takes each subscription back, says why, and ends it with a result', async () => {
+      const own = wire === kPipe ? server : await startEveryWire();
+      const client = await wire.open(own);
+      listen(client, 'subscription');
+      await client.channel.next(acknowledged);
+      const stopped = wire === kPipe ? client.close() : own.stop();  // the server of a pipe ends with its input
+      await client.channel.next(({ id }) => id === 'subscription');
+      assert.deepEqual(await stopped, { code: 0, signal: null });
+      assert.deepEqual(client.channel.messages.filter((message) => !acknowledged(message) && message.id !== 'ask 1'), [
+        { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'subscription', reason: 'the server is shutting down' } },
+        { jsonrpc: '2.0', id: 'subscription', result: { resultType: 'complete', _meta: { 'io.modelcontextprotocol/subscriptionId': 'subscription' } } },
+      ]);
+    });
+
     // M33
     test('2025-11-25: tasks are listed to whoever started the server, and to nobody where clients are not told apart', async () => {
       const client = await wire.open(server);
