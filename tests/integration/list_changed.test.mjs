@@ -1,13 +1,13 @@
 // After a reload that changes the tools every client hears of it: the official ones, in both eras, over both transports.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { PromptListChangedNotificationSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connected, watchedFetch } from './sdk_clients.mjs';
-import { config, inFolder, initialize, meta, run, startServer, startStdio, until } from './support.mjs';
+import { config, inFolder, initialize, meta, program, run, startServer, startStdio, until } from './support.mjs';
 
 const kChanged = 'notifications/tools/list_changed';
 const kWith = ['describe_table', 'execute', 'list_tables', 'query', 'query_more'];
@@ -34,8 +34,10 @@ async function startedFor(entry) {
   write({});
   return { file, write, stop: async () => place.remove() };
 }
-async function reload(there, schema) {
-  there.write({ plugins: plugins(schema) });
+const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
+
+async function reload(there, schema, ...more) {
+  there.write({ plugins: [...plugins(schema), ...more] });
   let done;
   // On stdio the first answers may come before the control socket, which is opened last, listens.
   await until('the server hears commands', () => {
@@ -63,6 +65,26 @@ for (const entry of clients) {
           await reload(there, schema);
           await news;
           assert.deepEqual((await client.listTools()).tools.map((tool) => tool.name), schema ? kWith : kWithout);
+        }
+      } finally {
+        await client.close();
+        await there.stop();
+      }
+    });
+
+    test('hears that prompts came and went, and lists them', async () => {
+      const there = await startedFor(entry);
+      const client = await listening(entry, there);
+      try {
+        let heard;
+        client.setNotificationHandler(client.listen ? 'notifications/prompts/list_changed' : PromptListChangedNotificationSchema, () => heard());
+        if (entry.revision === '2026-07-28') await client.listen({ promptsListChanged: true });
+        for (const more of [[fixture], []]) {
+          const news = new Promise((resolve) => { heard = resolve; });
+          await reload(there, true, ...more);
+          await news;
+          const { prompts } = await client.listPrompts(undefined, { cacheMode: 'refresh' });
+          assert.equal(prompts.some(({ name }) => name === 'test_simple_prompt'), more.length > 0);
         }
       } finally {
         await client.close();
