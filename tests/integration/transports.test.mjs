@@ -13,7 +13,7 @@ import tls from 'node:tls';
 
 import { makeAuthority } from './certificates.mjs';
 import { connected, fortyTwo, overHttp } from './sdk_clients.mjs';
-import { atExit, config, reader, fortyTwoFrom, inFolder, meta, modern, program, run, startServer, until } from './support.mjs';
+import { atExit, config, reader, fortyTwoFrom, inFolder, meta, modern, openSocket, program, run, startServer, until, upgrade } from './support.mjs';
 
 const kConfiguration = 3;
 const place = inFolder();
@@ -265,6 +265,33 @@ test('HTTP_PORT makes a server on loopback without a word of configuration', asy
   const url = line.match(/listening on (\S+),/)[1];
   assert.equal((await fetch(url.replace('/mcp', '/healthz'))).status, 200);
   child.kill('SIGTERM');
+  assert.equal((await exited)[0], 0);
+  forget();
+  own.remove();
+});
+
+test('a WebSocket opens on the port of WS_PORT, with the token of this machine and not without', async () => {
+  const own = inFolder();
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await new Promise((closed) => probe.close(closed));
+  const child = spawn(program, ['serve'], { cwd: own.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environmentOnly(own.folder), HTTP_PORT: '0', WS_PORT: String(port) } });
+  const forget = atExit(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  let log = '';
+  child.stderr.on('data', (bytes) => { log += bytes; });
+  const url = `http://127.0.0.1:${port}/mcp`;
+  await until('it listens there', () => log.includes(`listening on ${url},`));
+  assert.match(log, new RegExp(`transports: auto: HTTP and WebSocket on 127\\.0\\.0\\.1:0 and 127\\.0\\.0\\.1:${port}, because HTTP_PORT is 0 and WS_PORT is ${port}`));
+  const headers = tokenIn(join(own.folder, 'howdah'));
+  const socket = await openSocket(url, { protocols: 'mcp', headers });
+  const { result } = await socket.request(1, 'tools/call', { name: 'query', arguments: { sql: 'select 6 * 7' }, _meta: meta() });
+  assert.deepEqual(result.structuredContent.rows, [[42]]);
+  assert.equal((await upgrade(url)).status, 401);
+  await fortyTwoFrom(url, headers);
+  child.kill('SIGTERM');
+  assert.equal((await socket.closed).code, 1001);
   assert.equal((await exited)[0], 0);
   forget();
   own.remove();
