@@ -34,7 +34,8 @@ describe('over HTTP', () => {
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: meta() } };
     const headers = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/list' };
     assert.equal((await post(url, [list, list], headers)).status, 400);
-    assert.equal((await post(url, { jsonrpc: '2.0', id: 1, result: {} }, { 'MCP-Protocol-Version': '2026-07-28' })).json?.result, undefined);
+    const response = await post(url, { jsonrpc: '2.0', id: 1, result: {} }, { 'MCP-Protocol-Version': '2026-07-28' });
+    assert.deepEqual([response.status, response.json.error.message], [400, 'a client sends no responses']);
     assert.equal((await post(url, list, { ...headers, 'Content-Type': 'text/plain' })).status, 415);
     assert.equal((await post(url, list, { ...headers, 'Content-Type': 'application/x-www-form-urlencoded' })).status, 415);
     const unknown = await modern(url, 'no/such');
