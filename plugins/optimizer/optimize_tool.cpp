@@ -202,6 +202,7 @@ private:
 }  // namespace
 
 Result<void> optimizeQuery(ToolCall& call, const Shared& shared) {
+    if (auto task = call.continueAsTask(); !task) return task;
     return Optimize(call, shared).run();
 }
 

@@ -131,7 +131,9 @@ private:
 
 }  // namespace
 
+// A search may be given more time than a connection lasts.
 Result<void> suggestIndexes(ToolCall& call, const Shared& shared) {
+    if (auto task = call.continueAsTask(); !task) return task;
     return Suggest(call, shared).run();
 }
 

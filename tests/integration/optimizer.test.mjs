@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+
 import { startCluster } from './cluster.mjs';
 import { session } from './health_support.mjs';
 import { callAs, tokenFile } from './multi_tenant_support.mjs';
-import { callTool, inFolder, modern, psql, runBeside, startServer, textOf, until } from './support.mjs';
+import { clients, connected } from './sdk_clients.mjs';
+import { callTool, inFolder, meta, modern, post, psql, runBeside, startServer, textOf, until } from './support.mjs';
 
 let cluster;
 let server;
@@ -262,6 +265,49 @@ test('a client that goes away ends the search, and its place is free again', asy
     await holder.end();
   }
   await until('a session can be had', async () => (await ask('suggest_indexes', { sql: kByCustomer, params: [7] })).judged_by === 'hypopg');
+});
+
+const takesTasks = { 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } };
+test('a search goes on as a task when the connection that asked for it is gone, for clients of both eras', async () => {
+  const own = await startServer({ databases: databases(), plugins: kPlugins(), privileged: false, extra: 'tools: { profile: optimizer }' });
+  const legacy = () => connected(clients.find(({ name }) => name === 'legacy SDK over HTTP'), { url: own.url });
+  const asked = { queries: [{ sql: kByCustomer, params: [7] }] };
+  const modernAsk = async (method, params) => (await post(own.url, { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta(takesTasks) } },
+    { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, 'Mcp-Name': params.name ?? params.taskId })).json.result;
+  const holder = session(cluster.dsn);
+  const waiting = () => Number(there("select count(*) from pg_stat_activity where usename = 'shop_reader' and wait_event_type = 'Lock'"));
+  const leaves = async (tool, args) => {
+    const client = await legacy();
+    const { tools } = await client.listTools();
+    assert.deepEqual(tools.filter(({ execution }) => execution?.taskSupport === 'optional').map(({ name }) => name).sort(), ['optimize_query', 'suggest_indexes']);
+    const stream = client.experimental.tasks.callToolStream({ name: tool, arguments: args }, CallToolResultSchema, { task: { ttl: 60000 } });
+    const { task } = (await stream.next()).value;
+    await client.close();
+    await stream.return();
+    return task.taskId;
+  };
+  try {
+    // Nothing can be planned meanwhile, so each still works when its client has gone.
+    await holder.done('begin; lock table shop.orders in access exclusive mode');
+    const ids = [await leaves('suggest_indexes', asked), await leaves('optimize_query', { sql: "select * from shop.orders where placed::date = '2021-03-04'", rewrites: false })];
+    const modernTask = await modernAsk('tools/call', { name: 'suggest_indexes', arguments: asked });
+    assert.equal(modernTask.resultType, 'task');
+    await until('all three wait for the table', () => waiting() === 3);
+    await holder.done('rollback');
+    const client = await legacy();
+    const [advice, findings] = await Promise.all(ids.map((taskId) => client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema)));
+    assert.match(ddls(advice.structuredContent)[0], /^create index concurrently on shop\.orders \(customer_id\)/);
+    assert.ok(rules(findings.structuredContent).includes('unusable_index'));
+    await client.close();
+    const done = await until('the third has ended', async () => {
+      const task = await modernAsk('tasks/get', { taskId: modernTask.taskId });
+      return task.status !== 'working' && task;
+    });
+    assert.deepEqual([done.status, ddls(done.result.structuredContent)], ['completed', ddls(advice.structuredContent)]);
+  } finally {
+    await holder.end();
+    assert.deepEqual(await own.stop(), { code: 0, signal: null });
+  }
 });
 
 test('findings come with their evidence', async () => {

@@ -49,8 +49,9 @@ public:
     ToolHost() {
         static const howdah_query_v1 kQuery = queryTable();
         static constexpr howdah_rows_v1 kRows{sizeof kRows, 0, &columns, &next, &trailer, &complete, &close, &report};
-        static constexpr howdah_call_v1 kCall{sizeof kCall, 0,           &argument, &arguments,
-                                              &text,        &structured, &text,     &progress};
+        static constexpr howdah_call_v1 kCall{sizeof kCall, 0,           &argument,      &arguments,
+                                              &text,        &structured, &text,          &progress,
+                                              nullptr,      nullptr,     &continueAsTask};
         interfaces = {{HOWDAH_QUERY_1, &kQuery}, {HOWDAH_ROWS_1, &kRows}, {HOWDAH_CALL_1, &kCall}};
     }
 
@@ -164,6 +165,7 @@ private:
         of(call).answer.structured += fromAbi(json);
         return HOWDAH_OK;
     }
+    static howdah_status continueAsTask(howdah_ctx*, howdah_call*) { return HOWDAH_OK; }
     static howdah_status progress(howdah_ctx*, howdah_call*, double, double, howdah_str) { return HOWDAH_OK; }
 };
 
