@@ -96,7 +96,7 @@ async function second(report, bench) {
   const asked = call(server.url, 'query', { sql });
   await until('the statement runs', async () => await bench.busy(mark) === 1);
   server.child.kill('SIGTERM');
-  await until('it stops', () => / serve: stopping$/m.test(server.log()));
+  await server.logs(/ serve: stopping$/m);
   const began = performance.now();
   server.child.kill('SIGTERM');
   const { code } = await server.exited;

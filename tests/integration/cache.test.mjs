@@ -326,7 +326,7 @@ test('a file that was damaged, cut, or is none is told and set aside, and answer
     const { levels } = await statsOf(own.url);
     assert.equal(levels.l3.hits, 0);
     assert.ok(levels.l3.set_aside + levels.l3.damaged > 0, JSON.stringify(levels.l3));
-    assert.match(own.log(), /was damaged and begins anew|is damaged or not ours/);
+    await own.logs(/was damaged and begins anew|is damaged or not ours/);
   }
   await own.stop();
   place.remove();

@@ -95,14 +95,14 @@ test('a token taken out of its file ends what stands on it, over every transport
   await until('the statement of the WebSocket ends', () => running() !== '2');
   assert.equal((await posted).json.result.structuredContent.row_count, 1);
   assert.equal((await modern(server.url, 'tools/list', {}, undefined, bearer(gone))).status, 401);
-  assert.match(server.log(), /websocket: a stream ends, its credential is no longer good: the token is not known here/);
-  assert.ok(!server.log().includes(gone));
+  await server.logs(/websocket: a stream ends, its credential is no longer good: the token is not known here/);
 
   assert.equal(await goes_on.socket.ping(), 'there?');
   assert.deepEqual((await goes_on.grpc.request(2, 'ping')).result, {});
   goes_on.socket.socket.close();
   goes_on.grpc.close();
   assert.equal((await server.stop()).code, 0);
+  assert.ok(!server.log().includes(gone));
   await Promise.all([goes_on.listening.over(), goes_on.legacy.over()]);
   place.remove();
 });

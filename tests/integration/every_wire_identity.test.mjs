@@ -26,7 +26,7 @@ before(async () => {
   tokens = { ada: await token({ sub: 'ada' }), bob: await token({ sub: 'bob', scope: 'howdah:write' }) };
 });
 after(async () => {
-  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  if (server.child.exitCode === null) await server.stop();  // the last test did
   keys.stop();
 });
 
@@ -261,6 +261,7 @@ describe('in flight', () => {
   }
 });
 
-test('no token of all these stands in the log', () => {
+test('no token of all these stands in the log', async () => {
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
   for (const credential of Object.values(tokens)) assert.ok(!server.log().includes(credential.slice(-40)));
 });

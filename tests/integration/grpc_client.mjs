@@ -4,7 +4,7 @@ import { join, dirname } from 'node:path';
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
-import { program, startServer, until } from './support.mjs';
+import { program, startServer } from './support.mjs';
 
 export { grpc };
 export const status = grpc.status;
@@ -17,7 +17,7 @@ export const pluginsWith = (section = {}, ...more) =>
   ['pool', { guard: { functions_allowed: ['pg_sleep'] } }, 'query', 'schema', { grpc: { listen: '127.0.0.1:0', ...section } }, ...more];
 export async function startGrpc({ section, more = [], ...options } = {}) {
   const server = await startServer({ plugins: pluginsWith(section, ...more), ...options });
-  const found = await until('the plugin says where it listens', () => server.log().match(/grpc.*listening on (\S+)/));
+  const found = await server.logs(/grpc.*listening on (\S+)/);
   return { ...server, grpc: found[1] };
 }
 

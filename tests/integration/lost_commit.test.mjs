@@ -42,7 +42,7 @@ for (const [where, pooler] of [['directly', 'none'], ['as behind a transaction p
       assert.deepEqual(result.structuredContent.rows, [[1]]);
       assert.equal(result.structuredContent.affected_rows, 1);
       assert.equal(written(), '1');
-      await until('the log says so', () => /the answer to COMMIT of transaction \d+ was lost; it is committed/.test(server.log()));
+      await server.logs(/the answer to COMMIT of transaction \d+ was lost; it is committed/);
     });
 
     test('lost before it reached the server: told as rolled back, nothing is there', async () => {

@@ -77,7 +77,7 @@ const running = (mark) => Number(psql(`select count(*) from pg_stat_activity whe
 
 test('a transaction pooler on any port is found out by what it answers', async () => {
   assert.deepEqual(await rowsOf('select 6 * 7'), [[42]]);
-  assert.match(server.log(), /database main is behind a pooler/);
+  await server.logs(/database main is behind a pooler/);
   const file = join(place.folder, 'howdah.yaml');
   writeFileSync(file, config({ databases: `  main: { dsn: "${pooled}" }\n  direct: { dsn: "${cluster.dsn}" }`, folder: place.folder }));
   const { reports } = JSON.parse(run(['doctor', '--json', '-c', file]).out);

@@ -79,11 +79,11 @@ test('while Redis is away closed refuses and open counts alone; both share again
     });
     await ask();
     await until('its calls count there', async () => (await used(open, 'calls')).used > shared);
-    assert.doesNotMatch(closed.log() + open.log(), /quite-secret/);
   } finally {
     await closed.stop();
     await open.stop();
   }
+  assert.doesNotMatch(closed.log() + open.log(), /quite-secret/);
 });
 
 test('reloaded under load, with and without Redis: every call is answered', async () => {

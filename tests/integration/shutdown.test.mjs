@@ -20,13 +20,13 @@ after(() => {
 
 // A server, and call(sql): the whole JSON-RPC answer of one tools/call.
 const limits = (drain_ms) => `limits: { drain_timeout_ms: ${drain_ms} }\n`;
-const stopping = (log) => until('it says that it stops', () => / serve: stopping$/m.test(log()));
+const stops = / serve: stopping$/m;
 async function overHttp(era, drain_ms) {
   const server = await startServer({ extra: limits(drain_ms) });
   const headers = era === 'legacy' ? await openSession(server.url, kLegacy) : null;
   return {
     ...server,
-    stopping: () => stopping(server.log),
+    stopping: () => server.logs(stops),
     async call(sql) {
       const message = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: query(sql) };
       return (await (headers ? post(server.url, message, headers) : modern(server.url, 'tools/call', query(sql)))).json;
@@ -41,7 +41,7 @@ async function overStdio(era, drain_ms) {
   if (era === 'legacy') await pipe.request(0, 'initialize', initialize(kLegacy));
   return {
     ...pipe,
-    stopping: () => stopping(() => readFileSync(log, 'utf8')),
+    stopping: () => until('it says that it stops', () => stops.test(readFileSync(log, 'utf8'))),
     call: (sql) => pipe.request(7, 'tools/call', { ...query(sql), ...(era === 'modern' ? { _meta: meta() } : {}) }),
   };
 }

@@ -2,6 +2,7 @@
 // The database comes from the environment (tests/support/with_cluster), the program from HOWDAH_PROGRAM.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -73,9 +74,11 @@ export async function startServer(options = {}) {
   let log = '';
   let out = '';
   child.stdout.on('data', (bytes) => { out += bytes; });
+  const lines = createInterface({ input: child.stderr });
+  const read = once(lines, 'close');
   const url = await new Promise((resolve, reject) => {
     exited.then(() => reject(new Error(`the server ended: ${log}`)));
-    createInterface({ input: child.stderr }).on('line', (line) => {
+    lines.on('line', (line) => {
       log += `${line}\n`;
       const found = line.match(/listening on ((?:https?|unix):\S+),/);
       if (found) resolve(found[1]);
@@ -83,11 +86,15 @@ export async function startServer(options = {}) {
   });
   return {
     url, file, write, child, exited, folder: place.folder,
+    // A line of the log may come after the answer it tells of: the server writes it from a thread of its own. So what has to
+    // be there is waited for, and what may never be there is looked for after stop(), which has read all of it.
+    logs: (pattern) => until(`the log holds ${pattern}`, () => log.match(pattern)),
     log: () => log,
     out: () => out,
     async stop() {
       child.kill('SIGTERM');
       const ended = await exited;
+      await read;
       place.remove();
       return ended;
     },

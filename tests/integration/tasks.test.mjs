@@ -106,7 +106,7 @@ describe('2026-07-28', () => {
     await reached(result.taskId, 'input_required');
     server.write({ plugins: [fixture], extra: 'limits: { reload_timeout_ms: 0 }' });
     server.child.kill('SIGHUP');
-    await until('the old generation has had its time', () => /are cancelled/.test(server.log()));
+    await server.logs(/are cancelled/);  // the old generation has had its time
     await ask('tasks/update', { taskId: result.taskId, inputResponses: { confirm: { action: 'accept', content: { confirm: true } } } });
     assert.equal(textOf((await reached(result.taskId, 'completed')).result), 'deleted c.txt');
   });

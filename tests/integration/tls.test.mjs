@@ -76,14 +76,14 @@ test('a certificate changes under traffic: by reload, by itself, and not at all 
   const reloaded = await runBeside(['reload', '-c', server.file]);
   assert.equal(reloaded.code, 0, reloaded.err);
   assert.equal(await servedBy(server.url), 'second');
-  await until('the log tells of it', () => /another certificate serves: \/CN=second, until /.test(server.log()));
+  await server.logs(/another certificate serves: \/CN=second, until /);
 
   const key = readFileSync(join(server.folder, 'server.key'));
   writeFileSync(join(server.folder, 'server.key'), readFileSync(authority.key));  // another's
   const refused = await runBeside(['reload', '-c', server.file]);
   assert.equal(refused.code, 1);
   assert.match(refused.err, /is not that of the certificate .*the certificate and the configuration from before serve on/);
-  await until('the log tells of it', () => /is not that of the certificate .*serves on/.test(server.log()));
+  await server.logs(/is not that of the certificate .*serves on/);
   assert.equal(await servedBy(server.url), 'second');
   writeFileSync(join(server.folder, 'server.key'), key);
 

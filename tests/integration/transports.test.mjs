@@ -103,7 +103,7 @@ test('over a Unix socket the user at its other end is known without a token, wit
     assert.deepEqual([status, json.error?.data?.required_scopes], [403, ['howdah:write']], JSON.stringify(json));
     assert.match(challenge, /error="insufficient_scope"/);
   }
-  const tcp = server.log().match(/listening on (http:\S+),/)[1];
+  const tcp = (await server.logs(/listening on (http:\S+),/))[1];
   assert.equal((await modern(tcp, 'tools/call', { name: 'query', arguments: { sql: 'select 1' } })).status, 401);
 
   const reload = (changed) => {

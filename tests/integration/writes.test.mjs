@@ -209,7 +209,7 @@ test('a client that cannot be asked is refused, and told why', async () => {
 
 test('the configuration takes never, always or a number', async () => {
   const wrong = await startServer(withQuery({ confirm: 'sometimes' }));
-  assert.match(wrong.log(), /query: does not run: [^\n]*confirm/);
+  await wrong.logs(/query: does not run: [^\n]*confirm/);
   await assert.rejects(callTool(wrong.url, 'execute', { sql: `delete from ${kTable}` }), /unknown tool/);
   await wrong.stop();
   const server = await startServer(withQuery({ confirm: 'never' }));
