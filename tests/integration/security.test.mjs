@@ -1,6 +1,7 @@
 // Rows of docs/security.md that want the whole server: what a client may not send, over HTTP and over a pipe.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { createConnection } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -95,6 +96,62 @@ describe('over HTTP', () => {
       const { status, json } = await call('query', { 'Mcp-Method': wrong });
       assert.deepEqual([status, json.error?.code], [400, -32020], `Mcp-Method ${wrong}`);
     }
+  });
+
+  // M7. One tool repeats a text, an integer and a flag that lies deeper; the arguments are text, so that 42.0 stays what it is.
+  test('Mcp-Param headers say what the arguments say, each once', async () => {
+    const differs = /differs from the argument/;
+    const [twice, missing, spare, broken] = [/is given twice/, /is missing; tools\/list says which/, /has no counterpart in the arguments/, /outside printable ASCII or is not valid Base64/];
+    const base64 = (text) => `=?base64?${Buffer.from(text).toString('base64')}?=`;
+    const rows = [
+      [{ Region: 'eu' }, '{"region":"eu"}', 'eu -1'],
+      [{ REGION: ' eu ' }, '{"region":"eu"}', 'eu -1'],
+      [{ Region: base64('Zürich') }, '{"region":"Zürich"}', 'Zürich -1'],
+      [{ Region: 'eu', Other: 'x' }, '{"region":"eu"}', 'eu -1'],  // the tool repeats no such argument
+      [{ Region: 'us' }, '{"region":"eu"}', differs],
+      [{ Region: 'EU' }, '{"region":"eu"}', differs],
+      [{ Region: 'eu' }, '{"region":" eu"}', differs],
+      [{ Region: '' }, '{"region":"eu"}', differs],
+      [{ Region: ['eu', 'eu'] }, '{"region":"eu"}', twice],
+      [{ Region: 'eu', region: 'us' }, '{"region":"eu"}', twice],
+      [{}, '{"region":"eu"}', missing],
+      [{ Region: 'eu' }, '{}', spare],
+      [{ Region: 'eu' }, '{"region":null}', spare],
+      [{ Region: '=?base64?ZXU?=' }, '{"region":"eu"}', broken],
+      [{ Region: '=?base64?ZX-_?=' }, '{"region":"eu"}', broken],
+      [{ Region: 'z\u00fcrich' }, '{"region":"zürich"}', broken],
+      // A text that looks like an encoded one is none, so a client encodes it.
+      [{ Region: '=?base64?ZXU=?=' }, '{"region":"=?base64?ZXU=?="}', differs],
+      [{ Region: base64('=?base64?ZXU=?=') }, '{"region":"=?base64?ZXU=?="}', '=?base64?ZXU=?= -1'],
+      [{ Region: '=?BASE64?ZXU=?=' }, '{"region":"eu"}', differs],
+      ...[['42', '42'], ['42', '42.0'], ['42.0', '42'], [base64('42'), '42'], ['-7', '-7']].map(([header, value]) => [{ Region: 'eu', Shard: header }, `{"region":"eu","shard":${value}}`, `eu ${Math.trunc(value)}`]),
+      ...['43', '42.5', '42x', '0x2a', '+42', 'forty-two', ''].map((header) => [{ Region: 'eu', Shard: header }, '{"region":"eu","shard":42}', differs]),
+      [{ Region: 'eu' }, '{"region":"eu","shard":0}', missing],
+      [{ Region: 'eu', Shard: '0' }, '{"region":"eu"}', spare],
+      ...['true', 'false'].map((flag) => [{ Region: 'eu', 'Dry-Run': flag }, `{"region":"eu","options":{"dry":${flag}}}`, 'eu -1']),
+      ...['false', 'True', '1', ''].map((header) => [{ Region: 'eu', 'Dry-Run': header }, '{"region":"eu","options":{"dry":true}}', differs]),
+      [{ Region: 'eu' }, '{"region":"eu","options":{"dry":false}}', missing],
+      ...['', ',"options":{}', ',"options":null', ',"dry":true'].map((rest) => [{ Region: 'eu', 'Dry-Run': 'true' }, `{"region":"eu"${rest}}`, spare]),
+    ];
+    const call = (params, args) => new Promise((resolve, reject) => {
+      const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': 'test_mirrored_headers' };
+      const lines = Object.entries(params).flatMap(([name, values]) => [values].flat().flatMap((value) => [`Mcp-Param-${name}`, value]));
+      const asked = request(server.url, { method: 'POST', headers: [...Object.entries({ Host: new URL(server.url).host, ...headers }).flat(), ...lines] }, async (answer) => {
+        resolve({ status: answer.statusCode, json: JSON.parse((await answer.toArray()).join('')) });
+      });
+      asked.on('error', reject);
+      asked.end(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"test_mirrored_headers","arguments":${args},"_meta":${JSON.stringify(meta())}}}`);
+    });
+    for (const [params, args, expected] of rows) {
+      const { status, json } = await call(params, args);
+      const where = `${JSON.stringify(params)} with ${args}: ${JSON.stringify(json)}`;
+      if (typeof expected === 'string') assert.deepEqual([status, textOf(json.result ?? { content: [] })], [200, expected], where);
+      else {
+        assert.deepEqual([status, json.error?.code], [400, -32020], where);
+        assert.match(json.error.message, expected, where);
+      }
+    }
+    console.log(`figure: Mcp-Param headers: ${rows.length} pairs of headers and arguments`);
   });
 
   // M8
