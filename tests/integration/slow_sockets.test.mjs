@@ -1,5 +1,8 @@
 // 1,000 clients at once that are slow in every way HTTP and WebSocket know, against one server: others are served
 // meanwhile, memory stays bounded, and each slow one is ended by the limit that is meant for it.
+//
+// How much longer others wait is told by a second server that has no slow clients and is asked the same in turn: so what else
+// the machine and this process do at that moment is in both.
 import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -12,8 +15,9 @@ import { callTool, meta, program, startServer } from './support.mjs';
 const kEach = 100;
 const kTrickle = 100;  // ms between two bytes of a slow client
 const kMemoryEach = 128 * 1024;
-const kBefore = 200;  // calls, to know how long one takes without them
-const kOthersLimit = 5000;  // ms; what a shared machine may add is not the server's
+const kBefore = 200;  // calls, which warm both servers up
+const kP99Ratio = 15;  // the aim is 1.2. It is the third of some 250 calls, made while 40,000 requests come of which no answer is read: 2.2 to 5.8 on a busy machine
+const kMedianRatio = 2;
 const limits = { connections_max: 1100, idle_timeout_ms: 3000, body_timeout_ms: 3000 };  // a head has 5 s; a reader is cut off when two looks, 10 s apart, find that it has taken nothing
 
 const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: meta() } });
@@ -46,7 +50,7 @@ function kinds(url) {
 }
 
 
-const p99 = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)];
+const part = (times, of) => times.toSorted((a, b) => a - b)[Math.floor(times.length * of)];
 
 // Connects and begins to be slow; `ended` gives what it was told.
 function slowClient(url, { first = '', reads = true }) {
@@ -69,16 +73,19 @@ function slowClient(url, { first = '', reads = true }) {
 
 test(`${10 * kEach} slow clients of 10 kinds at once: others are served, memory is bounded, all are ended`, async () => {
   const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };  // for its long list of tools
-  const server = await startServer({ plugins: ['pool', 'guard', 'query', fixture], extra: `limits: ${JSON.stringify(limits)}\n` });
-  const timed = async (into, params) => {
+  const options = { plugins: ['pool', 'guard', 'query', fixture], extra: `limits: ${JSON.stringify(limits)}\n` };
+  const [server, other] = await Promise.all([startServer(options), startServer(options)]);
+  const timed = async ({ url }, into, params) => {
     const from = performance.now();
-    const { structuredContent } = await callTool(server.url, 'query', { sql: 'select $1::int', params });
+    const { structuredContent } = await callTool(url, 'query', { sql: 'select $1::int', params });
     into.push(performance.now() - from);
     assert.equal(structuredContent.row_count, 1);
   };
-  const alone = [];
-  const beside = [];
-  for (let i = 0; i < kBefore; i++) await timed(alone, [i]);
+  const [alone, beside, apart] = [[], [], []];
+  for (let i = 0; i < kBefore; i++) {
+    await timed(server, alone, [i]);
+    await timed(other, [], [i]);
+  }
   const before = residentBytes(server);
   const began = Date.now();
   const every = Object.entries(kinds(server.url)).map(([name, kind]) => ({ name, kind, clients: Array.from({ length: kEach }, () => slowClient(server.url, kind)) }));
@@ -108,7 +115,8 @@ test(`${10 * kEach} slow clients of 10 kinds at once: others are served, memory 
     let most = 0;
     let served = 0;
     const serve = async () => {
-      await timed(beside, [served]);
+      await timed(server, beside, [served]);
+      await timed(other, apart, [served]);
       served += 1;
       most = Math.max(most, residentBytes(server) - before);
     };
@@ -124,12 +132,17 @@ test(`${10 * kEach} slow clients of 10 kinds at once: others are served, memory 
     console.log(Object.entries(last).map(([name, seconds]) => `  ${name}: all ended within ${seconds} s`).join('\n'));
     console.log(`figure: ${all.length} slow clients of 10 kinds, ${at_once} at once: all ended within ${Math.round((Date.now() - began) / 1000)} s, ${served} calls of others served meanwhile, `
       + `${Math.round(most / all.length / 1024)} KiB of memory each`);
-    console.log(`figure: p99 of others' calls: ${p99(alone).toFixed(1)} ms before the slow clients, ${p99(beside).toFixed(1)} ms beside them`);
-    assert.ok(p99(beside) < kOthersLimit, `${p99(beside)} ms`);
+    const told = (of) => [beside, apart, alone].map((times) => part(times, of).toFixed(1));
+    const ratio = (of) => part(beside, of) / part(apart, of);
+    for (const [name, of, aim, bound] of [['p99', 0.99, ', the aim is 1.2', kP99Ratio], ['median', 0.5, '', kMedianRatio]]) {
+      const [there, here, before_them] = told(of);
+      console.log(`figure: ${name} of others' calls: ${there} ms beside the slow clients, ${here} ms at a server without them (${ratio(of).toFixed(2)} x${aim}), ${before_them} ms before they came`);
+      assert.ok(ratio(of) <= bound, `${name}: ${ratio(of)} x, at most ${bound} x`);
+    }
     assertBounded(most, all.length * kMemoryEach, 'all of them');
   } finally {
     clearInterval(trickle);
     for (const { socket } of all) socket.destroy();
-    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+    for (const { stop } of [server, other]) assert.deepEqual(await stop(), { code: 0, signal: null });
   }
 });
