@@ -9,7 +9,7 @@ import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 
-import { initialize, meta, psql, run, shared, startStdio } from './support.mjs';
+import { initialize, meta, psql, run, shared, startServer, startStdio, until } from './support.mjs';
 
 const { file: folder, skip } = shared('mcp/schema');
 const kRevisions = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'];
@@ -51,11 +51,56 @@ function judgeOf(revision) {
   };
 }
 
-for (const revision of kRevisions) {
-  test(`${revision}: every message fits the schema of MCP, every structured answer that of its tool`, { skip }, async () => {
+// A server over HTTP, used as startStdio's pipe is: what comes by POST, by event streams and by the stream of a session is kept.
+async function startHttp(revision) {
+  const server = await startServer();
+  const messages = [];
+  const next = (fits) => until('the message comes', () => messages.find(fits));
+  let session = {};
+  async function read(answer) {
+    if (!answer.headers.get('content-type')?.startsWith('text/event-stream')) {
+      const text = await answer.text();
+      if (text) messages.push(JSON.parse(text));
+      return;
+    }
+    let rest = '';
+    for await (const text of answer.body.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      for (const line of lines) if (/^data: ?\S/.test(line)) messages.push(JSON.parse(line.replace(/^data: ?/, '')));
+    }
+  }
+  const streams = [];
+  async function send({ id, method, params }) {
+    const headers = { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', 'MCP-Protocol-Version': revision, 'Mcp-Method': method, ...session };
+    if (params?.name) headers['Mcp-Name'] = params.name;
+    const answer = await fetch(server.url, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', id, method, params }) });
+    streams.push(read(answer));
+    if (method === 'initialize') {
+      session = { 'Mcp-Session-Id': answer.headers.get('mcp-session-id') };
+      streams.push(read(await fetch(server.url, { headers: { Accept: 'text/event-stream', 'MCP-Protocol-Version': revision, ...session } })));
+    }
+  }
+  return {
+    file: server.file, write: server.write, messages, next, send,
+    async request(id, method, params) {
+      await send({ id, method, params });
+      return next((message) => message.id === id);
+    },
+    async stop() {
+      const ended = await server.stop();
+      await Promise.all(streams);
+      return ended;
+    },
+  };
+}
+const kWires = { stdio: () => startStdio(), HTTP: startHttp };
+
+for (const [wire, revision] of Object.keys(kWires).flatMap((name) => kRevisions.map((each) => [name, each]))) {
+  test(`${wire}, ${revision}: every message fits the schema of MCP, every structured answer that of its tool`, { skip }, async () => {
     const judge = judgeOf(revision);
     const modern = revision === '2026-07-28';
-    const pipe = startStdio();
+    const pipe = await kWires[wire](revision);
     const params = (more = {}) => ({ ...more, ...(modern ? { _meta: meta(more._meta) } : {}) });
     const notify = () => pipe.messages.filter((message) => message.method);
     try {
