@@ -34,6 +34,26 @@ for (const wire of [...kWires, kPipe]) {
       assert.equal((await call(client, 'test_missing_capability', {}, can({ elicitation: {}, roots: {} }))).error.code, -32021);
     });
 
+    // M15
+    test('2026-07-28: a page is for clients that show pages, tools and context are for models that take them', async () => {
+      const { result } = await call(client, 'test_elicitation_url', {}, can({ elicitation: { url: {} } }));
+      assert.deepEqual(Object.values(result.inputRequests).map(({ method, params }) => [method, params.mode, params.url]), [['elicitation/create', 'url', 'https://login.example/start?id=1']]);
+      const lacking = await call(client, 'test_elicitation_url', {}, can({ elicitation: { form: {} } }));
+      assert.deepEqual([lacking.error?.code, lacking.error?.data], [-32021, { requiredCapabilities: { elicitation: { url: {} } } }]);
+      for (const [what, lacks] of [['tools', 'tools'], ['toolChoice', 'tools'], ['thisServer', 'context'], ['allServers', 'context']]) {
+        const { error } = await call(client, 'test_sampling_with', { with: what }, can({ sampling: {} }));
+        assert.deepEqual([error?.code, error?.data], [-32021, { requiredCapabilities: { sampling: { [lacks]: {} } } }], what);
+        assert.equal((await call(client, 'test_sampling_with', { with: what }, can({ sampling: { [lacks]: {} } }))).result?.resultType, 'input_required', what);
+      }
+    });
+
+    // M16
+    test('a form that asks for a password is not sent', async () => {
+      const { result } = await call(client, 'test_elicitation_password', {}, can({ elicitation: { form: {} } }));
+      assert.equal(result.isError, true);
+      assert.match(textOf(result), /must not ask for "pass_word"/);
+    });
+
     // M14
     test('a requestState that was altered, cut or brought to another tool is refused', async () => {
       const tool = 'test_input_required_result_multi_round';

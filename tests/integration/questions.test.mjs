@@ -71,7 +71,7 @@ for (const entry of clients) {
 const outcomeOf = (client, name, args = {}) => client.callTool({ name, arguments: args }).then(
   (result) => `${result.isError ? 'refused: ' : ''}${textOf(result)}`, (error) => `refused: ${error.message}`);
 
-for (const entry of clients.filter(({ stdio }) => stdio)) {
+for (const entry of clients) {
   test(`${entry.name}: a page is for clients that show pages, a form for those that show forms`, async () => {
     const asked = [];
     const ofClient = async (elicitation) => {
