@@ -7,7 +7,7 @@ import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { callTool, initialize, meta, modern, openSession, post, program, startServer, startStdio, textOf } from './support.mjs';
+import { callTool, initialize, meta, modern, openSession, post, program, psql, startServer, startStdio, textOf, until } from './support.mjs';
 
 const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
 const kVersion = 'io.modelcontextprotocol/protocolVersion';
@@ -263,6 +263,24 @@ describe('over HTTP', () => {
       else assert.match(uri, /^test:\/\/template\/[^/?#]+\/data$/);
       assert.ok(!/root:|PATH=/.test(JSON.stringify(answer)), uri);
     }
+  });
+
+  // M32
+  test('an id in flight serves no second request of its session, and any of another one', async () => {
+    const [session, other] = await Promise.all([openSession(server.url, '2025-11-25'), openSession(server.url, '2025-11-25')]);
+    const mark = `twice ${process.pid}`;
+    const running = () => psql(`select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and query like '%${mark}%'`) === '1';
+    const sql = `select count(*) /* ${mark} */ from generate_series(1, 100000) a, generate_series(1, 100000) b`;
+    const first = post(server.url, { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'query', arguments: { sql } } }, session);
+    await until('the first one runs', running);
+    const again = (id, headers) => post(server.url, { jsonrpc: '2.0', id, method: 'ping' }, headers);
+    const { status, json } = await again(7, session);
+    assert.deepEqual([status, json], [400, { jsonrpc: '2.0', id: 7, error: { code: -32600, message: 'the id 7 is in flight already' } }]);
+    for (const [id, headers] of [['7', session], [8, session], [7, other]]) assert.deepEqual((await again(id, headers)).json, { jsonrpc: '2.0', id, result: {} });
+    assert.ok(running(), 'the first one goes on');
+    await post(server.url, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } }, session);
+    await first;
+    assert.deepEqual((await again(7, session)).json.result, {});
   });
 
   // Section 5, "UTF-8": what PostgreSQL could not take as text reaches no database.
