@@ -78,6 +78,13 @@ for (const { id, title, must, module } of rows) {
   if (!lines.some((line) => line.startsWith(wanted))) missing.push(`docs/reliability.md has no line that begins with ${wanted}`);
 }
 
+// Every fuzz target is told of.
+const fuzzing = readFileSync(join(root, 'docs/security.md'), 'utf8').split('\n## ').find((part) => part.startsWith('Fuzzing\n'));
+for (const target of readdirSync(join(root, 'tests/fuzz')).filter((name) => name.endsWith('.cpp') && name !== 'replay.cpp')) {
+  checked += 1;
+  if (!fuzzing.includes(`\`${basename(target, '.cpp')}\``)) missing.push(`docs/security.md tells nothing of fuzz target ${target}`);
+}
+
 for (const name of missing) console.error(name);
 console.log(`${checked} names checked`);
 process.exitCode = missing.length > 0 ? 1 : 0;
