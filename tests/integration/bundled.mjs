@@ -18,6 +18,7 @@ export async function startBundled({ more = [], ...options } = {}) {
     embedded: { sample: false },
     grpc: { listen: '127.0.0.1:0' },
     multi_tenant: { model: 'shared', operators: ['token:operator'] },
+    rate_limit: { tiers: { default: { principal: { calls: { second: 1000000 } } } } },
     redis: { socket: redis.socket },
   };
   const folders = readdirSync(join(dirname(program), 'plugins'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
