@@ -13,8 +13,8 @@ if (!program) throw new Error('usage: run.mjs PROGRAM');
 const suite = join(dirname(createRequire(join(import.meta.dirname, '../integration/package.json')).resolve('@modelcontextprotocol/conformance/package.json')), 'dist/index.js');
 
 // What a run must show. `required` are the scenarios a revision demands, frozen with it; `atLeast` is how many passed when
-// the suite was pinned. One that made no check has passed nothing: it is told by name. In the pinned suite that is
-// tasks-status-notifications, which always skips itself; tests/integration/tasks.test.mjs asks what it would.
+// the suite was pinned. One that made no check has passed nothing: it is told with the suite's own reason. In the pinned
+// suite that is tasks-status-notifications, whatever the server; tests/integration/tasks.test.mjs asks what it would.
 const runs = [
   { what: 'required by 2026-07-28', args: ['--requirements', '2026-07-28'], required: 37 },
   { what: 'required by 2025-11-25', args: ['--requirements', '2025-11-25'], required: 30 },
@@ -49,13 +49,18 @@ state_dir: ${folder}/state
   return { url, stop: () => child.kill('SIGTERM') };
 }
 
-// One run of the suite: its scenarios as { name, passed, failed, scored }.
-async function scenariosOf(url, args) {
+// What the suite says of these scenarios.
+async function said(url, args) {
   const child = spawn(process.execPath, [suite, 'server', '--url', url, ...args], { stdio: ['ignore', 'pipe', 'inherit'], cwd: folder });
   let out = '';
   child.stdout.on('data', (bytes) => { out += bytes; });
   await new Promise((resolve) => child.on('close', resolve));
-  const text = out.replace(/\x1b\[[0-9;]*m/g, '');
+  return out.replace(/\x1b\[[0-9;]*m/g, '');
+}
+
+// One run of the suite: its scenarios as { name, passed, failed, scored }.
+async function scenariosOf(url, args) {
+  const text = await said(url, args);
   const summary = text.slice(text.indexOf('=== SUMMARY ==='));
   const unscored = new Set([...summary.matchAll(/^\s+[✓✗] (\S+) \(/gm)].map(([, name]) => name));
   const scenarios = [...summary.matchAll(/^[✓✗] (\S+): (\d+) passed, (\d+) failed/gm)]
@@ -65,10 +70,18 @@ async function scenariosOf(url, args) {
   return { scenarios, failures };
 }
 
+// Why a scenario made no check, in the suite's words.
+async function reasonOf(url, name) {
+  const text = await said(url, ['--scenario', name, '--verbose']);
+  const checks = JSON.parse(text.slice(text.indexOf('[\n'), text.lastIndexOf('\n]') + 2));
+  return checks.filter(({ status }) => status === 'SKIPPED').map(({ errorMessage }) => errorMessage).join(' ') || 'no reason is given';
+}
+
 const hasPassed = ({ passed, failed }) => passed > 0 && failed === 0;
 
 const server = await started();
 const lines = [];
+const skipped = new Set();
 let good = true;
 for (const run of runs) {
   const { scenarios, failures } = await scenariosOf(server.url, run.args);
@@ -80,7 +93,7 @@ for (const run of runs) {
   const idle = of.filter((scenario) => scenario.passed + scenario.failed === 0).map(({ name }) => name);
   lines.push(`figure: conformance, ${run.what}: ${passed} of ${run.required ?? of.length} scenarios`
     + `${run.required ? `, ${scenarios.length - scored.length} more not scored` : ''}, ${checks} checks passed, ${failed.length} scenarios failed`);
-  if (idle.length > 0) lines.push(`  ${idle.length} skipped themselves: ${idle.join(', ')}`);
+  idle.forEach((name) => skipped.add(name));
   failed.forEach(({ name }) => lines.push(`  failed: ${name}`));
   failures.forEach((line) => lines.push(`    ${line.trim()}`));
   if (failed.length > 0 || (run.required ? passed !== run.required : passed < run.atLeast)) good = false;
@@ -90,6 +103,7 @@ for (const run of runs) {
     if (tasks.length !== 10 || tasks.filter(hasPassed).length < run.tasksAtLeast) good = false;
   }
 }
+for (const name of skipped) lines.push(`figure: conformance, ${name} makes no check of any server. ${await reasonOf(server.url, name)}`);
 server.stop();
 console.log(lines.join('\n'));
 process.exit(good ? 0 : 1);

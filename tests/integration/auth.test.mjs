@@ -226,6 +226,7 @@ test('of many tokens only those that are meant for this server and in force are 
   }
   assert.equal((await select(server.url, bearer('x'.repeat(64 * 1024)))).status, 431);
   untold.push(good, ...Object.values(bad));
+  console.log(`figure: access tokens of an issuer: ${Object.keys(bad).length} bad ones refused`);
 });
 
 test('rotated keys are found by their first token; a flood of invented ids asks the issuer once', async () => {

@@ -81,6 +81,7 @@ for (const wire of kWires) {
       const let_in = [];
       for (const [name, credential] of Object.entries(bad)) if (await admitted(wire, credential)) let_in.push(name);
       assert.deepEqual(let_in, []);
+      console.log(`figure: access tokens over ${wire.name}: ${Object.keys(bad).length} of ${Object.keys(bad).length} bad ones refused`);
       assert.ok(await admitted(wire, tokens.ada));
       assert.ok(await admitted(wire, await token({ aud: ['x', server.url] })));
     });

@@ -33,20 +33,22 @@ async function all(channel, ready) {
   await whole;
   return answers;
 }
-function check(answers) {
+const told = (where, count) => console.log(`figure: interleaved ids over ${where}: ${count} of ${kTotal} answered once, each with its own value`);
+function check(where, answers) {
   for (let index = 0; index < kTotal; index++) {
     const [answer, ...more] = answers.get(JSON.stringify(idOf(index)));
     assert.equal(more.length, 0, `id ${idOf(index)} was answered twice`);
     if (index % 5 === 0) assert.deepEqual(answer.result.structuredContent.rows, [[valueOf(index)]]);
     else assert.equal(answer.result.tools.length, 5);
   }
+  told(where, answers.size);
 }
 
 test('10,000 interleaved ids on stdio, both eras on one pipe: each is answered once with its own value', async () => {
   const pipe = startStdio();
   const answers = await all(pipe, (taken) => taken || once(pipe.child.stdin, 'drain'));
   assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
-  check(answers);
+  check('a pipe', answers);
 });
 
 test('10,000 interleaved ids on one WebSocket, both eras: each is answered once with its own value', async () => {
@@ -56,7 +58,7 @@ test('10,000 interleaved ids on one WebSocket, both eras: each is answered once 
   socket.socket.close();
   assert.equal((await socket.closed).clean, true);
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
-  check(answers);
+  check('a WebSocket', answers);
 });
 
 // One request on a connection of the agent.
@@ -96,6 +98,7 @@ test('10,000 interleaved ids over HTTP on 64 kept connections, two sessions and 
     };
     await Promise.all(Array.from({ length: 64 }, client));
     assert.deepEqual(wrong, []);
+    told(`${sockets.size} HTTP connections`, next);
     assert.ok(sockets.size <= 64, `${sockets.size} connections`);
   } finally {
     agent.destroy();

@@ -1,6 +1,8 @@
 // The check of access tokens, without a server: what passes, and everything that must not.
 #include "plugins/auth/jwt.hpp"
 
+#include <cstdio>
+
 #include <doctest/doctest.h>
 
 #include "signer.hpp"
@@ -194,6 +196,7 @@ TEST_CASE("jwt: of two good tokens and all kinds of bad ones only the good ones 
     }
     CHECK(passed == 2);
     CHECK(std::size(cases) >= 32);
+    std::printf("figure: access tokens: %zu cases, %zu of them let in, as they should\n", std::size(cases), passed);
 }
 
 TEST_CASE("jwt: the edges of time, size and audience that still pass") {
