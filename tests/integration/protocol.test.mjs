@@ -1,9 +1,10 @@
 // What only raw messages show: sessions, batches, headers, errors.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { initialize, meta, modern, openSession, post, startServer, textOf } from './support.mjs';
+import { initialize, meta, modern, openSession, post, program, startServer, textOf } from './support.mjs';
 
 let server;
 before(async () => { server = await startServer(); });
@@ -25,6 +26,29 @@ for (const revision of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])
     assert.equal((await post(server.url, { jsonrpc: '2.0', id: 6, method: 'ping' }, headers)).status, 404);
   });
 }
+
+test('what a list says of its entries is the same in every revision, but for tasks', async () => {
+  const own = await startServer({ plugins: ['pool', 'guard', 'query', { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] });
+  const lists = { 'tools/list': 'tools', 'prompts/list': 'prompts', 'resources/list': 'resources', 'resources/templates/list': 'resourceTemplates' };
+  const expected = {};
+  for (const [method, member] of Object.entries(lists)) expected[method] = (await modern(own.url, method)).json.result[member];
+  const said = (key) => Object.values(expected).flat().filter((entry) => entry[key] !== undefined).length;
+  for (const key of ['title', 'icons', 'annotations', 'outputSchema']) assert.ok(said(key) > 0, key);
+  assert.equal(said('execution'), 0);
+  for (const revision of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']) {
+    const headers = await openSession(own.url, revision);
+    let tasks = 0;
+    for (const [method, member] of Object.entries(lists)) {
+      const { json } = await post(own.url, { jsonrpc: '2.0', id: 2, method }, headers);
+      assert.deepEqual(json.result[member].map(({ execution, ...entry }) => {
+        tasks += execution !== undefined;
+        return entry;
+      }), expected[method], `${revision} ${method}`);
+    }
+    assert.equal(tasks > 0, revision === '2025-11-25', revision);
+  }
+  assert.equal((await own.stop()).code, 0);
+});
 
 test('2026-07-28: discover, headers, errors', async () => {
   const found = await modern(server.url, 'server/discover');
