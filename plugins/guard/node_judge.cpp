@@ -223,13 +223,14 @@ Result<void> NodeJudge::judgeRelation(const NodeView& node) {
     const NameView name{node.text(Field::schemaname), node.text(Field::relname)};
     if (isSecretRelation(name.schema, name.name)) return refuse(Rule::relation_secret, written(name));
     attributes_.noteRelation(node);
-    if (isCatalogRelation(name.schema, name.name)) {
-        facts_.reads_catalog = true;
-    } else if (resolver_) {
+    const bool own = isCatalogRelation(name.schema, name.name);
+    if (own) facts_.reads_catalog = true;
+    if (resolver_) {
+        // A user's table or view may be called pg_... too, or lie in PostgreSQL's own schema.
         const Resolver::Found found = resolver_->relation(name);
         if (!found.objection.empty()) return refuse(Rule::relation_not_allowed, found.objection);
-        if (!found.any && name.schema.empty()) unknown_relations_.push_back(name.name);
-        if (!found.any && !name.schema.empty()) facts_.unresolved = true;
+        if (!found.any && !own && name.schema.empty()) unknown_relations_.push_back(name.name);
+        if (!found.any && !own && !name.schema.empty()) facts_.unresolved = true;
     }
     if (std::ranges::find(facts_.tables, name, [](const TableUse& use) { return NameView(use.table); }) ==
         facts_.tables.end())

@@ -47,6 +47,24 @@ private:
 
 }  // namespace
 
+TEST_CASE("guard snapshot: a relation of the user's may be named like PostgreSQL's own, or lie among them") {
+    Catalog catalog;
+    catalog
+        .add(Part::relations, R"([[30001,100,"pg_report","v",false,false,0],[30002,100,"pg_passwords","f",false,true,0],
+                                  [30003,100,"pg_plain","r",false,false,0],[30004,200,"pg_elsewhere","v",false,false,0],
+                                  [30005,11,"reported","v",false,false,0],[30006,11,"pg_reported","v",false,false,0]])")
+        .add(Part::code, R"([["r",30001,[2078],[],false],["r",30004,[2078],[],false],["r",30005,[2078],[],false],
+                             ["r",30006,[2078],[],false]])");
+    for (const char* sql :
+         {"select * from pg_report", "table public.pg_report", "select 1 from pg_passwords",
+          "select 1 from shop.pg_elsewhere", "select 1 from pg_catalog.reported", "select 1 from pg_reported",
+          "select 1 from pg_class c, lateral (select * from pg_report) r"})
+        CHECK_MESSAGE(catalog.ruleOf(sql) == "relation-not-allowed", sql);
+    for (const char* sql : {"select * from pg_plain, pg_class", "select 1 from pg_elsewhere", "select 1 from pg_tables",
+                            "select 1 from pg_catalog.pg_tables"})
+        CHECK_MESSAGE(catalog.ruleOf(sql) == "allowed", sql);
+}
+
 TEST_CASE("guard snapshot: a user's function is refused, an extension's passes by its owner and name") {
     Catalog catalog;
     catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","i",0,null,false,null,false,false],
