@@ -300,7 +300,8 @@ select seen, case when seen is distinct from $1 then pg_catalog.concat_ws(' ',
   (select pg_catalog.concat(pg_catalog.count(*), ':',
                             pg_catalog.sum(pg_catalog.hashint8((xmin::text::int8 << 32) # setrole::int8)))
    from pg_catalog.pg_db_role_setting),
-  (select pg_catalog.sum(pg_catalog.hashint8(oid::int8)) from pg_catalog.pg_roles where rolsuper),
+  (select pg_catalog.sum(pg_catalog.hashint8(oid::int8 * 4 + rolsuper::int * 2 + rolbypassrls::int))
+   from pg_catalog.pg_roles where rolsuper or rolbypassrls),
   (select pg_catalog.string_agg(place, ',') from pg_catalog.unnest(pg_catalog.current_schemas(true)) place
    where place !~ '^pg_temp')) end
 from (select pg_catalog.pg_current_snapshot()::text as seen) s)sql"};

@@ -120,6 +120,18 @@ describe('a change of the catalog', () => {
     await until('the view is served again', async () => (await refusal(server, 'select id from shop.v')) === undefined, 10000);
   });
 
+  for (const right of ['bypassrls', 'superuser'])
+    test(`that makes the role one with ${right} is seen within five seconds`, async () => {
+      assert.equal(await refusal(server, 'select id from shop.orders'), undefined);
+      psql(`alter role reader ${right}`, cluster.dsn);
+      const began = Date.now();
+      await until('the role is refused', async () => /role-privileged/.test(await refusal(server, 'select id from shop.orders') ?? ''), 10000);
+      const took = Date.now() - began;
+      assert.ok(took <= 6000, `${took} ms`);
+      psql(`alter role reader no${right}`, cluster.dsn);
+      await until('the role is served again', async () => (await refusal(server, 'select id from shop.orders')) === undefined, 10000);
+    });
+
   test('that makes a new name is seen at once', async () => {
     psql('create view shop.fresh as select shop.poke() as id; grant select on shop.fresh to reader', cluster.dsn);
     assert.match(await refusal(server, 'select id from shop.fresh'), /relation-not-allowed/);
