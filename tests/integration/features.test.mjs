@@ -72,7 +72,7 @@ for (const entry of clients) {
         /unknown argument "arg3"/);
     });
     test('lists resources and templates, and reads text, bytes and what a template stands for', async () => {
-      assert.deepEqual((await client.listResources()).resources.map((resource) => resource.uri), ['test://asking', 'test://static-binary', 'test://static-text', 'test://watched-resource']);
+      assert.deepEqual((await client.listResources()).resources.map((resource) => resource.uri), ['test://static-binary', 'test://static-text', 'test://watched-resource', 'test://who-reads']);
       assert.deepEqual((await client.listResourceTemplates()).resourceTemplates.map((one) => one.uriTemplate), ['test://template/{id}/data']);
       const text = await client.readResource({ uri: 'test://static-text' });
       assert.deepEqual(text.contents, [{ uri: 'test://static-text', mimeType: 'text/plain', text: 'This is the content of the static text resource.' }]);

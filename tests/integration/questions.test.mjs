@@ -61,7 +61,7 @@ for (const entry of clients) {
       assert.equal(messages[0].content.text, 'Use this context: Ada');
     });
     test('a resource asks too', async () => {
-      const { contents } = await client.readResource({ uri: 'test://asking' });
+      const { contents } = await client.readResource({ uri: 'test://who-reads' });
       assert.deepEqual([contents[0].text, asked.at(-1)], ['For Ada', 'Who reads this?']);
     });
   });
@@ -245,8 +245,34 @@ for (const revision of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])
     assert.match(await asks(3, 'tools/call', tool('sampling'), 'sampling/createMessage'), /Paris/);
     assert.match(await asks(4, 'tools/call', tool('list_roots'), 'roots/list'), /file:\/\/\/project/);
     assert.match(await asks(5, 'prompts/get', { name: 'test_input_required_result_prompt' }, 'elicitation/create'), /Use this context/);
-    assert.match(await asks(6, 'resources/read', { uri: 'test://asking' }, 'elicitation/create'), /For Ada/);
+    assert.match(await asks(6, 'resources/read', { uri: 'test://who-reads' }, 'elicitation/create'), /For Ada/);
     await pipe.stop();
+  });
+
+  test(`${revision}: over HTTP a question comes on the stream of its call, and its answer is a POST of its own`, async () => {
+    const server = await startServer(options);
+    const opened = await post(server.url, { jsonrpc: '2.0', id: 1, method: 'initialize', params: { ...initialize(revision), capabilities } });
+    const headers = { 'Mcp-Session-Id': opened.headers.get('mcp-session-id'), 'MCP-Protocol-Version': revision };
+    const call = await fetch(server.url, { method: 'POST', headers: { 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream', ...headers },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'test_input_required_result_elicitation', arguments: {} } }) });
+    assert.match(call.headers.get('content-type'), /^text\/event-stream/);
+    const said = [];
+    let text = '';
+    for await (const part of call.body.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      const events = text.split('\n\n');
+      text = events.pop();
+      for (const event of events) {
+        const data = event.split('\n').filter((line) => line.startsWith('data: ')).map((line) => line.slice('data: '.length)).join('');
+        if (!data) continue;
+        said.push(JSON.parse(data));
+        if (said.at(-1).method !== 'elicitation/create') continue;
+        const answer = await post(server.url, { jsonrpc: '2.0', id: said.at(-1).id, result: { action: 'accept', content: { name: 'Ada' } } }, headers);
+        assert.equal(answer.status, 202);
+      }
+    }
+    assert.deepEqual(said.map(({ method, result }) => method ?? textOf(result)), ['elicitation/create', 'Hello, Ada!']);
+    await server.stop();
   });
 }
 

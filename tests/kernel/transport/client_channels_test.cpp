@@ -226,32 +226,6 @@ TEST_CASE("client channels: beyond its requests and what may wait, submit() wait
     CHECK(fixture.receive(channel) == R"({"do":"echo"})");
 }
 
-TEST_CASE("client channels: as many requests may stand as configured, and leave their place to others") {
-    Fixture fixture({.channel = {.requests_in_flight_max = 1, .standing_max = 3}});
-    fixture.channels.letIn(nullptr, "", nullptr);
-    const std::uint64_t channel = fixture.open();
-    for (int i = 0; i < 3; ++i)
-        CHECK(fixture.submit(channel, R"({"do":"stand"})") == Code{});
-    CHECK(fixture.handler.holding.reaches(3));
-    CHECK(fixture.submit(channel, R"({"do":"stand"})") == Code{});
-    CHECK(fixture.receive(channel).find("no more than 3 requests of one connection") != std::string::npos);
-    CHECK(fixture.submit(channel, R"({"do":"echo"})") == Code{});
-    CHECK(fixture.receive(channel) == R"({"do":"echo"})");
-    // Another channel has a count of its own.
-    const std::uint64_t other = fixture.open();
-    CHECK(fixture.submit(other, R"({"do":"stand"})") == Code{});
-    CHECK(fixture.handler.holding.reaches(4));
-    // The channel ends when they have, not before.
-    fixture.onFiber([&] { CHECK(fixture.channels.finish(channel)); });
-    CHECK(fixture.receive(channel, Deadline::in(0ms)) == "");
-    CHECK(fixture.error.code == Code::timeout);
-    fixture.handler.release();
-    for (int i = 0; i < 3; ++i)
-        CHECK(fixture.receive(channel) == "\"released\"");
-    CHECK(fixture.receive(channel) == "");
-    CHECK(fixture.error.code == Code::not_found);
-}
-
 TEST_CASE(
     "client channels: a request that begins to stand lets those in that waited, and the one there was no room for") {
     Fixture fixture({.channel = {.message_bytes_max = 100, .requests_in_flight_max = 1, .standing_max = 10}});

@@ -226,6 +226,28 @@ TEST_CASE(
     CHECK(input_ended.value() == 1);
 }
 
+TEST_CASE(
+    "stdio: as many requests may stand as configured; they leave their place to others and keep the end waiting") {
+    StdioServer::Config config;
+    config.requests_in_flight_max = 1;
+    config.standing_max = 3;
+    config.end_grace = 20s;
+    StdioFixture fixture(std::move(config));
+    for (int i = 0; i < 3; ++i)
+        fixture.send("{\"do\":\"stand\"}\n");
+    REQUIRE(fixture.handler.holding.reaches(3));
+    CHECK(fixture.server->requestsInFlight() == 0);
+    fixture.send("{\"do\":\"stand\"}\n{\"do\":\"echo\"}\n");
+    CHECK(fixture.readLine().find("no more than 3 requests of one connection") != std::string::npos);
+    CHECK(fixture.readLine() == R"({"do":"echo"})");
+    fixture.closeInput();
+    CHECK(fixture.ended.value() == 0);
+    fixture.handler.release();
+    for (int i = 0; i < 3; ++i)
+        CHECK(fixture.readLine() == "\"released\"");
+    CHECK(fixture.ended.reaches(1));
+}
+
 TEST_CASE("stdio: what is still in flight after the grace is cancelled, and the end follows") {
     StdioServer::Config config;
     config.end_grace = 20ms;
