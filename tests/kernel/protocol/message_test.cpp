@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "kernel/protocol/json_pieces.hpp"
+#include "tests/support/thread_time.hpp"
 
 using namespace howdah::kernel;
 
@@ -104,6 +105,22 @@ TEST_CASE("message: a million brackets are refused at the limit of depth, whatev
     for (int i = 0; i < 200'000; ++i)
         objects += R"({"a":)";
     CHECK(parseCode(objects) == kParseError);
+}
+
+TEST_CASE("message: a million brackets are refused within ten milliseconds") {
+    constexpr double kAim_ms = 10;
+    for (const char bracket : {'[', '{'}) {
+        std::string body(1'000'000, bracket);
+        body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+        Document document;
+        int code = 0;
+        const double took_ms = howdah::test::workOf_ms([&] {
+            if (auto refusal = document.parse(body, {})) code = refusal->code;
+        });
+        CHECK(code == kParseError);
+        CHECK(took_ms <= kAim_ms * howdah::test::kSlowBuild);
+        std::printf("figure: a million %c refused in %.1f ms of work, the aim is %.0f ms\n", bracket, took_ms, kAim_ms);
+    }
 }
 
 TEST_CASE("message: what is JSON is read and what is none is refused") {

@@ -1,11 +1,14 @@
 // What compile() refuses, and that neither a hostile schema nor a hostile instance makes validation hang or overflow.
 #include <chrono>
+#include <cstdio>
+#include <optional>
 #include <random>
 #include <string>
 
 #include <doctest/doctest.h>
 
 #include "kernel/schema/schema.hpp"
+#include "tests/support/thread_time.hpp"
 
 using namespace howdah;
 using namespace howdah::kernel;
@@ -17,6 +20,14 @@ std::string refusal(const Json& schema, SchemaLimits limits = {}) {
 }
 std::string refusal(const char* schema) {
     return refusal(Json::parse(schema));
+}
+
+template <typename Work>
+void judgeTime(const char* what, Work&& work) {
+    constexpr double kAim_ms = 100;
+    const double took_ms = howdah::test::workOf_ms(work);
+    CHECK(took_ms <= kAim_ms * howdah::test::kSlowBuild);
+    std::printf("figure: %s refused in %.1f ms of work, the aim is %.0f ms\n", what, took_ms, kAim_ms);
 }
 }  // namespace
 
@@ -86,8 +97,10 @@ TEST_CASE("schema: a hundred thousand subschemas are refused by size or by count
     Json wide{{"anyOf", Json::array()}};
     for (int i = 0; i < 100'000; ++i)
         wide["anyOf"].push_back(Json::object());
-    CHECK(refusal(wide) == "schema of 300011 bytes is above the limit of 262144");
-    CHECK(refusal(wide, {.bytes_max = 1u << 20}) == "schema at /anyOf/9999: more than 10000 subschemas");
+    judgeTime("a schema of a hundred thousand parts, twice,", [&] {
+        CHECK(refusal(wide) == "schema of 300011 bytes is above the limit of 262144");
+        CHECK(refusal(wide, {.bytes_max = 1u << 20}) == "schema at /anyOf/9999: more than 10000 subschemas");
+    });
 }
 
 TEST_CASE("schema: a chain of ten thousand references neither compiles nor validates on the stack") {
@@ -110,7 +123,8 @@ TEST_CASE("schema: references that lead round in circles end, also under not") {
         CAPTURE(text);
         auto schema = Schema::compile(Json::parse(text));
         REQUIRE(schema.has_value());
-        auto violation = schema->validate(Json(1));
+        std::optional<Violation> violation;
+        judgeTime(text, [&] { violation = schema->validate(Json(1)); });
         REQUIRE(violation.has_value());
         CHECK(violation->message == "the value nests too deeply or is too large to be checked");
     }
