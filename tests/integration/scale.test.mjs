@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { createConnection } from 'node:net';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 
 import { assertBounded, residentBytes } from './memory.mjs';
-import { callTool, meta, openSocket, run, startServer, until } from './support.mjs';
+import { callTool, meta, openSocket, program, run, startServer, until } from './support.mjs';
 
 const kStreams = 1000;
 const kib = (bytes) => Math.round(bytes / 1024);
@@ -120,3 +121,65 @@ test('10 readers that take nothing of large answers cost bounded memory, and oth
     assert.equal((await server.stop()).signal, null);
   }
 });
+
+// A subscription of a client that reads nothing any more once it has been acknowledged.
+async function deafListener(url, wire, uris) {
+  const { hostname, port, pathname, host } = new URL(url);
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 'deaf', method: 'subscriptions/listen', params: { notifications: { resourceSubscriptions: uris }, _meta: meta() } });
+  const socket = createConnection(Number(port), hostname);
+  socket.on('error', () => {});  // it may be cut off, which is told by its end
+  let heard = '';
+  socket.setEncoding('latin1').on('data', (bytes) => { heard += bytes; });
+  const post = ['POST', 'Content-Type: application/json', 'Accept: application/json, text/event-stream', 'MCP-Protocol-Version: 2026-07-28', 'Mcp-Method: subscriptions/listen', `Content-Length: ${body.length}`];
+  const get = ['GET', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+  const [method, ...fields] = wire === 'HTTP' ? post : get;
+  socket.write(`${[`${method} ${pathname} HTTP/1.1`, `Host: ${host}`, ...fields].join('\r\n')}\r\n\r\n`);
+  if (wire === 'HTTP') socket.write(body);
+  else {
+    await until('the upgrade is agreed to', () => /^HTTP\/1\.1 101 /.test(heard));
+    const head = Buffer.alloc(14);  // a text message of 64-bit length, masked with zeros
+    head.writeUInt16BE(0x81ff);
+    head.writeBigUInt64BE(BigInt(body.length), 2);
+    socket.write(Buffer.concat([head, Buffer.from(body)]));
+  }
+  await until('it is acknowledged, each of them', () => heard.includes('notifications/subscriptions/acknowledged') && uris.every((uri) => heard.includes(`"${uri}"`)));
+  socket.pause();
+  const acknowledged = heard.length;
+  return { socket, heard: () => heard.slice(acknowledged) };
+}
+
+for (const wire of ['HTTP', 'WebSocket']) {
+  test(`${wire}: a subscriber that reads nothing while 10,000 changes are told costs bounded memory, and another one hears of them`, async () => {
+    const kChanges = 10000;
+    const uris = Array.from({ length: 100 }, (_, i) => `test://template/${String(i).padStart(4000, '0')}/data`);  // 40 MB, were each change kept
+    const server = await startServer({ plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] });
+    let deaf;
+    try {
+      const [changing, other] = [await openSocket(server.url), await openSocket(server.url)];
+      const change = (i) => changing.request(i, 'tools/call', { name: 'test_update_resource', arguments: { uri: uris[i % uris.length] }, _meta: meta() });
+      assert.ok(!(await change('first')).error);
+      other.send({ id: 'hears', method: 'subscriptions/listen', params: { notifications: { resourceSubscriptions: [uris[99]] }, _meta: meta() } });
+      await other.next(({ method }) => method === 'notifications/subscriptions/acknowledged');
+      deaf = await deafListener(server.url, wire, uris);
+      const before = residentBytes(server);
+      let most = 0;
+      for (let at = 0; at < kChanges; at += 100) {
+        changing.messages.length = 0;
+        const answers = await Promise.all(Array.from({ length: 100 }, (_, i) => change(at + i)));
+        assert.ok(answers.every(({ result }) => result && !result.isError), JSON.stringify(answers[0]));
+        most = Math.max(most, residentBytes(server) - before);
+      }
+      assert.ok(other.messages.some(({ method, params }) => method === 'notifications/resources/updated' && params.uri === uris[99]));
+      // What the server kept for it is told once it reads again, unless it was cut off by then.
+      deaf.socket.resume();
+      await until('it hears of every resource or is cut off', () => deaf.socket.closed || uris.every((uri) => deaf.heard().includes(`"${uri}"`)));
+      const heard = deaf.heard().split('notifications/resources/updated').length - 1;
+      console.log(`figure: ${wire}: a subscriber that reads nothing of ${kChanges} changes of 4 KB: ${kib(most)} KiB of memory, ${heard} of them told later${deaf.socket.closed ? ', then cut off' : ''}`);
+      assertBounded(most, 8 << 20, 'a subscriber that reads nothing');
+      for (const { socket } of [changing, other]) socket.close();
+    } finally {
+      deaf?.socket.destroy();
+      assert.deepEqual(await server.stop(), { code: 0, signal: null });
+    }
+  });
+}
