@@ -1,15 +1,16 @@
 // Row M23 of docs/security.md: secrets are planted wherever one can stand, everything that can be asked is asked at
 // log level debug, and no output has any of them.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { keyPair, signed, startKeyServer } from './authorization_server.mjs';
 import { startCluster } from './cluster.mjs';
 import { connect, startGrpc } from './grpc_client.mjs';
-import { config, dsn, initialize, inFolder, meta, openSocket, post, psql, run, runBeside, textOf, upgrade } from './support.mjs';
+import { startRedis } from './redis_server.mjs';
+import { config, dsn, initialize, inFolder, meta, openSocket, post, psql, run, runBeside, startStdio, textOf, upgrade } from './support.mjs';
 
 // Every secret is a word of its own, so that no encoding hides it.
 const planted = new Map();
@@ -30,7 +31,9 @@ const file = (name, text) => {
 
 let cluster;
 let keys;
+let redis;
 let server;
+let shared;  // what the pipe's server has in common with the other one
 let bearers;
 const kIssuer = 'https://login.example';
 const kConfiguration = 3;
@@ -59,11 +62,21 @@ before(async () => {
   keys = await startKeyServer(key);
   bearers = { good: secret('token of the file'), bad: secret('token nobody knows') };
   const tokens = file('tokens', `${bearers.good} name=writer scopes=howdah:write\n`);
-  server = await startGrpc({
-    http: '', more: [{ auth: { token_file: tokens, oauth: { issuer: kIssuer, jwks_url: `${keys.url}?api_key=${secret('key in the query of jwks_url')}`, allow_http: true } } }],
+  const of_redis = secret('password of redis');
+  redis = await startRedis('--requirepass', of_redis);
+  const audit = randomBytes(32).toString('hex');
+  planted.set('key of the audit log', [audit]);
+  shared = {
+    plugins: [{ redis: { socket: redis.socket, password: of_redis } }, { rate_limit: { shared: {}, tiers: { default: { principal: { calls: { second: 1000000 } } } } } },
+      { multi_tenant: { model: 'shared', operators: ['token:writer', 'oauth:ada', 'local'], audit: { key_file: file('audit', `k1 ${audit}\n`) } } }, 'analytics', 'health', 'optimizer', 'cache'],
     databases: Object.entries(databases).map(([name, text]) => `  ${name}: { dsn: ${JSON.stringify(text)}${name === 'notes' ? ', access: read_write' : ''} }`).join('\n'),
-    extra: `log: { level: debug }\nseal_keys: [${secret('seal key').repeat(2)}, "\${file:${file('seal', secret('seal key of a file').repeat(2))}}"]\n`,
+    extra: `tools: { profile: all }\nseal_keys: [${secret('seal key').repeat(2)}, "\${file:${file('seal', secret('seal key of a file').repeat(2))}}"]\n`,
+  };
+  server = await startGrpc({
+    http: '', databases: shared.databases, extra: `${shared.extra}log: { level: debug }\n`,
+    more: [...shared.plugins, { auth: { token_file: tokens, oauth: { issuer: kIssuer, jwks_url: `${keys.url}?api_key=${secret('key in the query of jwks_url')}`, allow_http: true } } }],
   });
+  assert.deepEqual(JSON.parse(run(['plugin', 'list', '--json', '-c', server.file]).out).plugins.filter(({ state }) => state !== 'running'), []);
   const claims = (name, more) => signed(key, { issuer: kIssuer, audience: server.url, claims: { sub: 'ada', scope: 'howdah:write', jti: name, ...more } });
   bearers.jwt = await claims('good');
   bearers.expired = await claims('late', { exp: 1 });
@@ -75,9 +88,15 @@ before(async () => {
 after(async () => {
   await server.stop();
   keys.stop();
+  redis.remove();
   cluster.remove();
   place.remove();
 });
+
+// What the tools of all plugins are asked of a database beside a query.
+const kReads = { list_tables: {}, health_check: {}, get_query_analytics: {}, get_quota: {}, cache_stats: {}, explain_query: { sql: 'select 1' }, suggest_indexes: { sql: 'select 1' },
+  optimize_query: { sql: 'select 1' }, tenant_check: {}, tenant_list: {}, tenant_audit: { tenant: 'acme' } };
+const kOfAll = ['get_query_analytics', 'get_quota', 'cache_stats', 'tenant_audit'];  // not of one database
 
 // One client's answer to everything, whoever carries it.
 const kDatabases = ['main', 'works', 'refused', 'uri', 'words', 'parameter', 'key', 'hosts', 'pgpass', 'environment', 'file', 'nowhere'];
@@ -125,6 +144,33 @@ test('over HTTP: credentials good and bad, sessions, every database, statements 
   await ask('query_more', 'query_more', { next: planted.get('handle to go on')[0] }, good, ['handle to go on']);
   psql('drop table secrets_kept');
   assert.deepEqual((await ask('a good access token', 'query', { sql: 'select 1' }, { Authorization: `Bearer ${bearers.jwt}` })).result.structuredContent.rows, [[1]]);
+});
+
+test('over a pipe and HTTP: what the tools of every plugin say of every database', async () => {
+  const log = join(place.folder, 'log');
+  const pipe = startStdio({ databases: shared.databases, plugins: ['pool', 'guard', 'query', 'schema', ...shared.plugins], extra: `${shared.extra}log: { level: debug, file: ${log} }\n` });
+  const over = {
+    'a pipe': (params) => pipe.request(JSON.stringify(params), 'tools/call', { ...params, _meta: meta() }),
+    HTTP: async (params) => (await post(server.url, body('tools/call', params), { ...headersOf('tools/call', params.name), Authorization: `Bearer ${bearers.good}` })).json,
+  };
+  hear('a broken line', await new Promise((resolve) => {
+    pipe.child.stdin.write(`{"broken": "${secret('broken line')}"\n`);
+    pipe.next(({ error }) => error).then(resolve);
+  }));
+  for (const [wire, ask] of Object.entries(over)) {
+    const { result } = await ask({ name: 'query', arguments: { sql: 'select 6 * 7' } });
+    assert.deepEqual(result.structuredContent.rows, [[42]]);
+    for (const database of kDatabases) {
+      for (const [name, args] of Object.entries({ query: { sql: 'select 1' }, ...kReads })) {
+        const answer = await ask({ name, arguments: kOfAll.includes(name) ? args : { ...args, database } });
+        assert.doesNotMatch(JSON.stringify(answer), /unknown tool|unknown argument/, name);
+        hear(`${name} of ${database} over ${wire}`, answer);
+      }
+    }
+  }
+  assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
+  hear('the log of a pipe at level debug', readFileSync(log, 'utf8'));
+  assert.match(readFileSync(log, 'utf8'), /breaker open/);
 });
 
 test('over WebSocket and gRPC: the same credentials', async () => {
@@ -179,12 +225,16 @@ test('configurations that are refused do not show what they are refused for', ()
     { http: '', plugins: ['pool', 'guard', 'query', { auth: { oauth: { issuer: kIssuer, password: secret('unknown key of a section') } } }] },
     { http: '', plugins: ['pool', 'guard', 'query', { auth: { token_file: file('tokens_wrong', `${secret('token on a wrong line')} name=a b=c\n`) } }] },
     { http: '', plugins: ['pool', 'guard', 'query', { auth: { token_file: file('tokens_twice', `${secret('token of a name')} name=a\n${secret('token of the same name')} name=a\n`) } }] },
+    { serves: true, plugins: ['pool', 'guard', 'query', { redis: { password: secret('password of redis beside a wrong key'), passwort: true } }] },
+    { serves: true, plugins: ['pool', 'guard', 'query', { redis: { port: 'none', password: secret('password of redis beside a wrong port') } }] },
+    { serves: true, plugins: ['pool', 'guard', 'query', { redis: { socket: redis.socket, password: secret('password redis does not know') } }] },
+    { serves: true, plugins: ['pool', 'guard', 'query', { multi_tenant: { model: 'shared', audit: { key_file: file('audit_wrong', `k1 ${secret('key of the audit log that is too short')}\n`) } } }] },
   ];
   planted.set('seal key that is too short', [planted.get('seal key that is too short')[0].slice(0, 14)]);
   for (const options of refused) {
     writeFileSync(path, config({ ...options, folder: own.folder }));
     const told = (...args) => {
-      const done = run([...args, '-c', path], { env: { HOWDAH_TEST_WRONG: wrong }, stdio: ['ignore', 'pipe', 'pipe'] });
+      const done = run([...args, '-c', path], { env: { HOWDAH_TEST_WRONG: wrong }, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30000 });
       hear(`${args.join(' ')} of ${JSON.stringify(options)}`, `${done.out}${done.err}`);
       return done.code;
     };
@@ -192,7 +242,7 @@ test('configurations that are refused do not show what they are refused for', ()
     told('config', 'check');
     const code = told('doctor');
     assert.notEqual(code, 0, JSON.stringify(options));
-    if (code === kConfiguration) assert.equal(told('serve'), kConfiguration, JSON.stringify(options));  // else it would serve
+    if (code === kConfiguration && !options.serves) assert.equal(told('serve'), kConfiguration, JSON.stringify(options));  // others would serve, without that plugin or while the database is down
   }
   own.remove();
 });
@@ -202,6 +252,10 @@ test('nothing of what was planted came out anywhere', async () => {
   hear('the log at level debug', server.log());
   hear('stdout', server.out());
   assert.match(server.log(), / debug /);
+  // A refused token is told apart by the first digits of its digest.
+  for (const [name, why] of [['bad', 'the token is no signed JWT'], ['expired', 'the token has expired'], ['altered', 'the token is not signed with a key of its issuer']]) {
+    assert.match(server.log(), new RegExp(`debug .*token #${createHash('sha256').update(bearers[name]).digest('hex').slice(0, 8)} is refused: ${why}`), name);
+  }
   const found = [];
   for (const [where, words] of planted) {
     for (const { from, text, own } of said) {
