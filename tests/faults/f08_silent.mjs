@@ -11,6 +11,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   silent.silent = true;
   await bench.withServer({ databases: `  main: { dsn: "${bench.dsn()}" }\n  silent: { dsn: "${bench.dsn('', silent.port)}" }` });
   const ask = (database) => call(bench.server.url, 'query', { sql: 'select 1', database });
+  const calls = [];
   for (let round = 0; round < (full ? 10 : 1); round++) {
     const order = [];
     const noted = (name, asked) => asked.then((answer) => {
@@ -20,6 +21,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
     const stuck = Array.from({ length: full ? 64 : 32 }, () => noted('silent', ask('silent')));
     const fine = Array.from({ length: 8 }, () => noted('main', ask('main')));
     const [their, ours] = [await Promise.all(stuck), await Promise.all(fine)];
+    calls.push(...their, ...ours);
     const took = their.map((answer) => answer.ms);
     const failed = ours.filter((answer) => outcomeOf(answer) !== 'done');
     const overtaken = order.lastIndexOf('main') > order.indexOf('silent');
@@ -31,7 +33,8 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
       report.holds('others', !overtaken, 'calls to the other database waited for those to the silent one');
     }
     report.holds('others.work', failed.length === 0, `${failed.length} calls to the other database failed: ${failed.length ? saidBy(failed[0]) : ''}`);
-    if (round === 0) report.holdsInTime('deadline', Math.max(...took) <= kConnect_ms + 100, `a call to the silent database took ${ms(Math.max(...took))}, wanted ${kConnect_ms} ms + 100 ms`);
+    report.holdsInTime('deadline', Math.max(...took) <= kConnect_ms + 100, `a call to the silent database took ${ms(Math.max(...took))}, wanted ${kConnect_ms} ms + 100 ms`);
   }
+  await report.judgeTries(bench, { calls });
   silent.silent = false;
 });

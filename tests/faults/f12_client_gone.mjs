@@ -59,6 +59,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   }
   await nexts.stop();
   report.judgeDeadlines(nexts);
+  await report.judgeTries(bench, nexts);
   judge(report, 'stdio', await overStdio(report, bench, rounds));
 });
 

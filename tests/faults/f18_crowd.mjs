@@ -26,6 +26,7 @@ export const run = (report, { full }) => Bench.open(async (bench) => {
   report.judgeWrites(await bench.ledgerOf(load));
   report.judgeAnswers(load);
   report.judgeDeadlines(load);
+  await report.judgeTries(bench);
   await handles(report, bench, full ? 50000 : 1500);
 });
 

@@ -41,6 +41,7 @@ async function underLoad(report, bench, full) {
   report.figure(`${took.length} SIGTERMs under load: ended after ${ms(percentile(took, 0.5))} (median), ${ms(Math.max(...took))} (longest), exit codes ${[...new Set(codes)]}; ${ledger.broken} writes met a closed door`);
   report.judgeWrites(ledger);
   report.judgeDeadlines(together(loads));
+  report.judgeWireTries(bench.proxy);
   report.holds('exit', codes.every((code) => code === 0), `exit codes ${codes}`);
   report.holds('answered', ledger.broken_and_there === 0, `${ledger.broken_and_there} writes were applied and not answered`);
   report.holds('streams', streams.every(Boolean), `${streams.filter((well) => !well).length} listen streams broke off`);
