@@ -68,7 +68,8 @@ struct Facts {
     bool reach_known = false;      // of a write: it changes rows of `relations` at most
     std::uint32_t body_begin = 0;  // bytes; the statement without semicolon, blanks and comments around it
     std::uint32_t body_end = 0;
-    std::uint32_t parameters = 0;  // the highest $n
+    std::uint32_t parameters = 0;        // the highest $n
+    std::uint64_t small_parameters = 0;  // those that must be small (growth.hpp)
     std::vector<TableUse> tables;
     std::vector<ObjectName> functions;
     std::vector<ObjectName> operators;

@@ -21,9 +21,11 @@
 #include "plugins/guard/catalogs.hpp"
 #include "plugins/guard/classify.hpp"
 #include "plugins/guard/config.hpp"
+#include "plugins/guard/growth.hpp"
 #include "plugins/guard/pattern.hpp"
 #include "plugins/guard/raw_parse.hpp"
 #include "plugins/guard/role.hpp"
+#include "plugins/guard/rules.hpp"
 
 namespace howdah::guard {
 namespace {
@@ -92,6 +94,8 @@ public:
         }
         if (const auto& result = (*judgement)->result(); !result)
             return refuse(query, (*judgement)->fingerprint(), result.error());
+        if (auto small = checkParameters(query, *(*judgement)->result()); !small)
+            return refuse(query, (*judgement)->fingerprint(), small.error());
         if (auto attached = query.setFacts((*judgement)->abi()); !attached) return Verdict::fault(attached.error());
         if (audit_ == AuditScope::all) audit(host(), query, (*judgement)->fingerprint(), nullptr);
         return proceed();
@@ -145,6 +149,16 @@ private:
     Verdict refusePrivileged(const Query& query) {
         const auto role = catalogs_.find(query.database())->keeper->role();
         return refuse(query, 0, privilegedRole(query.database(), role->name));
+    }
+
+    // The values differ from call to call, so they are no part of a judgement.
+    static Result<void> checkParameters(const Query& query, const Facts& facts) {
+        if (facts.small_parameters == 0 || query.parameters().empty()) return {};
+        std::int64_t number = 0;
+        for (const howdah_value& parameter : query.parameters())
+            if ((facts.small_parameters & parameterBit(++number)) != 0 && !isSmall(parameter))
+                return refusal(Rule::value_too_large, concat("with parameter $", number, " as it is given"), 1);
+        return {};
     }
 
     static bool isUnresolved(const Judgement& judgement) {

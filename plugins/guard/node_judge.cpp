@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "plugins/guard/catalog.hpp"
-#include "plugins/guard/growth.hpp"
 #include "plugins/guard/nodes.hpp"
 #include "plugins/guard/steadiness.hpp"
 #include "plugins/guard/tree_names.hpp"
@@ -146,7 +145,6 @@ Result<void> NodeJudge::judgeCall(NameView name, int arguments, Rule if_unknown)
         facts_.unresolved = facts_.unresolved || (resolver_ && !users && !unsafe);
     }
     if (known != FunctionClass::safe) facts_.has_volatile = true;
-    has_growing_calls_ = has_growing_calls_ || makesGrow(name.name);
     addOnce(facts_.functions, name);
     notePassed(use);
     return {};

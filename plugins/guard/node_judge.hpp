@@ -43,8 +43,6 @@ public:
     // When all have been seen: what only the whole statement tells.
     Result<void> finish();
 
-    bool hasGrowingCalls() const { return has_growing_calls_; }
-
 private:
     Result<void> judgeFunction(const NodeView& node);
     Result<void> judgeCall(NameView name, int arguments, Rule if_unknown);
@@ -75,7 +73,6 @@ private:
     std::uint32_t here_ = 0;
     std::vector<std::string_view> with_queries_;
     std::vector<std::string_view> unknown_relations_;
-    bool has_growing_calls_ = false;
 
     struct Use {
         Node kind;

@@ -95,12 +95,18 @@ constexpr std::array kTexts{
          "expression may use it",
          "ask the operator to list the function under guard.functions_allowed or to drop the cast"},
     Text{Rule::value_too_large, "value-too-large",
-         "this call may make a value of more than 16 MiB, or the statement several of them",
+         "this may make a value of more than 1 MiB, more than 32 MiB in all, or work on large ones where no time limit "
+         "acts",
          "use smaller numbers, or bound a computed one: repeat('#', least(n, 100))"},
+    Text{Rule::expression_too_large, "expression-too-large",
+         "with columns of subqueries and WITH queries written out, as the planner does it, the expressions have more "
+         "than "
+         "100,000 parts, or they are nested too deeply to be counted",
+         "write WITH ... AS MATERIALIZED (...), or OFFSET 0 into the subquery, so that its columns are made once"},
 };
 
 const Text& text(Rule rule) {
-    static_assert(kTexts.size() == static_cast<std::size_t>(Rule::value_too_large) + 1);
+    static_assert(kTexts.size() == static_cast<std::size_t>(Rule::expression_too_large) + 1);
     return kTexts[static_cast<std::size_t>(rule)];
 }
 

@@ -49,6 +49,7 @@ enum class Rule : std::uint8_t {
     type_not_allowed,
     cast_not_allowed,
     value_too_large,
+    expression_too_large,
 };
 
 std::string_view id(Rule rule);

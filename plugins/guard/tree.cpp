@@ -48,11 +48,8 @@ public:
             if (auto judged = enter(next); !judged) return judged.error();
         }
         if (auto finished = judge_.finish(); !finished) return finished.error();
-        if (judge_.hasGrowingCalls() && path_ == Path::read)
-            if (const auto growth = tooLargeValue(statement)) {
-                judge_.standAt(growth->position);
-                return judge_.refuse(Rule::value_too_large, growth->what);
-            }
+        if (path_ == Path::read)
+            if (auto bounded = judgeGrowth(statement); !bounded) return bounded.error();
         return std::move(facts_);
     }
 
@@ -85,6 +82,14 @@ private:
             if (statement.has(Field::valuesLists)) facts_.kind = Kind::values;
         }
         return {};
+    }
+
+    Result<void> judgeGrowth(const NodeView& statement) {
+        const GrowthVerdict growth = tooLargeValue(statement, facts_.parameters > 0);
+        facts_.small_parameters = growth.small_parameters;
+        if (!growth.found) return {};
+        judge_.standAt(std::max(growth.found->position, facts_.body_begin));
+        return judge_.refuse(growth.found->rule, growth.found->what);
     }
 
     Result<void> enter(const Pending& next) {

@@ -155,8 +155,14 @@ public:
     }
 
     std::uint32_t beforeQuery(std::string_view sql, std::uint32_t access = HOWDAH_ACCESS_READ,
-                              std::uint32_t provenance = HOWDAH_PROVENANCE_CLIENT) {
+                              std::uint32_t provenance = HOWDAH_PROVENANCE_CLIENT,
+                              const std::vector<std::string>& parameters = {}) {
+        std::vector<howdah_value> values;
+        for (const std::string& text : parameters)
+            values.push_back({HOWDAH_VALUE_TEXT, 0, 0, 0, {text.data(), text.size()}});
         howdah_query query{};
+        query.parameters = values.data();
+        query.parameter_count = values.size();
         query.struct_size = sizeof query;
         query.access = access;
         query.provenance = provenance;
@@ -205,6 +211,21 @@ TEST_CASE("guard plugin: a read proceeds with its facts attached") {
         CHECK(guard.ctx.attached.body_end == 26);
         CHECK(guard.ctx.tables == std::vector<std::string>{"orders"});
     }
+}
+
+TEST_CASE("guard plugin: of one text a call passes with small parameters, and does not with one that makes it grow") {
+    Loaded guard;
+    const auto call = [&](std::string_view sql, const std::vector<std::string>& parameters) {
+        return guard.beforeQuery(sql, HOWDAH_ACCESS_READ, HOWDAH_PROVENANCE_CLIENT, parameters);
+    };
+    const std::string long_text(100'000, 'x');
+    CHECK(call("select replace(name, $1, $2) from t where id = any($3)", {"a", "b", long_text}) == HOWDAH_PROCEED);
+    CHECK(call("select replace(name, $1, $2) from t where id = any($3)", {"a", long_text, "{}"}) == HOWDAH_DENY);
+    CHECK(guard.ctx.last.rule == "value-too-large");
+    CHECK(guard.ctx.last.message.find("$2") != std::string::npos);
+    CHECK(call("select repeat('x', $1::int)", {"100"}) == HOWDAH_PROCEED);
+    CHECK(call("select repeat('x', $1::int)", {"900000000"}) == HOWDAH_DENY);
+    CHECK(call("select $1 from t where name like $2", {long_text, long_text}) == HOWDAH_PROCEED);
 }
 
 TEST_CASE("guard plugin: others get a text without its constants, also of one that needs a large stack") {

@@ -1,0 +1,89 @@
+// Upper bounds of one expression: what it gives, and what PostgreSQL makes on the way to it.
+//
+// Columns of tables are taken for ordinary data (1,000 bytes, numbers up to 10,000); what a statement makes itself is
+// bounded by what it is made of.
+//
+// Threads: values and pure functions.
+// Source:  PostgreSQL manual, "String Functions", "Numeric Types"; source, utils/adt/varlena.c, numeric.c.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "plugins/guard/tree_view.hpp"
+
+namespace howdah::guard {
+
+constexpr double kAnything = 2147483648.0;  // a number, or bytes, of which nothing is known
+constexpr double kNothing = 1e-9;           // the same of how near to 0 a divisor may be
+
+struct Bound {
+    double bytes = 64;       // of the value, as text
+    double number = 10'000;  // of it, whatever its sign
+    double least = 1;        // the same from below, where it is not 0
+    double grown = 0;        // bytes of it that come from the statement itself: constants, and what grows out of them
+    double parts = 1;        // of the expression, with columns written out
+    double made = 0;         // bytes of values made on the way, as often as they are made
+    double work = 0;         // steps in which nothing looks at a time limit
+    bool data = false;       // depends on rows
+    std::uint64_t parameters = 0;  // it is made of: $1 is bit 0, those from $64 on are bit 63
+
+    void widen(const Bound& other) {
+        bytes = std::max(bytes, other.bytes);
+        number = std::max(number, other.number);
+        least = std::min(least, other.least);
+        grown = std::max(grown, other.grown);
+        note(other);
+    }
+    // What it costs besides, whatever becomes of its value.
+    void note(const Bound& other) {
+        parts += other.parts;
+        made += other.made;
+        work += other.work;
+        data = data || other.data;
+        parameters |= other.parameters;
+    }
+};
+
+inline Bound dataBound() {
+    Bound data;
+    data.bytes = 1'000;
+    data.data = true;
+    return data;
+}
+inline Bound unknownBound() {
+    Bound unknown;
+    unknown.bytes = unknown.number = unknown.grown = kAnything;
+    unknown.least = kNothing;
+    return unknown;
+}
+// No part, no byte: to add to.
+inline Bound noBound() {
+    Bound none;
+    none.bytes = none.number = none.parts = 0;
+    return none;
+}
+
+// The largest number that a text may be read as, and the least other than 0: PostgreSQL takes 0x7f, 1_000 and 1e9, and
+// its types many forms with numbers in them.
+struct Numbers {
+    double largest = 0, least = 1;
+};
+Numbers numbersIn(std::string_view text);
+
+Bound constantBound(const NodeView& constant);
+Bound operatorBound(std::string_view op, const Bound& left, const Bound& right);
+// `args` are those of the call as it is written; of an aggregate too.
+Bound callBound(std::string_view function, const NodeView& call, const std::vector<Bound>& args);
+// char(n) and bit(n) pad.
+Bound castBound(const NodeView& type, const Bound& value);
+// Bytes that a type's modifier pads to, 0 if it pads nothing.
+double paddedBytes(const NodeView& type);
+
+// The sum of parts that are put together, and the same as alternatives of which one is given.
+Bound together(const std::vector<Bound>& parts);
+Bound anyOf(const std::vector<Bound>& parts);
+
+}  // namespace howdah::guard

@@ -1,0 +1,99 @@
+// The walk behind tooLargeValue(): queries (growth_queries.cpp) and the expressions in them (growth_expressions.cpp).
+//
+// Threads: a value of one statement's judgement.
+// Owns:    what was found; nodes, names and scopes are those of the tree and of the frames on the stack.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "plugins/guard/growth.hpp"
+#include "plugins/guard/growth_bounds.hpp"
+#include "plugins/guard/growth_sources.hpp"
+
+namespace howdah::guard {
+
+// What a parameter is taken for where it must be small.
+constexpr double kSmallBytes = 1'000, kSmallNumber = 10'000, kSmallLeast = 0.01;
+
+class Estimate {
+public:
+    explicit Estimate(bool small_parameters) : small_parameters_(small_parameters) {}
+
+    void of(const NodeView& statement);
+    const std::optional<Growth>& found() const { return found_; }
+    // Those that what was found is made of.
+    std::uint64_t parameters() const { return parameters_; }
+
+private:
+    struct Rows {
+        std::shared_ptr<Columns> columns = std::make_shared<Columns>();
+        Bound cost = noBound();
+    };
+
+    // Where an expression or a query stands.
+    struct Place {
+        const Scope* scope = nullptr;
+        With* with = nullptr;
+        std::size_t seen = 0;  // of its queries
+        int depth = 0;
+
+        Place deeper() const { return {scope, with, seen, depth + 1}; }
+        Place in(const Scope* inner) const { return {inner, with, seen, depth + 1}; }
+    };
+
+    void find(Rule rule, std::string_view what, const NodeView& node, std::uint64_t parameters);
+    void step(const NodeView& node, std::size_t steps);
+    void spend(Bound& cost, const Bound& bound, const NodeView& node);
+    bool isTooDeep(const NodeView& node, const Place& place);
+
+    // Queries.
+    Rows rowsOf(const NodeView& select, const Place& outer);
+    void settle(With& with, std::size_t index, int depth);
+    // A left-deep chain of thousands, without recursion.
+    void arms(const NodeView& select, const Place& place, Rows& rows);
+    void valuesOf(const NodeList& values, const Place& place, Rows& rows);
+    void selected(const NodeView& select, const Place& place, Rows& rows);
+    void ending(const NodeView& select, const Place& place, Bound& cost);
+    void addTarget(const NodeView& target, const Place& place, Columns& columns, Bound& cost);
+    // As PostgreSQL calls a column without AS; "" where the guard does not go into it.
+    static std::string_view nameMade(const NodeView& value);
+    void addStar(std::string_view source, const NodeView& node, const Place& place, Columns& columns, Bound& cost);
+    struct From {  // that is being read
+        Scope& scope;
+        Bound& cost;
+        std::vector<NodeView> conditions;
+        bool exact = true;  // the order of all columns is known
+    };
+    void addSource(const NodeView& written, const Place& place, From& from);
+    void addItem(const NodeView& node, const Place& place, From& from);
+    void addRelation(const NodeView& node, const Place& place, From& from);
+
+    // Expressions.
+    // A variable that stands for what was made elsewhere: its value is taken into another row.
+    static Bound used(Bound bound);
+    Bound columnBound(const NodeView& node, const Place& place);
+    Bound expression(const NodeView& node, const Place& outer);
+    std::vector<Bound> each(const NodeList& list, const Place& place);
+    Bound parameterBound(const NodeView& node) const;
+    Bound calls(const NodeView& node, const Place& place);
+    // A chain a || b || c of thousands leans to the left: without recursion.
+    Bound operators(const NodeView& node, const Place& place);
+    Bound casts(const NodeView& node, const Place& place);
+    Bound sublink(const NodeView& node, const Place& place);
+    Bound cases(const NodeView& node, const Place& place);
+    // least() is at most any of its arguments.
+    Bound extreme(const NodeView& node, const Place& place);
+    // A column that a function's rows are read into.
+    Bound defined(const NodeView& node, const Place& place);
+
+    const bool small_parameters_;
+    std::uint32_t steps_ = 0;
+    std::uint64_t parameters_ = 0;
+    std::optional<Growth> found_;  // the first
+};
+
+}  // namespace howdah::guard

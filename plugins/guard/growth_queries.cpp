@@ -1,0 +1,310 @@
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "plugins/guard/growth_estimate.hpp"
+#include "plugins/guard/tree_names.hpp"
+
+namespace howdah::guard {
+namespace {
+
+constexpr int kDepthMax = 250;                                   // of the walk; what is deeper is refused
+constexpr std::uint32_t kStepsMax = 2'000'000;                   // names looked at, columns copied
+constexpr std::int64_t kMaterialized = 1, kNotMaterialized = 2;  // CTEMaterialize
+constexpr std::string_view kUnnamed = "?column?";
+
+}  // namespace
+
+void Estimate::of(const NodeView& statement) {
+    const NodeView query = statement.tag() == Tag::ExplainStmt ? statement.child(Field::query) : statement;
+    if (query.tag() == Tag::SelectStmt) rowsOf(query, {});
+}
+
+void Estimate::find(Rule rule, std::string_view what, const NodeView& node, std::uint64_t parameters) {
+    parameters_ |= parameters;
+    if (!found_) found_ = Growth{rule, std::string(what), static_cast<std::uint32_t>(std::max(node.location(), 0))};
+}
+
+void Estimate::step(const NodeView& node, std::size_t steps) {
+    steps_ += static_cast<std::uint32_t>(std::min<std::size_t>(steps, kStepsMax));
+    if (steps_ > kStepsMax) {
+        steps_ = 0;
+        find(Rule::expression_too_large, {}, node, ~std::uint64_t{0});
+    }
+}
+
+void Estimate::spend(Bound& cost, const Bound& bound, const NodeView& node) {
+    Bound spent = bound;
+    if (spent.made + spent.work == 0) spent.parameters = 0;
+    cost.note(spent);
+    if (cost.parts > kPartsMax) find(Rule::expression_too_large, {}, node, 0);
+    if (cost.made > kMadeBytesMax || cost.work > kWorkMax) find(Rule::value_too_large, {}, node, spent.parameters);
+}
+
+bool Estimate::isTooDeep(const NodeView& node, const Place& place) {
+    if (place.depth <= kDepthMax) return false;
+    find(Rule::expression_too_large, {}, node, 0);
+    return true;
+}
+
+Estimate::Rows Estimate::rowsOf(const NodeView& select, const Place& outer) {
+    Rows rows;
+    if (isTooDeep(select, outer)) {
+        rows.columns->others = unknownBound();
+        return rows;
+    }
+    Place place = outer.deeper();
+    With with;
+    if (const NodeView clause = select.child(Field::withClause)) {
+        with = {place.with, place.seen, place.scope, {}, clause.flag(Field::recursive)};
+        for (const NodeView query : clause.list(Field::ctes)) {
+            with.queries.push_back({query.text(Field::ctename), query});
+            with.queries.back().copied = query.number(Field::ctematerialized) == kNotMaterialized;
+        }
+        place.with = &with;
+        place.seen = with.queries.size();
+        for (std::size_t i = 0; i < with.queries.size(); ++i) {
+            settle(with, i, place.depth);
+            spend(rows.cost, with.queries[i].cost, with.queries[i].node);
+        }
+    }
+    if (select.child(Field::larg))
+        arms(select, place, rows);
+    else if (const NodeList values = select.list(Field::valuesLists); !values.empty())
+        valuesOf(values, place, rows);
+    else
+        selected(select, place, rows);
+    if (select.has(Field::limitCount) || select.has(Field::limitOffset)) makeOnce(*rows.columns);
+    return rows;
+}
+
+void Estimate::settle(With& with, std::size_t index, int depth) {
+    if (with.queries[index].state != WithQuery::State::fresh) return;
+    with.queries[index].state = WithQuery::State::busy;
+    const NodeView node = with.queries[index].node;
+    const std::size_t seen = with.recursive ? with.queries.size() : index;
+    Rows rows = rowsOf(node.child(Field::ctequery), {with.scope, &with, seen, depth + 1});
+    WithQuery& query = with.queries[index];
+    if (query.recursive || node.number(Field::ctematerialized) == kMaterialized) makeOnce(*rows.columns);
+    query.columns = renamed(rows.columns, node.list(Field::aliascolnames));
+    query.cost = rows.cost;
+    query.state = WithQuery::State::done;
+}
+
+void Estimate::arms(const NodeView& select, const Place& place, Rows& rows) {
+    std::vector<NodeView> found;
+    NodeView at = select;
+    const auto isBare = [](const NodeView& arm) {
+        return arm.child(Field::larg) && !arm.child(Field::withClause) && !arm.has(Field::limitCount) &&
+               !arm.has(Field::limitOffset);
+    };
+    do {
+        found.push_back(at.child(Field::rarg));
+        at = at.child(Field::larg);
+    } while (isBare(at));
+    found.push_back(at);
+    for (std::size_t i = found.size(); i-- > 0;) {
+        const Rows arm = rowsOf(found[i], place);
+        spend(rows.cost, arm.cost, found[i]);
+        step(found[i], arm.columns->list().size());
+        if (i + 1 == found.size())
+            rows.columns = arm.columns;
+        else
+            addArm(*rows.columns, *arm.columns);
+    }
+    ending(select, place, rows.cost);
+}
+
+void Estimate::valuesOf(const NodeList& values, const Place& place, Rows& rows) {
+    static constexpr std::string_view kNames[] = {"column1", "column2", "column3", "column4",
+                                                  "column5", "column6", "column7", "column8"};
+    std::vector<Bound> columns;
+    for (const NodeView row : values) {
+        std::size_t place_in_row = 0;
+        for (const NodeView item : row.list(Field::items)) {
+            const Bound bound = expression(item, place);
+            spend(rows.cost, bound, item);
+            if (place_in_row == columns.size()) columns.push_back(noBound());
+            columns[place_in_row++].widen(bound);
+        }
+    }
+    Bound others = noBound();
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        rows.columns->add(i < std::size(kNames) ? kNames[i] : kUnnamed, columns[i]);
+        if (i >= std::size(kNames)) others.widen(columns[i]);
+    }
+    if (columns.size() > std::size(kNames)) rows.columns->others = others;
+    if (values.size() > 1) makeOnce(*rows.columns);
+}
+
+void Estimate::selected(const NodeView& select, const Place& place, Rows& rows) {
+    Scope scope{place.scope, {}};
+    From from{scope, rows.cost, {}, true};
+    for (const NodeView source : select.list(Field::fromClause))
+        addSource(source, place.in(&scope), from);
+    const Place inner = place.in(&scope);
+    for (const NodeView condition : from.conditions)
+        spend(rows.cost, expression(condition, inner), condition);
+    rows.columns->exact = from.exact;
+    for (const NodeView target : select.list(Field::targetList))
+        addTarget(target, inner, *rows.columns, rows.cost);
+    ending(select, inner, rows.cost);
+}
+
+void Estimate::ending(const NodeView& select, const Place& place, Bound& cost) {
+    for (const Field part : {Field::whereClause, Field::havingClause, Field::limitCount, Field::limitOffset})
+        if (const NodeView node = select.child(part)) spend(cost, expression(node, place), node);
+    for (const Field part : {Field::groupClause, Field::distinctClause, Field::sortClause, Field::windowClause})
+        for (const NodeView node : select.list(part))
+            if (node) spend(cost, expression(node, place), node);
+}
+
+void Estimate::addTarget(const NodeView& target, const Place& place, Columns& columns, Bound& cost) {
+    const NodeView value = target.child(Field::val);
+    if (const NodeList fields = value.list(Field::fields);
+        value.tag() == Tag::ColumnRef && !fields.empty() && fields.back().tag() == Tag::A_Star)
+        return addStar(fields.size() > 1 ? stringOf(fields[fields.size() - 2]) : std::string_view{}, value, place,
+                       columns, cost);
+    const Bound bound = expression(value, place);
+    spend(cost, bound, target);
+    std::string_view name = target.text(Field::name);
+    if (name.empty()) name = nameMade(value);
+    columns.add(name.empty() ? kUnnamed : name, bound);
+    if (!name.empty()) return;
+    if (!columns.others) columns.others = noBound();
+    columns.others->widen(bound);
+}
+
+std::string_view Estimate::nameMade(const NodeView& value) {
+    switch (value.tag()) {
+        case Tag::ColumnRef: return stringOf(value.list(Field::fields).back());
+        case Tag::FuncCall: return nameOf(value.list(Field::funcname)).name;
+        case Tag::CoalesceExpr: return "coalesce";
+        case Tag::CaseExpr: return value.child(Field::defresult).tag() == Tag::ColumnRef ? "" : "case";
+        case Tag::TypeCast:
+            if (value.child(Field::arg).tag() == Tag::A_Const)
+                return nameOf(value.child(Field::typeName).list(Field::names)).name;
+            return nameMade(value.child(Field::arg));
+        default: return {};
+    }
+}
+
+void Estimate::addStar(std::string_view source, const NodeView& node, const Place& place, Columns& columns,
+                       Bound& cost) {
+    bool any = false;
+    for (const Scope* scope = place.scope; scope && !any; scope = source.empty() ? nullptr : scope->outer)
+        for (const Source& item : scope->sources) {
+            if (!source.empty() && item.name != source) continue;
+            any = true;
+            step(node, item.columns->list().size() + 1);
+            for (const Column& column : item.columns->list()) {
+                columns.add(column.name, used(column.bound));
+                spend(cost, used(column.bound), node);
+            }
+            columns.exact = columns.exact && item.columns->exact;
+            if (!item.columns->others) continue;
+            if (!columns.others) columns.others = noBound();
+            columns.others->widen(*item.columns->others);
+        }
+    if (any) return;
+    columns.exact = false;
+    if (!columns.others) columns.others = noBound();
+    columns.others->widen(dataBound());
+}
+
+void Estimate::addSource(const NodeView& written, const Place& place, From& from) {
+    std::vector<NodeView> joins;  // left-deep, without recursion
+    NodeView node = written;
+    for (; node.tag() == Tag::JoinExpr && !node.child(Field::alias); node = node.child(Field::larg))
+        joins.push_back(node);
+    addItem(node, place, from);
+    for (; !joins.empty(); joins.pop_back()) {
+        const NodeView join = joins.back();
+        addSource(join.child(Field::rarg), place.deeper(), from);
+        if (const NodeView condition = join.child(Field::quals)) from.conditions.push_back(condition);
+        if (join.has(Field::usingClause) || join.flag(Field::isNatural)) from.exact = false;
+    }
+}
+
+void Estimate::addItem(const NodeView& node, const Place& place, From& from) {
+    if (isTooDeep(node, place)) return;
+    from.cost.parts += 1;
+    const NodeView alias = node.child(Field::alias);
+    const std::string_view name = alias.text(Field::aliasname);
+    const auto add = [&](std::string_view called, const SharedColumns& columns) {
+        from.scope.sources.push_back({called, renamed(columns, alias.list(Field::colnames))});
+    };
+    switch (node.tag()) {
+        case Tag::RangeVar: return addRelation(node, place, from);
+        case Tag::RangeSubselect: {
+            Place inner = place;
+            if (!node.flag(Field::lateral)) inner.scope = from.scope.outer;
+            const Rows rows = rowsOf(node.child(Field::subquery), inner);
+            spend(from.cost, rows.cost, node);
+            return add(name, rows.columns);
+        }
+        case Tag::JoinExpr: {  // with a name of its own
+            const std::size_t first = from.scope.sources.size();
+            addSource(node.child(Field::larg), place.deeper(), from);
+            addSource(node.child(Field::rarg), place.deeper(), from);
+            if (const NodeView condition = node.child(Field::quals)) from.conditions.push_back(condition);
+            auto all = std::make_shared<Columns>();
+            all->exact = false;
+            all->others = noBound();
+            for (std::size_t i = first; i < from.scope.sources.size(); ++i)
+                all->others->widen(from.scope.sources[i].columns->widest());
+            from.exact = false;
+            return add(name, all);
+        }
+        case Tag::RangeTableSample:
+            for (const NodeView arg : node.list(Field::args))
+                from.conditions.push_back(arg);
+            return addItem(node.child(Field::relation), place.deeper(), from);
+        default: {  // rows of functions, XMLTABLE
+            auto columns = std::make_shared<Columns>();
+            Bound row = noBound();
+            for (const FieldInfo& field : node.parts()) {
+                if (field.name == Field::alias) continue;
+                for (const NodeView item : node.list(field))
+                    if (item) row.widen(expression(item, place.deeper()));
+                if (const NodeView part = node.child(field)) row.widen(expression(part, place.deeper()));
+            }
+            spend(from.cost, row, node);
+            columns->exact = false;
+            columns->others = row;
+            columns->add(name, row);
+            return add(name, columns);
+        }
+    }
+}
+
+void Estimate::addRelation(const NodeView& node, const Place& place, From& from) {
+    static const SharedColumns kTable = [] {
+        auto columns = std::make_shared<Columns>();
+        columns->exact = false;
+        columns->others = dataBound();
+        return columns;
+    }();
+    const NodeView alias = node.child(Field::alias);
+    const std::string_view relation = node.text(Field::relname);
+    SharedColumns columns = kTable;
+    std::size_t seen = place.seen;
+    for (With* with = place.with; with && node.text(Field::schemaname).empty();
+         seen = with->outer_seen, with = with->outer) {
+        step(node, seen);
+        std::size_t index = seen;
+        while (index > 0 && with->queries[index - 1].name != relation)
+            --index;
+        if (index-- == 0) continue;
+        settle(*with, index, place.depth);
+        WithQuery& query = with->queries[index];
+        if (query.state == WithQuery::State::busy) query.recursive = true;
+        if (query.columns) columns = query.columns;
+        if (query.copied) spend(from.cost, query.cost, node);
+        break;
+    }
+    const std::string_view name = alias.text(Field::aliasname);
+    from.scope.sources.push_back({name.empty() ? relation : name, renamed(columns, alias.list(Field::colnames))});
+}
+}  // namespace howdah::guard

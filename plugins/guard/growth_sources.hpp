@@ -1,0 +1,76 @@
+// What the names of columns stand for in one statement: the sources of each FROM, and WITH queries where they are seen.
+//
+// Threads: values of one walk.
+// Owns:    columns, which several sources may share.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "plugins/guard/growth_bounds.hpp"
+
+namespace howdah::guard {
+
+struct Column {
+    std::string_view name;
+    Bound bound;
+};
+
+class Columns {
+public:
+    // A name that is there already is widened: which of the two is meant PostgreSQL says, with an error mostly.
+    void add(std::string_view name, const Bound& bound);
+    const Bound* find(std::string_view name) const;
+    const std::vector<Column>& list() const { return list_; }
+    Bound widest() const;  // of all of them, and of the others
+
+    std::optional<Bound> others;  // of columns whose names are not known here: a table's, a function's
+    bool exact = true;            // the list has all of them, in their order
+
+private:
+    std::vector<Column> list_;
+    std::unordered_map<std::string_view, std::size_t> places_;  // of longer lists
+};
+using SharedColumns = std::shared_ptr<const Columns>;
+
+// The same columns under the names of an alias or of a WITH query: v(a, b).
+SharedColumns renamed(SharedColumns columns, const NodeList& names);
+// As the planner leaves them behind a LIMIT or a MATERIALIZED: made once, a plain variable for whoever uses them.
+void makeOnce(Columns& columns);
+// Arms of a UNION and its kin.
+void addArm(Columns& columns, const Columns& arm);
+
+struct Source {
+    std::string_view name;
+    SharedColumns columns;
+};
+
+struct Scope {
+    const Scope* outer = nullptr;
+    std::vector<Source> sources;
+};
+
+struct WithQuery {
+    std::string_view name;
+    NodeView node;
+    enum class State { fresh, busy, done } state = State::fresh;
+    SharedColumns columns;
+    Bound cost = noBound();
+    bool copied = false;     // NOT MATERIALIZED: its plan is made again wherever it is used
+    bool recursive = false;  // it has asked for itself
+};
+
+// One WITH clause. Its queries see those before them, with RECURSIVE all.
+struct With {
+    With* outer = nullptr;
+    std::size_t outer_seen = 0;
+    const Scope* scope = nullptr;
+    std::vector<WithQuery> queries;
+    bool recursive = false;
+};
+
+}  // namespace howdah::guard
