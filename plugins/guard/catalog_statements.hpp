@@ -17,24 +17,31 @@ namespace howdah::guard {
 // Names of PostgreSQL's own functions: code that is stored as a tree names them by number. [oid, name]
 inline constexpr Statement kOwnFunctions{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(oid, name))::text
-from (select p.oid::int8 as oid, p.proname as name, pg_catalog.row_number() over () / 500 as part
+from (select p.oid::int8 as oid, p.proname as name, pg_catalog.row_number() over (order by p.oid) / 500 as part
       from pg_catalog.pg_proc p where p.oid < 16384) f
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // [oid, name, may be in the search_path]: what this session sees, and every schema that a setting of this database or
 // role names, because other connections may be older or younger than the setting. And ["", role].
 inline constexpr Statement kSchemas{R"sql(
-select pg_catalog.json_agg(pg_catalog.json_build_array(n.oid::int8, n.nspname,
-         n.nspname = any (pg_catalog.current_schemas(true)) or exists (
-           select from pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
-           where s.setdatabase in (0, (select d.oid from pg_catalog.pg_database d
-                                       where d.datname = pg_catalog.current_database()))
-             and s.setrole in (0, (select r.oid from pg_catalog.pg_roles r where r.rolname = session_user))
-             and pg_catalog.lower(c) like 'search_path=%'
-             and pg_catalog.strpos(pg_catalog.lower(c), pg_catalog.lower(n.nspname)) > 0)))::text
-from pg_catalog.pg_namespace n
-union all
-select pg_catalog.json_build_array(pg_catalog.json_build_array(0, session_user, false))::text)sql"};
+select objects
+from (select 0::int8 as part, pg_catalog.json_build_array(
+               pg_catalog.json_build_array(0, session_user, false))::text as objects
+      union all
+      select part, pg_catalog.json_agg(pg_catalog.json_build_array(oid, name, in_path))::text
+      from (select n.oid::int8 as oid, n.nspname as name,
+                   n.nspname = any (pg_catalog.current_schemas(true)) or exists (
+                     select from pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c
+                     where s.setdatabase in (0, (select d.oid from pg_catalog.pg_database d
+                                                 where d.datname = pg_catalog.current_database()))
+                       and s.setrole in (0, (select r.oid from pg_catalog.pg_roles r where r.rolname = session_user))
+                       and pg_catalog.lower(c) like 'search_path=%'
+                       and pg_catalog.strpos(pg_catalog.lower(c), pg_catalog.lower(n.nspname)) > 0) as in_path,
+                   pg_catalog.row_number() over (order by n.oid) / 500 + 1 as part
+            from pg_catalog.pg_namespace n) n
+      group by part) o
+order by part offset $1)sql"};
 
 // [oid, schema, name, arguments, of them with a default, takes any number, kind, volatility, type of result, extension,
 // owned by a superuser, what an aggregate calls, takes a row of any kind, makes a range of its bounds]. The last came
@@ -57,7 +64,7 @@ from (select p.oid::int8 as oid, p.pronamespace::int8 as place, p.proname as nam
                'anycompatible'::pg_catalog.regtype, 'anycompatiblenonarray'::pg_catalog.regtype) as takes_rows,
              p.prolang = 12 and p.prosrc in ('range_constructor2', 'range_constructor3', 'multirange_constructor0',
                                              'multirange_constructor1', 'multirange_constructor2') as makes_range,
-             pg_catalog.row_number() over () / 500 as part
+             pg_catalog.row_number() over (order by p.oid) / 500 as part
       from pg_catalog.pg_proc p
       left join pg_catalog.pg_depend d
         on d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid
@@ -65,23 +72,26 @@ from (select p.oid::int8 as oid, p.pronamespace::int8 as place, p.proname as nam
       left join pg_catalog.pg_extension e on e.oid = d.refobjid
       left join pg_catalog.pg_roles r on r.oid = p.proowner
       where p.oid >= 16384 and p.prokind <> 'p') f
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // [oid, schema, name, function]
 inline constexpr Statement kOperators{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, calls))::text
 from (select o.oid::int8 as oid, o.oprnamespace::int8 as place, o.oprname as name, o.oprcode::oid::int8 as calls,
-             pg_catalog.row_number() over () / 500 as part
+             pg_catalog.row_number() over (order by o.oid) / 500 as part
       from pg_catalog.pg_operator o where o.oid >= 16384) o
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // [source, target, function]
 inline constexpr Statement kCasts{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(source, target, calls))::text
 from (select c.castsource::int8 as source, c.casttarget::int8 as target, c.castfunc::int8 as calls,
-             pg_catalog.row_number() over () / 500 as part
+             pg_catalog.row_number() over (order by c.oid) / 500 as part
       from pg_catalog.pg_cast c where c.oid >= 16384 and c.castfunc <> 0) c
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // [oid, schema, name, type it is made of, relation whose row it is, what a range calls]
 inline constexpr Statement kTypes{R"sql(
@@ -95,10 +105,11 @@ from (select t.oid::int8 as oid, t.typnamespace::int8 as place, t.typname as nam
                   else 0 end::int8 as base,
              t.typrelid::int8 as relation,
              case when t.typtype = 'r' then array[g.rngcanonical, g.rngsubdiff]::oid[]::int8[] end as calls,
-             pg_catalog.row_number() over () / 500 as part
+             pg_catalog.row_number() over (order by t.oid) / 500 as part
       from pg_catalog.pg_type t left join pg_catalog.pg_range g on g.rngtypid = t.oid
       where t.oid >= 16384) t
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // [oid, schema, name, kind, row security is on, data lies outside of this database, type of its row]
 inline constexpr Statement kRelations{R"sql(
@@ -108,23 +119,25 @@ with recursive outside(relation) as (
 select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, kind, secured, is_outside, type))::text
 from (select c.oid::int8 as oid, c.relnamespace::int8 as place, c.relname as name, c.relkind as kind,
              c.relrowsecurity as secured, o.relation is not null as is_outside, c.reltype::int8 as type,
-             pg_catalog.row_number() over () / 500 as part
+             pg_catalog.row_number() over (order by c.oid) / 500 as part
       from pg_catalog.pg_class c left join outside o on o.relation = c.oid
       where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')) c
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // [relation, name, type]: columns of the user's types, and those named like a function of one argument.
 inline constexpr Statement kColumns{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(relation, name, type))::text
 from (select a.attrelid::int8 as relation, a.attname as name, a.atttypid::int8 as type,
-             pg_catalog.row_number() over () / 500 as part
+             pg_catalog.row_number() over (order by a.attrelid, a.attnum) / 500 as part
       from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
       where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
         and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
         and (a.atttypid >= 16384 or a.attname in (select p.proname from pg_catalog.pg_proc p
                                                   where p.oid >= 16384 and p.pronargs >= 1
                                                     and p.pronargs - p.pronargdefaults <= 1))) a
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // [kind, holder, functions of PostgreSQL's own it calls, the user's objects it uses, it reads the clock, the session, a
 // system catalog or a sample, or makes a moment of a text]. Kinds: r a view, or a column that is generated when it is
@@ -133,7 +146,9 @@ group by part)sql"};
 // of the user's is in pg_depend, or it could be dropped under it; PostgreSQL's own functions are not, so their numbers
 // are read from the tree. A function's planner support is not run by who calls it.
 inline constexpr Statement kCode{R"sql(
-select pg_catalog.json_agg(pg_catalog.json_build_array(kind, holder, calls, uses, unsteady))::text
+select objects from (
+select 1 as half, part,
+       pg_catalog.json_agg(pg_catalog.json_build_array(kind, holder, calls, uses, unsteady))::text as objects
 from (select t.kind, t.holder::int8 as holder,
              array(select distinct pg_catalog.split_part(piece, ' ', 1)::int8
                    from pg_catalog.unnest(pg_catalog.string_to_array(
@@ -155,7 +170,7 @@ from (select t.kind, t.holder::int8 as holder,
                           where number > 1 and pg_catalog.split_part(piece, ' ', 1) <> '0'
                             and pg_catalog.length(pg_catalog.split_part(piece, ' ', 1)) <= 5
                             and pg_catalog.split_part(piece, ' ', 1)::int8 < 16384) as unsteady,
-             pg_catalog.row_number() over () / 200 as part
+             pg_catalog.row_number() over (order by t.kind, t.code) / 200 as part
       from (select 'r' as kind, r.ev_class as holder, r.oid as code,
                    'pg_catalog.pg_rewrite'::pg_catalog.regclass as class, r.ev_action::text as tree
             from pg_catalog.pg_rewrite r where r.ev_type = '1' and r.oid >= 16384
@@ -179,9 +194,9 @@ from (select t.kind, t.holder::int8 as holder,
             from pg_catalog.pg_proc f where f.oid >= 16384 and f.proargdefaults is not null) t) c
 group by part
 union all
-select pg_catalog.json_agg(pg_catalog.json_build_array('w', holder, calls, null, false))::text
+select 2, part, pg_catalog.json_agg(pg_catalog.json_build_array('w', holder, calls, null, false))::text
 from (select holder::int8, pg_catalog.array_agg(distinct pg_catalog.split_part(piece, ' ', 1)::int8) as calls,
-             pg_catalog.row_number() over () / 200 as part
+             pg_catalog.row_number() over (order by holder) / 200 as part
       from (select g.adrelid as holder, g.adbin::text as tree
             from pg_catalog.pg_attrdef g where g.adrelid >= 16384
             union all
@@ -195,7 +210,8 @@ from (select holder::int8, pg_catalog.array_agg(distinct pg_catalog.split_part(p
              ':funcid ')) with ordinality as pieces(piece, number)
       where number > 1 and pg_catalog.length(pg_catalog.split_part(piece, ' ', 1)) <= 5
       group by holder) c
-group by part)sql"};
+group by part) c
+order by half, part offset $1)sql"};
 
 // [what, object, other object]: s one of PostgreSQL's own functions that is not IMMUTABLE, i a parent and its child,
 // c a table and one whose foreign key passes its changes on, x a relation where writing runs a trigger or a rule, u a
@@ -204,7 +220,7 @@ group by part)sql"};
 // aggregates and types.
 inline constexpr Statement kReach{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(what, relation, other))::text
-from (select what, relation::int8, other::int8, pg_catalog.row_number() over () / 500 as part
+from (select what, relation::int8, other::int8, pg_catalog.row_number() over (order by what, relation, other) / 500 as part
       from (select 's' as what, p.oid as relation, 0::pg_catalog.oid as other
             from pg_catalog.pg_proc p where p.oid < 16384 and p.provolatile <> 'i'
             union all
@@ -243,7 +259,8 @@ from (select what, relation::int8, other::int8, pg_catalog.row_number() over () 
                                     'pg_catalog.pg_operator'::pg_catalog.regclass,
                                     'pg_catalog.pg_type'::pg_catalog.regclass)
                    or (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid <> p.polrelid))) r) r
-group by part)sql"};
+group by part
+order by part offset $1)sql"};
 
 // What all of the above depends on, as one short text: equal means unchanged. With $1 the transactions that the last
 // answer saw: nobody can have changed anything if this statement sees the same, and then nothing is counted.

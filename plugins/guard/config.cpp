@@ -21,6 +21,7 @@ Result<Config> Config::parse(const Json& section) {
     Config config;
     config.policy = std::move(*policy);
     config.privileged_roles_allowed = names("privileged_roles_allowed");
+    config.unresolved_allowed = section.value("unresolved_allowed", config.unresolved_allowed);
     config.audit = auditScope(section.value("audit", "refused"));
     const Json cache = section.value("cache", Json::object());
     config.cache.entries_max = cache.value("entries_max", config.cache.entries_max);

@@ -16,6 +16,7 @@ struct Config {
     Policy policy;
     CacheLimits cache;
     std::vector<std::string> privileged_roles_allowed;  // databases, or "*"
+    bool unresolved_allowed = false;                    // names are judged as written where the catalog cannot be read
     AuditScope audit = AuditScope::refused;
 
     static Result<Config> parse(const Json& section);

@@ -55,6 +55,7 @@ public:
         if (!config) return config.error();
         policy_ = std::move(config->policy);
         privileged_roles_allowed_ = std::move(config->privileged_roles_allowed);
+        unresolved_allowed_ = config->unresolved_allowed;
         audit_ = config->audit;
         cache_.emplace(config->cache);
         return {};
@@ -177,12 +178,10 @@ private:
         }
         auto view = database->keeper->view(query.context());
         if (!view) {
-            // What could not be reached, or not in time, may be in a moment; what cannot be read will not. The role
-            // must be known all the same: nothing stands behind the text's rules where it is privileged.
-            const Code code = view.error().code;
+            // The role must be known all the same: nothing stands behind the text's rules where it is privileged.
             const auto role = database->keeper->role();
-            if (code == Code::unavailable || code == Code::timeout || code == Code::cancelled || !role) return view;
-            view = CatalogView{};
+            if (isOfTheMoment(view.error()) || !role) return view;
+            view = unresolved_allowed_ ? CatalogView{} : CatalogView::unread();
             view->privileged = role->privileged;
         }
         view->privileged = view->privileged && database->restricted && !database->privileged_allowed;
@@ -225,7 +224,9 @@ private:
                                    loaded->view.snapshot->bytes() / 1024, " KiB");
         } else {
             check["status"] = "fail";
-            check["text"] = concat("cannot be read, so views, policies and the user's functions are not seen: ",
+            check["text"] = concat(unresolved_allowed_
+                                       ? "cannot be read, so views, policies and the user's functions are not seen: "
+                                       : "cannot be read, so whatever is not PostgreSQL's own is refused: ",
                                    loaded.error().message);
             if (!loaded.error().hint.empty()) check["remedy"] = loaded.error().hint;
         }
@@ -343,6 +344,7 @@ private:
 
     Policy policy_;
     std::vector<std::string> privileged_roles_allowed_;
+    bool unresolved_allowed_ = false;
     AuditScope audit_ = AuditScope::refused;
     std::optional<FactsCache> cache_;
     Catalogs catalogs_;

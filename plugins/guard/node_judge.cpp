@@ -31,6 +31,10 @@ Error NodeJudge::refuse(Rule rule, std::string_view what) const {
     return refusal(rule, what, characterAt(sql_, here_));
 }
 
+Error NodeJudge::object(Rule rule, const Resolver::Found& found) const {
+    return refuse(found.unread ? Rule::catalog_unread : rule, found.objection);
+}
+
 Result<void> NodeJudge::judge(const NodeView& node) {
     const auto known = readNode(node.tag());
     if (!known) {
@@ -135,7 +139,7 @@ Result<void> NodeJudge::judgeCall(NameView name, int arguments, Rule if_unknown)
         const Resolver::Found found = resolver_->function(name, arguments);
         noteUse(found);
         steady_ = steady_ && (known == FunctionClass::unknown ? found.any : isSteadyFunction(name.schema, name.name));
-        if (!found.objection.empty()) return refuse(own_safe ? Rule::function_shadowed : if_unknown, found.objection);
+        if (!found.objection.empty()) return object(own_safe ? Rule::function_shadowed : if_unknown, found);
         users = found.any;
     }
     if (!own_safe && (!users || unsafe)) {
@@ -164,7 +168,7 @@ Result<void> NodeJudge::judgeAttribute(std::string_view text) {
     const Resolver::Found found = resolver_->function(name, 1);
     noteUse(found);
     steady_ = steady_ && (known == FunctionClass::unknown || isSteadyFunction({}, text));
-    if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
+    if (!found.objection.empty()) return object(Rule::attribute_not_allowed, found);
     return {};
 }
 
@@ -189,7 +193,7 @@ Result<void> NodeJudge::judgeAttributes() {
         } else if (resolver_ && resolver_->anyFunctionNamed(use.name)) {
             noteUse(calledBy(use, Schemas::all));
             const Resolver::Found found = calledBy(use, Schemas::of_path);
-            if (!found.objection.empty()) return refuse(Rule::attribute_not_allowed, found.objection);
+            if (!found.objection.empty()) return object(Rule::attribute_not_allowed, found);
         }
         notePassed(noted);
     }
@@ -226,7 +230,7 @@ Result<void> NodeJudge::judgeRelation(const NodeView& node) {
     if (resolver_) {
         // A user's table or view may be called pg_... too, or lie in PostgreSQL's own schema.
         const Resolver::Found found = resolver_->relation(name);
-        if (!found.objection.empty()) return refuse(Rule::relation_not_allowed, found.objection);
+        if (!found.objection.empty()) return object(Rule::relation_not_allowed, found);
         if (!found.any && !own && name.schema.empty()) unknown_relations_.push_back(name.name);
         if (!found.any && !own && !name.schema.empty()) facts_.unresolved = true;
     }
@@ -260,7 +264,7 @@ Result<void> NodeJudge::judgeOperator(NameView name) {
     const Resolver::Found found = catalog_ ? catalog_->op(name) : Resolver::Found{};
     noteUse(found);
     if (resolver_ && !opened && !found.objection.empty())
-        return refuse(builtin ? Rule::operator_shadowed : Rule::operator_not_allowed, found.objection);
+        return object(builtin ? Rule::operator_shadowed : Rule::operator_not_allowed, found);
     if (!builtin && path_ == Path::read && !opened && !found.any)
         return refuse(Rule::operator_not_allowed, written(name));
     addOnce(facts_.operators, name);
@@ -275,7 +279,7 @@ Result<void> NodeJudge::noteType(const NodeView& node) {
     const Resolver::Found found = catalog_ ? catalog_->type(name) : Resolver::Found{};
     noteUse(found);
     if (resolver_) {
-        if (!found.objection.empty()) return refuse(Rule::type_not_allowed, found.objection);
+        if (!found.objection.empty()) return object(Rule::type_not_allowed, found);
         if (!found.any && !name.schema.empty() && name.schema != "pg_catalog") facts_.unresolved = true;
     }
     if (name.schema != "pg_catalog") addOnce(facts_.types, name);

@@ -44,6 +44,8 @@ public:
     Result<void> finish();
 
 private:
+    // What the catalog has against a name.
+    Error object(Rule rule, const Resolver::Found& found) const;
     Result<void> judgeFunction(const NodeView& node);
     Result<void> judgeCall(NameView name, int arguments, Rule if_unknown);
     Result<void> judgeAttribute(std::string_view text);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "plugins/guard/tree_names.hpp"
+
 namespace howdah::guard {
 namespace {
 
@@ -37,6 +39,12 @@ bool Resolver::isMeant(const CatalogObject& object, NameView name, Schemas schem
 
 Resolver::Found Resolver::objects(ObjectKind kind, NameView name, int arguments, bool rows_only) const {
     Found found;
+    if (snapshot_.isUnread() && !isOwn(name.schema) && name.schema != "information_schema") {
+        found.unread = true;
+        found.steady = false;
+        found.objection = written(name);
+        return found;
+    }
     for (const CatalogObject& object : snapshot_.named(kind, name.name)) {
         if (!isMeant(object, name, Schemas::all)) continue;
         if (arguments != kAnyNumber && (arguments < object.arguments_min || arguments > object.arguments_max)) continue;

@@ -44,12 +44,14 @@ public:
     struct Found {
         bool any = false;       // by the path
         bool steady = true;     // all of that name, in every schema, give the same for the same always
+        bool unread = false;    // the catalog: what it means is not known
         std::string objection;  // the first that does not pass: its name and why; "" if all pass
     };
     Found function(NameView name, int arguments) const;
     // Whether there is any function or type of that name at all, of the user's.
     bool anyFunctionNamed(std::string_view name) const {
-        return !snapshot_.named(ObjectKind::function, name).empty() || !snapshot_.named(ObjectKind::type, name).empty();
+        return snapshot_.isUnread() || !snapshot_.named(ObjectKind::function, name).empty() ||
+               !snapshot_.named(ObjectKind::type, name).empty();
     }
     // Of those, which a row without a type of its own can be given to: v.f of a subquery v.
     Found functionOfRows(std::string_view name) const;
@@ -63,7 +65,7 @@ public:
     // All that the name can mean.
     std::vector<Oid> relationsNamed(NameView name, Schemas schemas) const;
     const TableGraph& tables() const { return snapshot_.tables(); }
-    bool isSteadyEverywhere() const { return snapshot_.isSteadyEverywhere(); }
+    bool isSteadyEverywhere() const { return !snapshot_.isUnread() && snapshot_.isSteadyEverywhere(); }
 
     const std::string& everywhere() const { return snapshot_.everywhere(); }
 

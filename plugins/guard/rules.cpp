@@ -103,10 +103,15 @@ constexpr std::array kTexts{
          "than "
          "100,000 parts, or they are nested too deeply to be counted",
          "write WITH ... AS MATERIALIZED (...), or OFFSET 0 into the subquery, so that its columns are made once"},
+    Text{Rule::catalog_unread, "catalog-unread",
+         "the catalog of this database cannot be read, so it is not known what this name may stand for",
+         "name only what is PostgreSQL's own, with pg_catalog before it; `howdah doctor` tells the operator why the "
+         "catalog "
+         "cannot be read, and guard.unresolved_allowed lets names be judged as they are written"},
 };
 
 const Text& text(Rule rule) {
-    static_assert(kTexts.size() == static_cast<std::size_t>(Rule::expression_too_large) + 1);
+    static_assert(kTexts.size() == static_cast<std::size_t>(Rule::catalog_unread) + 1);
     return kTexts[static_cast<std::size_t>(rule)];
 }
 

@@ -50,6 +50,7 @@ enum class Rule : std::uint8_t {
     cast_not_allowed,
     value_too_large,
     expression_too_large,
+    catalog_unread,
 };
 
 std::string_view id(Rule rule);

@@ -4,6 +4,15 @@
 
 namespace howdah::guard {
 
+std::shared_ptr<const Snapshot> Snapshot::unread() {
+    static const std::shared_ptr<const Snapshot> snapshot = [] {
+        auto made = std::make_shared<Snapshot>();
+        made->unread_ = true;
+        return made;
+    }();
+    return snapshot;
+}
+
 std::span<const CatalogObject> Snapshot::named(ObjectKind kind, std::string_view name) const {
     if (!filters_[static_cast<std::size_t>(kind)].mayHave(name)) return {};
     const auto& objects = objects_[static_cast<std::size_t>(kind)];

@@ -50,6 +50,10 @@ class Snapshot {
 public:
     class Builder;
 
+    // That of a catalog that cannot be read: whatever a name without pg_catalog may stand for is not known.
+    static std::shared_ptr<const Snapshot> unread();
+    bool isUnread() const { return unread_; }
+
     // All of that name, in every schema.
     std::span<const CatalogObject> named(ObjectKind kind, std::string_view name) const;
 
@@ -95,6 +99,7 @@ private:
     std::unordered_map<Key, std::string> own_;  // PostgreSQL's own functions among the causes
     std::string everywhere_;
     std::size_t bytes_ = 0;
+    bool unread_ = false;
 };
 
 }  // namespace howdah::guard

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <utility>
 
 #include "plugins/guard/catalog_statements.hpp"
@@ -15,16 +16,6 @@ namespace {
 constexpr int kTriesMax = 3;  // a catalog that changes while it is read
 
 std::atomic<std::uint64_t> last_epoch{0};
-
-// All of it or an error: a part of a catalog would let through what the other part forbids.
-Result<void> checkWhole(const Rows& rows) {
-    auto trailer = rows.trailer();
-    if (!trailer) return trailer.error();
-    if (trailer->truncated)
-        return Error::invalidArgument("the answer was cut at a limit")
-            .withHint("raise pool.bytes_max and pool.rows_max");
-    return {};
-}
 
 // FNV-1a; never 0.
 std::uint64_t versionOf(std::string_view fingerprint, std::string_view role) {
@@ -49,17 +40,27 @@ Result<Probe> probe(const Context& context, std::string_view database, std::stri
     return found;
 }
 
+// All of it or an error: a part of a catalog would let through what the other part forbids. That nothing changed
+// between two pages the probes before and after the whole say.
 Result<void> read(const Context& context, std::string_view database, Snapshot::Builder& builder,
                   Snapshot::Builder::Part part, const Statement& statement) {
-    auto rows = ask(context, database, statement);
-    if (!rows) return std::move(rows).error();
-    while (true) {
-        auto more = rows->next();
-        if (!more) return std::move(more).error();
-        if (!*more) break;
-        if (auto added = builder.add(part, rows->text(0)); !added) return added;
+    for (std::int64_t taken = 0, before = -1; taken > before;) {
+        before = taken;
+        auto rows = ask(context, database, statement, {Value(taken)});
+        if (!rows) return std::move(rows).error();
+        while (true) {
+            auto more = rows->next();
+            if (!more) return std::move(more).error();
+            if (!*more) break;
+            if (auto added = builder.add(part, rows->text(0)); !added) return added;
+            ++taken;
+        }
+        auto trailer = rows->trailer();
+        if (!trailer) return trailer.error();
+        if (!trailer->truncated) return {};
     }
-    return checkWhole(*rows);
+    return Error::invalidArgument("not one row of it fits the limits of the pool")
+        .withHint("raise pool.bytes_max and pool.cell_bytes_max");
 }
 
 }  // namespace
@@ -93,6 +94,22 @@ Result<SnapshotKeeper::Loaded> SnapshotKeeper::load(const Context& context, std:
     return Error::unavailable("the catalog changed ", kTriesMax, " times while it was read").withHint("try again");
 }
 
+CatalogView CatalogView::unread() {
+    CatalogView view;
+    view.snapshot = Snapshot::unread();
+    view.path = std::make_shared<const SchemaSet>(SchemaSet::ofSession(*view.snapshot));
+    view.epoch = UINT64_MAX;  // those of what was read count from 1
+    return view;
+}
+
+bool isOfTheMoment(const Error& error) {
+    if (error.code == Code::unavailable || error.code == Code::timeout || error.code == Code::cancelled) return true;
+    if (error.code != Code::database) return false;
+    // Connection, rollback, resources, operator intervention (a time limit of the role's own is one), object in use.
+    constexpr std::string_view kClasses[] = {"08", "40", "53", "55", "57"};
+    return std::ranges::find(kClasses, std::string_view(error.sqlstate).substr(0, 2)) != std::end(kClasses);
+}
+
 SnapshotKeeper::SnapshotKeeper(const Host& host, std::string database, std::uint64_t token, const Policy& policy)
     : host_(host), database_(std::move(database)), token_(token), policy_(policy), wakes_(host) {}
 
@@ -100,6 +117,11 @@ SnapshotKeeper::SnapshotKeeper(const Host& host, std::string database, std::uint
 bool SnapshotKeeper::isFresh(std::uint64_t now_ns, std::uint64_t newer_than_ns) const {
     return view_.snapshot && now_ns - verified_ns_ <= kFreshNs && verified_ns_ > invalid_ns_ &&
            verified_ns_ > newer_than_ns;
+}
+
+// Under the mutex: what was found a moment ago, and will be found again, is not waited for.
+bool SnapshotKeeper::isHopeless(std::uint64_t now_ns) const {
+    return error_ && failed_ns_ > verified_ns_ && now_ns < failed_ns_ + kVerifyEveryNs && !isOfTheMoment(*error_);
 }
 
 Result<CatalogView> SnapshotKeeper::view(const Context& context, std::uint64_t newer_than_ns) {
@@ -111,6 +133,7 @@ Result<CatalogView> SnapshotKeeper::view(const Context& context, std::uint64_t n
             const std::lock_guard lock(mutex_);
             used_ns_ = began_ns;
             if (isFresh(began_ns, newer_than_ns)) return view_;
+            if (isHopeless(began_ns)) return *error_;
         }
         auto waiter = std::make_shared<Event>(host_);  // a host call, so not under the mutex
         std::uint64_t now_ns = host_.nowNs();

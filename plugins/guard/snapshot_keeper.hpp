@@ -7,7 +7,8 @@
 //
 // Threads: any, at once; the lock is never held across a host call.
 // Owns:    the snapshot; who judges by it keeps it alive.
-// Errors:  of the last try, for who waits; the snapshot before it is not used then.
+// Errors:  of the last try, for who waits; the snapshot before it is not used then. Whoever comes next has it tried
+// anew.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,15 @@ struct CatalogView {
     std::uint64_t version = 0;  // another catalog or role, another version; the same after a restart
     bool privileged = false;    // the role passes every rule of the server behind the guard
 
+    // Of a catalog that cannot be read.
+    static CatalogView unread();
+
     std::uint64_t key() const { return path ? epoch * 0x9E3779B97F4A7C15u ^ path->hash() : 0; }
 };
+
+// Whether an error of view() may be another in a moment: of the connection, of a time limit or of what PostgreSQL has
+// too little of just now. What is not, no trying again will mend.
+bool isOfTheMoment(const Error& error);
 
 class SnapshotKeeper {
 public:
@@ -80,6 +88,7 @@ private:
     bool refresh(const Context& context);
     void settle(std::uint64_t asked_ns, std::optional<Error> error);
     bool isFresh(std::uint64_t now_ns, std::uint64_t newer_than_ns) const;
+    bool isHopeless(std::uint64_t now_ns) const;
 
     const Host& host_;
     const std::string database_;

@@ -1,6 +1,6 @@
 // The guard's picture of a database: what the role may be, and how soon a change is seen.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 
 import { startCluster } from './cluster.mjs';
@@ -40,13 +40,10 @@ describe('a role that no rule of the server holds', () => {
     });
   }
 
-  test('is refused too where the catalog cannot be read, and one that can only read is served by the rules for texts', async () => {
-    const cramped = [{ pool: { bytes_max: 1024 } }, 'guard', 'query'];
-    const databases = `  main: { dsn: "${as('postgres')}" }\n  other: { dsn: "${as('reader')}" }`;
-    const server = await startServer({ plugins: cramped, privileged: false, databases });
+  test('is refused too where the catalog cannot be read', async () => {
+    const cramped = [{ pool: { bytes_max: 1024 } }, { guard: { unresolved_allowed: true } }, 'query'];
+    const server = await startServer({ plugins: cramped, privileged: false, databases: `  main: { dsn: "${as('postgres')}" }` });
     assert.match(await refusal(server, 'select 1'), /its role postgres is a superuser[^]*rule: role-privileged/);
-    assert.equal(await refusal(server, 'select id from shop.orders', 'other'), undefined);
-    await server.logs(/its catalog could not be read: the answer was cut at a limit/);
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
   });
 
@@ -102,6 +99,56 @@ describe('a role that can become another', () => {
       assert.match(told, /fail +main: role +role reader \(logged in as (postgres|disguised)\) could pass the transaction: superuser/);
     });
   }
+});
+
+describe('a catalog', () => {
+  const serverWith = (pool, guard = {}) => startServer({ plugins: [{ pool }, { guard }, 'query'], privileged: false, databases: `  main: { dsn: "${as('reader')}" }` });
+  const evil = 'select id from shop.poked';
+  before(() => psql('create view shop.poked as select shop.poke() as id; grant select on shop.poked to reader', cluster.dsn));
+
+  test('larger than the limits of the pool is read in pages', async () => {
+    const server = await serverWith({ bytes_max: 32768, rows_max: 2 });
+    assert.equal(await refusal(server, 'select id from shop.orders'), undefined);
+    assert.match(await refusal(server, evil), /rule: relation-not-allowed/);
+    const doctor = run(['doctor', '-c', server.file]);
+    assert.match(doctor.out, /ok +main: catalog +read in \d+ ms: \d+ objects/);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+
+  test('one that cannot be read for a lasting reason closes what is not PostgreSQL’s own', async () => {
+    const server = await serverWith({ bytes_max: 1024 });
+    for (const sql of ['select id from shop.orders', evil, 'select lower(pg_catalog.version())', 'select 1 + 1', "select 'a'::shop.t", 'select v.a from (select 1 as a) v', 'table pg_class'])
+      assert.match(await refusal(server, sql) ?? 'let through', /rule: catalog-unread[^]*pg_catalog[^]*unresolved_allowed/, sql);
+    for (const sql of ['select 1', 'show server_version', 'select pg_catalog.now()', 'select nspname from pg_catalog.pg_namespace limit 1'])
+      assert.equal(await refusal(server, sql), undefined, sql);
+    assert.match(server.log(), /its catalog could not be read: (a row|not one row)/);
+    const doctor = run(['doctor', '-c', server.file]);
+    assert.match(doctor.out, /fail +main: catalog +cannot be read, so whatever is not PostgreSQL's own is refused/);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+
+  test('one that cannot be read lets names be judged as written where the operator says so', async () => {
+    const server = await serverWith({ bytes_max: 1024 }, { unresolved_allowed: true });
+    assert.equal(await refusal(server, 'select id from shop.orders where 1 + 1 = 2'), undefined);
+    assert.match(await refusal(server, 'select shop.poke()'), /rule: function-not-allowed/);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+
+  for (const guard of [{}, { unresolved_allowed: true }])
+    test(`one that cannot be read for a moment is waited for, and nothing is judged without it (${JSON.stringify(guard)})`, async () => {
+      const holder = spawn('psql', ['-Xq', '-d', cluster.dsn], { stdio: ['pipe', 'ignore', 'inherit'] });
+      holder.stdin.write('begin; lock table pg_catalog.pg_policy in access exclusive mode;\n');
+      await until('the lock is held', async () => psql("select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'pg_policy'::regclass", cluster.dsn) === '1', 10000);
+      const server = await serverWith({ lock_timeout_ms: 200 }, guard);
+      for (const sql of ['select id from shop.orders', evil])
+        assert.match(await refusal(server, sql) ?? 'let through', /55P03|in time|timeout/i, sql);
+      const ended = new Promise((resolve) => holder.on('exit', resolve));
+      holder.stdin.end('rollback;\n');
+      await ended;
+      assert.equal(await refusal(server, 'select id from shop.orders'), undefined);
+      assert.match(await refusal(server, evil), /rule: relation-not-allowed/);
+      assert.deepEqual(await server.stop(), { code: 0, signal: null });
+    });
 });
 
 describe('a change of the catalog', () => {

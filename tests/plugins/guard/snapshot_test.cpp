@@ -210,6 +210,28 @@ TEST_CASE("guard snapshot: a failing cast between PostgreSQL's own types stops e
     CHECK(catalog.ruleOf("show search_path") == "allowed");
 }
 
+TEST_CASE("guard snapshot: of a catalog that cannot be read only what is written as PostgreSQL's own passes") {
+    const auto unread = Snapshot::unread();
+    const SchemaSet path = SchemaSet::ofSession(*unread);
+    const Resolver resolver(*unread, path);
+    const auto ruleOf = [&](const char* sql) {
+        auto facts = classify(sql, Policy{}, &resolver);
+        return facts ? "allowed" : facts.error().rule;
+    };
+    for (const char* sql :
+         {"select * from orders", "select * from public.orders", "table pg_report", "select lower('x')",
+          "select shop.f()", "select 1 + 1", "select 'x'::shop.t", "select 'x'::text",
+          "select v.f from (select 1 as a) v", "select (row(1)).f", "select 1 order by 1 using <"})
+        CHECK_MESSAGE(ruleOf(sql) == "catalog-unread", std::string(sql));
+    for (const char* sql :
+         {"select 1", "show server_version", "select pg_catalog.now()", "select 1 operator(pg_catalog.+) 1",
+          "select nspname from pg_catalog.pg_namespace", "select * from information_schema.tables"})
+        CHECK_MESSAGE(ruleOf(sql) == "allowed", std::string(sql));
+    const auto facts = classify("select nspname from pg_catalog.pg_namespace", Policy{}, &resolver);
+    REQUIRE(facts);
+    CHECK_FALSE(facts->steady);
+}
+
 TEST_CASE("guard snapshot: an answer of another form is an error, not an empty catalog") {
     const Policy policy;
     CHECK_FALSE(Snapshot::Builder().add(Part::functions, R"([[1,"x"]])"));
