@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <howdah/host.hpp>
+#include <howdah/rows.hpp>
 
 #include "kernel/host/host_services.hpp"
 #include "kernel/host/host_tables.hpp"
@@ -126,7 +127,7 @@ howdah_status rowsNext(howdah_ctx* ctx, howdah_rows* rows, howdah_batch* batch) 
 }
 
 howdah_status rowsTrailer(howdah_ctx*, howdah_rows* rows, howdah_trailer* trailer) noexcept {
-    *trailer = runOf(rows).trailer();
+    copyTrailer(runOf(rows).trailer(), *trailer);
     return HOWDAH_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <initializer_list>
 
 #include <howdah/host.hpp>
+#include <howdah/rows.hpp>
 
 #include "kernel/pipeline/facts.hpp"
 #include "kernel/pipeline/query_run.hpp"
@@ -135,7 +136,8 @@ Result<void> QueryRun::setReply(const howdah_result& result) {
     if (streaming_) return Error::refused("rows of this result are out already; it cannot be replaced");
     Held held;
     held.flags = HOWDAH_RESULT_REPLIED;
-    held.trailer = result.trailer;
+    held.trailer = wholeTrailer(result.trailer);
+    held.trailer.bytes = 0;
     for (std::uint64_t i = 0; i < result.column_count; ++i) {
         auto name = keep(fromAbi(result.columns[i].name));
         if (!name) return std::move(name).error();
@@ -146,6 +148,7 @@ Result<void> QueryRun::setReply(const howdah_result& result) {
         std::string_view copy = arena_.copy({reinterpret_cast<const char*>(batch.bytes), batch.size});
         if (!copy.data()) return outOfMemory();
         held.batches.push_back({reinterpret_cast<const std::uint8_t*>(copy.data()), batch.size, batch.row_count});
+        held.trailer.bytes += batch.size;
     }
     auto tag = keep(fromAbi(result.trailer.command_tag));
     if (!tag) return std::move(tag).error();

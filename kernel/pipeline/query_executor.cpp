@@ -138,6 +138,7 @@ Result<void> QueryRun::readEnd() {
     auto tag = keep(fromAbi(trailer_.command_tag));
     if (!tag) return std::move(tag).error();
     trailer_.command_tag = *tag;
+    trailer_.bytes = streaming_ ? streamed_bytes_ : held_bytes_;
     // An older executor has none.
     if (executor.table->struct_size <= offsetof(howdah_sql_v1, report) || !executor.table->report) return {};
     if (executor.table->report(executor.self, &hook_ctx_, cursor_, &report_) < 0) return executorError();
@@ -237,6 +238,7 @@ Result<bool> QueryRun::passRows(howdah_batch& batch) {
     }
     phase_ = Phase::idle;
     fiber->setLabel(label);
+    streamed_bytes_ += batch.size;
     return true;
 }
 

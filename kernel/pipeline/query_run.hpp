@@ -160,6 +160,7 @@ private:
     std::uint32_t result_flags_ = 0;
     std::optional<Error> error_;  // the outcome on its way out, when it is an error
     std::size_t held_bytes_ = 0;
+    std::uint64_t streamed_bytes_ = 0;  // given to the tool, as transforms have left them
     std::size_t next_batch_ = 0;
     std::optional<howdah_batch> live_;  // fetched but not held: too large, first to stream
     bool streaming_ = false;

@@ -92,19 +92,14 @@ public:
                          fromAbi(query.principal().tenant));
         return proceed();
     }
-    Verdict onRows(Query& query, const howdah_batch& in, howdah_batch& /*out*/) override {
-        here(query.context()).rowsPass(idOf(query), in.size);
-        return proceed();
-    }
     Verdict afterQuery(Query& query, const howdah_result& result) override {
         Sample sample;
-        const howdah_trailer& trailer = result.trailer;
+        const howdah_trailer trailer = wholeTrailer(result.trailer);
         const bool replied = (result.flags & HOWDAH_RESULT_REPLIED) != 0;
-        sample.outcome = replied ? Outcome::cached : Outcome::rows;
+        sample.outcome = trailer.source != HOWDAH_FROM_DATABASE ? Outcome::cached : Outcome::rows;
         const bool wrote = trailer.row_count == 0 && trailer.affected_rows > 0;
         sample.rows = wrote ? static_cast<std::uint64_t>(trailer.affected_rows) : trailer.row_count;
-        for (std::uint64_t i = 0; i < result.batch_count; ++i)
-            sample.bytes += result.batches[i].size;
+        sample.bytes = trailer.bytes;
         sample.database_ns = replied ? 0 : trailer.elapsed_ns;
         ended(query, sample, {});
         return proceed();

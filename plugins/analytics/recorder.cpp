@@ -64,7 +64,6 @@ void Recorder::queryBegins(std::uint64_t query, std::uint64_t now_ns, std::strin
     OpenQuery* open = queries_.open(query);
     if (!open) return;
     open->began_ns = now_ns;
-    open->bytes = 0;
     open->text_hash = text_hash;
     open->sql.clear();
     if (const PatternPtr* known = texts_.find(text_hash)) {
@@ -80,11 +79,6 @@ void Recorder::queryBegins(std::uint64_t query, std::uint64_t now_ns, std::strin
     }
 }
 
-void Recorder::rowsPass(std::uint64_t query, std::uint64_t bytes) {
-    const std::lock_guard lock(mutex_);
-    if (OpenQuery* open = queries_.find(query)) open->bytes += bytes;
-}
-
 void Recorder::queryEnds(std::uint64_t query, std::uint64_t request, std::uint64_t now_ns, NameViews names,
                          Sample sample, std::string_view rule) {
     const BoundedNames bounded_names(names);
@@ -92,7 +86,6 @@ void Recorder::queryEnds(std::uint64_t query, std::uint64_t request, std::uint64
     if (const std::string* client = calls_.find(request)) names[Name::client] = *client;
     OpenQuery* open = queries_.find(query);
     sample.latency_ns = open ? now_ns - open->began_ns : sample.database_ns;
-    if (open) sample.bytes += open->bytes;
     if (!rule.empty()) {
         cells_.add(patternFor(rule), names, sample);
     } else if (!open) {

@@ -35,7 +35,6 @@ public:
     // client is the tenant's, as it is in queryEnds().
     void queryBegins(std::uint64_t query, std::uint64_t now_ns, std::string_view sql, bool from_client,
                      std::string_view tenant = {});
-    void rowsPass(std::uint64_t query, std::uint64_t bytes);
     // `names` without a client: it is that of the request's call. The sample without latency, which is known here; what
     // is not known to have begun took as long as its database. `rule` refused it, or is empty.
     void queryEnds(std::uint64_t query, std::uint64_t request, std::uint64_t now_ns, NameViews names, Sample sample,
@@ -61,7 +60,6 @@ public:
 private:
     struct OpenQuery {
         std::uint64_t began_ns = 0;
-        std::uint64_t bytes = 0;
         std::uint64_t text_hash = 0;
         PatternPtr pattern;  // null: `sql` waits for it
         std::string sql;

@@ -13,7 +13,7 @@ namespace howdah::analytics {
 
 enum class Outcome : std::uint8_t {
     rows,
-    cached,   // a hook replied: the database was not asked
+    cached,   // rows that a cache had
     refused,  // by a rule
     timeout,
     cancelled,  // nobody waited for it any longer

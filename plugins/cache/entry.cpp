@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include <howdah/rows.hpp>
+
 #include "plugins/cache/bytes.hpp"
 
 namespace howdah::cache {
@@ -77,8 +79,7 @@ void Entry::takeResult(const howdah_result& result) {
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(keep(batch.bytes, batch.size));
         batches_.push_back({bytes, batch.size, batch.row_count});
     }
-    trailer_ = result.trailer;
-    trailer_.struct_size = sizeof trailer_;
+    trailer_ = wholeTrailer(result.trailer);
     const howdah_str tag = result.trailer.command_tag;
     trailer_.command_tag = {keep(tag.data, tag.size), tag.size};
 }

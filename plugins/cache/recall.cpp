@@ -68,7 +68,9 @@ Verdict Recall::before(Query& query) {
     std::string& key = shards_[shard].key;
     writeKey(*query.raw(), key);
     const std::uint64_t hash = hashOf(key, ledger_.seed());
-    if (const Entry* entry = memory_.find(shard, hash, key, bootNs(), counters)) return give(shard, *entry);
+    const std::uint64_t now_ns = bootNs();
+    if (const Entry* entry = memory_.find(shard, hash, key, now_ns, counters))
+        return give(shard, *entry, HOWDAH_FROM_MEMORY, now_ns);
     return miss(query, shard, *database, hash);
 }
 
@@ -97,12 +99,14 @@ bool Recall::mayBeKept(const Query& query, Counters& counters) const {
 }
 
 // The bytes stay the level's own until this shard looks again; the kernel copies them before.
-Verdict Recall::give(std::size_t shard, const Entry& entry) {
+Verdict Recall::give(std::size_t shard, const Entry& entry, std::uint32_t source, std::uint64_t now_ns) {
     Counters& counters = counters_[shard];
     if (entry.error()) return ++counters.hits_errors, Verdict::deny(*entry.error());
     counters.saved_ns += entry.trailer().elapsed_ns;
     ReplyData data{entry.columns(), entry.batches(), entry.trailer()};
     data.trailer.elapsed_ns = 0;  // no statement was sent
+    data.trailer.source = source;
+    data.trailer.age_ns = now_ns - entry.life().born_ns;
     return Verdict::reply(std::move(data));
 }
 
@@ -142,7 +146,7 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
         if (outcome.entry && holds(*outcome.entry, counters)) {
             ++counters.hits_shared;
             outcome.entry->noteUse();  // by two: worth a place on disk
-            return give(shard, memory_.lend(shard, outcome.entry));
+            return give(shard, memory_.lend(shard, outcome.entry), HOWDAH_FROM_MEMORY, bootNs());
         }
         ticket.part = outcome.part;
     }
@@ -154,7 +158,7 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
         kept->noteUse();
         shelf_->take(memory_.store(shard, kept));
         reading->land(Flights::Landing::shared, kept);
-        return give(shard, *kept);
+        return give(shard, *kept, HOWDAH_FROM_DISK, bootNs());
     }
     ++counters.misses;
     if ((waited || shelf_) && isOver(query)) return Verdict::proceed();

@@ -94,7 +94,7 @@ private:
     bool mayBeKept(const Query& query, Counters& counters) const;
     Verdict miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash);
     EntryPtr fromShelf(const Query& query, std::uint64_t hash, std::string_view key, Counters& counters);
-    Verdict give(std::size_t shard, const Entry& entry);
+    Verdict give(std::size_t shard, const Entry& entry, std::uint32_t source, std::uint64_t now_ns);
     void keep(std::size_t shard, Reading& reading, EntryPtr entry);
     bool holds(const Entry& entry, Counters& counters) const;
     bool isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const;

@@ -139,7 +139,7 @@ howdah_status sqlNext(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_
 howdah_status sqlTrailer(void* self, howdah_ctx* ctx, std::uint64_t cursor, howdah_trailer* trailer) noexcept {
     return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
         if (!cursorOf(cursor).isAtEnd()) return Error::internal("the trailer comes after the last row");
-        *trailer = cursorOf(cursor).trailer();
+        copyTrailer(cursorOf(cursor).trailer(), *trailer);
         return {};
     });
 }

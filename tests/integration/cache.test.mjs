@@ -34,7 +34,10 @@ test('what was read once is answered without the database, with the same rows', 
   const first = await callTool(server.url, 'query', { sql: kAll });
   const earlier = await statsOf(server.url);
   const second = await callTool(server.url, 'query', { sql: kAll });
-  assert.deepEqual(second.structuredContent, first.structuredContent);
+  const { source, age_ms, ...rows } = second.structuredContent;
+  assert.deepEqual(rows, first.structuredContent);
+  assert.equal(source, 'memory');
+  assert.ok(age_ms >= 0 && age_ms < kLong_ms, String(age_ms));
   const later = await statsOf(server.url);
   assert.deepEqual([later.hits - earlier.hits, later.misses - earlier.misses], [1, 0]);
 });

@@ -7,7 +7,9 @@
 // A result in memory (at most 256 KiB) stands in the text and, as JSON, in structuredContent. A larger one is streamed:
 // its rows stand once, in the text; structuredContent then holds columns, row_count, truncated and note.
 // JSON: {"columns":[...],"rows":[[...],...],"row_count":n,"truncated":false}; truncated may be
-// {"reason":"rows"|"bytes"|"cell"}, then `next` may hold a handle to go on with, and a note says how.
+// {"reason":"rows"|"bytes"|"cell"}, then `next` may hold a handle to go on with, and a note says how. Rows that did not
+// come from the database have "source":"memory"|"disk"|"shared" and "age_ms" in the object; the other formats are the
+// rows alone, so that a reader of CSV finds the same each time.
 //
 // Threads: the request's.
 // Owns:    one buffer for the whole answer, or of 64 KiB when streaming; nothing is allocated per row.
@@ -70,6 +72,8 @@ struct ReplyEnd {
     std::string next;
     std::string note;
     Json members;
+    std::string_view source;  // "" = the database
+    std::uint64_t age_ms = 0;
 };
 
 // How to go on: by the handle where there is one.
@@ -175,6 +179,7 @@ public:
         if (isJson()) closeDocument(buffer, *end, true);
         if (auto done = call_.writeText(buffer); !done) return done;
         Json about{{"row_count", end->row_count}, {"truncated", end->truncated != 0}};
+        if (!end->source.empty()) about.update({{"source", end->source}, {"age_ms", end->age_ms}});
         if (!end->note.empty()) about["note"] = end->note;
         return call_.writeMeta({{"howdah/result", std::move(about)}});
     }
@@ -209,7 +214,12 @@ private:
     Result<ReplyEnd> readEnd(std::uint64_t count) const {
         auto trailer = rows_.trailer();
         if (!trailer) return std::move(trailer).error();
-        ReplyEnd end{count, trailer->truncated, trailer->affected_rows, fromAbi(trailer->command_tag), {}, {}, {}};
+        ReplyEnd end{.row_count = count,
+                     .truncated = trailer->truncated,
+                     .affected_rows = trailer->affected_rows,
+                     .command = fromAbi(trailer->command_tag),
+                     .source = sourceName(trailer->source),
+                     .age_ms = trailer->age_ns / 1'000'000};
         // Without a row there is no getting past the one that was too large.
         if (end.truncated != 0 && count > 0 && options_.next) end.next = options_.next(count);
         end.note = truncationNote(end, options_);
@@ -265,6 +275,7 @@ private:
             out += ':';
             out += value.dump(-1, ' ', false, Json::error_handler_t::replace);
         }
+        if (!end.source.empty()) out += concat(",\"source\":\"", end.source, "\",\"age_ms\":", end.age_ms);
         if (!end.note.empty()) {
             out += ",\"note\":";
             appendJsonString(out, end.note);

@@ -4,6 +4,7 @@
 // Owns:    the running statement: destroying it before the end cancels the rest.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -17,6 +18,36 @@
 #include <howdah/host.hpp>
 
 namespace howdah {
+
+// A trailer from or for somebody who may have been built before its last members: these are 0, or left out.
+inline void copyTrailer(const howdah_trailer& from, howdah_trailer& to) {
+    static constexpr std::size_t kFirst = offsetof(howdah_trailer, source);  // of those who set no size
+    const auto sizeOf = [](const howdah_trailer& one) {
+        return std::clamp<std::size_t>(one.struct_size, kFirst, sizeof one);
+    };
+    const std::size_t room = sizeOf(to), known = std::min(sizeOf(from), room);
+    std::memcpy(&to, &from, known);
+    std::memset(reinterpret_cast<char*>(&to) + known, 0, room - known);
+    to.struct_size = static_cast<std::uint32_t>(room);
+}
+
+inline howdah_trailer wholeTrailer(const howdah_trailer& from) {
+    howdah_trailer whole{};
+    whole.struct_size = sizeof whole;
+    copyTrailer(from, whole);
+    return whole;
+}
+
+// As answers name it; "" for the database.
+inline std::string_view sourceName(std::uint32_t source) {
+    switch (source) {
+        case HOWDAH_FROM_DATABASE: return {};
+        case HOWDAH_FROM_MEMORY: return "memory";
+        case HOWDAH_FROM_DISK: return "disk";
+        case HOWDAH_FROM_SHARED: return "shared";
+        default: return "store";
+    }
+}
 
 // One cell; size -1 is NULL.
 struct Cell {

@@ -139,7 +139,7 @@ void hooks(Run& run) {
     const std::uint8_t bytes[] = {255, 255, 255, 255, 255, 255, 255, 255};
     const howdah_batch batch{bytes, sizeof bytes, 2};
     const howdah_result result{
-        sizeof result, 0, columns, 1, &batch, 1, {sizeof(howdah_trailer), 0, 2, -1, 5, toAbi("SELECT 2")}};
+        sizeof result, 0, columns, 1, &batch, 1, {sizeof(howdah_trailer), 0, 2, -1, 5, toAbi("SELECT 2"), HOWDAH_FROM_MEMORY, 0, 6, 7}};
     const Error broken = Error{Code::database, "broken"}.withHint("hint");
     const howdah_error error = toAbi(broken);
     for (const char* sql : {"proceed", "deny", "fault", "reply", "change", "replace", "map", "transform"}) {

@@ -146,6 +146,8 @@ private:
         data.batches = {builder_.batch()};
         data.trailer.row_count = 1;
         data.trailer.command_tag = toAbi("SELECT 1");
+        data.trailer.source = HOWDAH_FROM_SHARED;
+        data.trailer.age_ns = 19;
         return reply(std::move(data));
     }
 

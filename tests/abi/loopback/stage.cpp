@@ -12,7 +12,8 @@ namespace {
 
 const howdah_column kColumns[] = {{toAbi("id"), 23, -1}, {toAbi("name"), 25, 12}};
 const std::uint8_t kRow[] = {1, 0, 0, 0, '7', 255, 255, 255, 255};
-const howdah_trailer kTrailer{sizeof(howdah_trailer), HOWDAH_TRUNCATED_ROWS, 2, -1, 99, toAbi("SELECT 2")};
+const howdah_trailer kTrailer{sizeof(howdah_trailer), HOWDAH_TRUNCATED_ROWS, 2, -1, 99,
+                              toAbi("SELECT 2"),      HOWDAH_FROM_DISK,      0, 17, 18};
 
 template <typename... Values>
 howdah_status noted(const char* name, const Values&... values) {

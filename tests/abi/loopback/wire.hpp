@@ -35,7 +35,8 @@ void members(auto& visit, Like<howdah_column> auto& it) {
     visit.plain(it.name, it.type_oid, it.type_modifier);
 }
 void members(auto& visit, Like<howdah_trailer> auto& it) {
-    visit.plain(it.struct_size, it.truncated, it.row_count, it.affected_rows, it.elapsed_ns, it.command_tag);
+    visit.plain(it.struct_size, it.truncated, it.row_count, it.affected_rows, it.elapsed_ns, it.command_tag,
+                it.source, it.reserved, it.age_ns, it.bytes);
 }
 void members(auto& visit, Like<howdah_name> auto& it) {
     visit.plain(it.schema, it.name);

@@ -1,6 +1,11 @@
 // What the executor is told beside the statement: how much time it has, and whether the session is reset behind it.
+#include <cstring>
+
 #include <doctest/doctest.h>
 
+#include <howdah/rows.hpp>
+
+#include "kernel/host/host_tables.hpp"
 #include "kernel/pipeline/probe.hpp"
 
 namespace howdah::kernel {
@@ -92,6 +97,89 @@ TEST_CASE("executor: the session is reset behind client text that nobody judged 
         QueryRun query(ctx, served.generation);
         CHECK(query.run(own));
         CHECK(chain.executor.flags == 0);  // a plugin's text is known to be what it is
+    });
+}
+
+TEST_CASE("executor: the trailer has the bytes the tool was given, whole, streamed and transformed") {
+    Bench bench;
+    bench.on([&] {
+        for (const bool halved : {false, true}) {
+            Chain chain(bench);
+            chain.add("t", Stage::observe).rows = [halved](Query&, const howdah_batch& in, howdah_batch& out) {
+                if (halved) out.size = in.size / 2;
+                return Probe::go();
+            };
+            CHECK(chain.run());
+            CHECK(chain.trailer.bytes == 8);
+            CHECK(chain.trailer.source == HOWDAH_FROM_DATABASE);
+            chain.executor = FakeExecutor{};
+            chain.executor.ends = Ends::streamed;
+            const std::uint64_t batch = chain.executor.batch_bytes;
+            CHECK(chain.run());
+            CHECK(chain.trailer.bytes == 2 * (halved ? batch / 2 : batch));
+        }
+    });
+}
+
+TEST_CASE("executor: a reply keeps its source and age, and the kernel counts its bytes") {
+    Bench bench;
+    bench.on([&] {
+        Chain chain(bench);
+        std::uint32_t seen = 0;
+        chain.add("o", Stage::observe).after = [&](Query&, const howdah_result& result) {
+            seen = wholeTrailer(result.trailer).source;
+            return Probe::go();
+        };
+        chain.add("c", Stage::recall).before = [](Query&) {
+            static constexpr std::uint8_t kRow[] = {0, 0, 0, 0};
+            ReplyData data{{{toAbi("c"), 25, -1}}, {{kRow, 4, 1}, {kRow, 4, 1}}, {}};
+            data.trailer.source = HOWDAH_FROM_SHARED;
+            data.trailer.age_ns = 12;
+            data.trailer.bytes = 99;
+            return Verdict::reply(std::move(data));
+        };
+        CHECK(chain.run());
+        CHECK(chain.trailer.source == HOWDAH_FROM_SHARED);
+        CHECK(chain.trailer.age_ns == 12);
+        CHECK(chain.trailer.bytes == 8);
+        CHECK(seen == HOWDAH_FROM_SHARED);
+    });
+}
+
+TEST_CASE("executor: a trailer of somebody built before its last members is neither read nor written beyond them") {
+    constexpr std::uint32_t kBefore = offsetof(howdah_trailer, source);
+    howdah_trailer filled{};
+    std::memset(&filled, 0x5A, sizeof filled);
+    for (const std::uint32_t size : {0u, kBefore}) {
+        filled.struct_size = size;
+        const howdah_trailer read = wholeTrailer(filled);
+        CHECK(read.struct_size == sizeof read);
+        CHECK(read.elapsed_ns == 0x5A5A5A5A5A5A5A5A);
+        CHECK(read.source == HOWDAH_FROM_DATABASE);
+        CHECK(read.bytes == 0);
+    }
+    Bench bench;
+    bench.on([&] {
+        Chain chain(bench);
+        Request served;
+        served.generation = chain.pin();
+        howdah_ctx ctx(&chain.tool(), served);
+        const howdah_query_request asked = request("select 1");
+        howdah_rows* rows = nullptr;
+        REQUIRE(kHostQuery.run(&ctx, &asked, &rows) == HOWDAH_OK);
+        howdah_batch batch{};
+        while (kHostRows.next(&ctx, rows, &batch) == 1) {
+        }
+        filled.struct_size = kBefore;
+        REQUIRE(kHostRows.trailer(&ctx, rows, &filled) == HOWDAH_OK);
+        CHECK(filled.row_count == 1);
+        CHECK(filled.source == 0x5A5A5A5A);
+        CHECK(filled.bytes == 0x5A5A5A5A5A5A5A5A);
+        howdah_trailer whole{};
+        whole.struct_size = sizeof whole;
+        REQUIRE(kHostRows.trailer(&ctx, rows, &whole) == HOWDAH_OK);
+        CHECK(whole.bytes == 8);
+        kHostRows.close(&ctx, rows);
     });
 }
 

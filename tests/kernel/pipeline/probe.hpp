@@ -98,6 +98,7 @@ public:
         while (more && *more)
             more = query.next(batch);
         if (!more) return std::move(more).error();
+        trailer = query.trailer();
         return std::string{fromAbi(query.columns().at(0).name)};
     }
     Result<std::string> run(std::string_view sql = "select 1") {
@@ -110,6 +111,7 @@ public:
     void close(std::size_t database, std::string why) { generation_->databases.at(database).closed = std::move(why); }
 
     FakeExecutor executor;
+    howdah_trailer trailer{};  // of the last run that came to its end
 
 private:
     Bench& bench_;

@@ -169,7 +169,7 @@ struct FakeExecutor {
         return 1;
     }
     static howdah_status trailer(void*, howdah_ctx*, std::uint64_t, howdah_trailer* trailer) noexcept {
-        *trailer = {sizeof *trailer, 0, 1, -1, 0, {"SELECT 1", 8}};
+        *trailer = {sizeof *trailer, 0, 1, -1, 0, {"SELECT 1", 8}, HOWDAH_FROM_DATABASE, 0, 0, 0};
         return HOWDAH_OK;
     }
     static void close(void* self, howdah_ctx*, std::uint64_t) noexcept { --of(self).open; }

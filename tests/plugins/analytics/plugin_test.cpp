@@ -93,6 +93,7 @@ public:
         std::uint32_t provenance = HOWDAH_PROVENANCE_CLIENT;
         std::optional<Error> error = std::nullopt;
         std::uint32_t result_flags = 0;
+        std::uint32_t source = HOWDAH_FROM_DATABASE;
     };
     void ask(const Asked& asked) {
         FakeCall request(host);
@@ -125,7 +126,7 @@ public:
             result.flags = asked.result_flags;
             result.batches = &batch;
             result.batch_count = 1;
-            result.trailer = {sizeof result.trailer, 0, 2, -1, 5 * kMs, {}};
+            result.trailer = {sizeof result.trailer, 0, 2, -1, 5 * kMs, {}, asked.source, 0, 0, sizeof kBytes};
             REQUIRE(hooks_->after_query(host.self(), request.ctx(), &query, &result) == HOWDAH_PROCEED);
         }
         hooks_->after_call(host.self(), request.ctx(), &call, nullptr);
@@ -155,7 +156,10 @@ TEST_CASE(
     Stage stage(folder);
     for (int i = 0; i < 3; ++i)
         stage.ask({.sql = "select a from t where id = 4711"});
-    stage.ask({.sql = "select a from t where id = 42", .client = "chat", .result_flags = HOWDAH_RESULT_REPLIED});
+    stage.ask({.sql = "select a from t where id = 42",
+               .client = "chat",
+               .result_flags = HOWDAH_RESULT_REPLIED,
+               .source = HOWDAH_FROM_DISK});
     const Json answer = stage.answer({{"sections", {"top", "clients"}}});
     REQUIRE(answer["top"].size() == 1);
     const Json& top = answer["top"][0];
@@ -171,6 +175,16 @@ TEST_CASE(
     CHECK(stage.answer({{"client", "ide"}})["totals"]["calls"] == 4);
     CHECK(stage.guard.asked == 2);
     CHECK(stage.guard.asked_in_requests == 0);  // whoever asks pays for nobody's texts
+}
+
+TEST_CASE("get_query_analytics: what a hook made itself is no hit of a cache, and took the database no time") {
+    const Folder folder;
+    Stage stage(folder);
+    stage.ask({.sql = "select a from t", .result_flags = HOWDAH_RESULT_REPLIED});
+    const Json totals = stage.answer()["totals"];
+    CHECK(totals["calls"] == 1);
+    CHECK_FALSE(totals.contains("cached_percent"));
+    CHECK(totals["database_ms"] == 0);
 }
 
 TEST_CASE(

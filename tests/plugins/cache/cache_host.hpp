@@ -33,6 +33,7 @@ struct FakeQuery : howdah_query {
     howdah_facts judged{};
     howdah_principal who{sizeof(howdah_principal), 0, toAbi("local"), {}, {}, nullptr, 0};
     std::vector<std::string> replied;  // first cells of the rows
+    howdah_trailer replied_with{};
 
     static std::unique_ptr<FakeQuery> reads(std::string sql, std::vector<std::uint32_t> relations,
                                             std::uint64_t scope = 7) {
@@ -91,7 +92,7 @@ public:
         result_.column_count = 1;
         result_.batches = &batch_;
         result_.batch_count = 1;
-        result_.trailer = {sizeof(howdah_trailer), 0, cells.size(), -1, 1'000'000, toAbi("SELECT 1")};
+        result_.trailer = {sizeof(howdah_trailer), 0, cells.size(), -1, 1'000'000, toAbi("SELECT 1"), HOWDAH_FROM_DATABASE, 0, 0, 0};
     }
     FakeRows(const FakeRows&) = delete;
     FakeRows& operator=(const FakeRows&) = delete;
@@ -204,6 +205,7 @@ private:
     static howdah_status reply(howdah_ctx*, howdah_query* query, const howdah_result* result) {
         auto& fake = *static_cast<FakeQuery*>(query);
         fake.replied.clear();
+        fake.replied_with = result->trailer;
         for (std::uint64_t i = 0; i < result->batch_count; ++i) {
             BatchReader reader(result->batches[i], result->column_count);
             while (reader.next())

@@ -1,4 +1,5 @@
 // The plugin over a fake host: what is remembered, for whom, and until when.
+#include "plugins/cache/clock.hpp"
 #include "tests/plugins/cache/cache_host.hpp"
 
 using namespace howdah;
@@ -18,6 +19,20 @@ TEST_CASE("cache: the same question is answered without the database, by every s
     CHECK(stats["levels"]["l1"]["hits"] == 1);
     CHECK(stats["levels"]["l2"]["hits"] == 1);
     CHECK(stats["database_ms_saved"] == 2);
+}
+
+TEST_CASE("cache: an answer says that it comes from memory, and how long ago it was read") {
+    Stage stage;
+    auto first = readOf(1);
+    REQUIRE(stage.host.before(*first) == HOWDAH_PROCEED);
+    const std::uint64_t asked_ns = bootNs();  // the read was let through before
+    stage.host.after(*first, {"x"});
+    auto again = readOf(1);
+    const std::uint64_t again_ns = bootNs();
+    REQUIRE(stage.host.before(*again) == HOWDAH_REPLY);
+    CHECK(again->replied_with.source == HOWDAH_FROM_MEMORY);
+    CHECK(again->replied_with.age_ns >= again_ns - asked_ns);
+    CHECK(again->replied_with.elapsed_ns == 0);
 }
 
 TEST_CASE("cache: another scope is another question, whatever the text") {

@@ -148,7 +148,7 @@ private:
         return 1;
     }
     static howdah_status trailer(void*, howdah_ctx*, std::uint64_t, howdah_trailer* trailer) noexcept {
-        *trailer = {sizeof *trailer, 0, 1, -1, 0, {"SELECT 1", 8}};
+        *trailer = {sizeof *trailer, 0, 1, -1, 0, {"SELECT 1", 8}, HOWDAH_FROM_DATABASE, 0, 0, 0};
         return HOWDAH_OK;
     }
     static void close(void*, howdah_ctx*, std::uint64_t cursor) noexcept { delete reinterpret_cast<int*>(cursor); }

@@ -126,6 +126,35 @@ TEST_CASE("query: a large result streams in pieces, and structuredContent says w
     }
 }
 
+TEST_CASE("query: an answer from a cache says where it was and how old it is, in the object and nowhere else") {
+    FakeResult result = twoRows();
+    Fixture fresh(result);
+    const Json before = Json::parse(fresh.host.call("query", {{"sql", "select 1"}}).text);
+    CHECK_FALSE(before.contains("source"));
+    CHECK_FALSE(before.contains("age_ms"));
+    const std::string csv = fresh.host.call("query", {{"sql", "select 1"}, {"format", "csv"}}).text;
+
+    for (const auto& [number, name] : {std::pair{HOWDAH_FROM_MEMORY, "memory"},
+                                       {HOWDAH_FROM_DISK, "disk"},
+                                       {HOWDAH_FROM_SHARED, "shared"},
+                                       {77u, "store"}}) {
+        result.trailer.source = number;
+        result.trailer.age_ns = 412'999'999;
+        Fixture kept(result);
+        const FakeAnswer answer = kept.host.call("query", {{"sql", "select 1"}});
+        CHECK(answer.text == answer.structured);
+        Json told = Json::parse(answer.text);
+        CHECK(told["source"] == name);
+        CHECK(told["age_ms"] == 412);
+        told.erase("source");
+        told.erase("age_ms");
+        CHECK(told == before);
+        const FakeAnswer table = kept.host.call("query", {{"sql", "select 1"}, {"format", "csv"}});
+        CHECK(table.text == csv);
+        CHECK(Json::parse(table.structured)["source"] == name);
+    }
+}
+
 TEST_CASE("query: an error at the end of a stream ends the call as that error") {
     FakeResult result = twoRows();
     result.complete = false;

@@ -19,7 +19,7 @@ struct FakeResult {
     std::deque<std::string> names;
     std::vector<howdah_column> columns;
     std::vector<BatchBuilder> batches{1};
-    howdah_trailer trailer{sizeof(howdah_trailer), 0, 0, -1, 0, {}};
+    howdah_trailer trailer{sizeof(howdah_trailer), 0, 0, -1, 0, {}, HOWDAH_FROM_DATABASE, 0, 0, 0};
     bool complete = true;
     std::optional<Error> fails_at_end;  // instead of a trailer
     std::string report;                 // of the executor, as JSON
@@ -127,7 +127,7 @@ private:
         return open.result.fails_at_end ? failWith(ctx, *open.result.fails_at_end) : 0;
     }
     static howdah_status trailer(howdah_ctx*, howdah_rows* rows, howdah_trailer* out) {
-        *out = of(rows).result.trailer;
+        copyTrailer(of(rows).result.trailer, *out);
         return HOWDAH_OK;
     }
     static howdah_status report(howdah_ctx*, howdah_rows* rows, howdah_str* json) {

@@ -49,7 +49,7 @@ typedef struct howdah_sql_v1 {
                              uint64_t* count);
     /* [shard] 1 and a batch (borrowed until the next call with this cursor), 0 at the end, or an error. */
     howdah_status (*next)(void* self, howdah_ctx* ctx, uint64_t cursor, howdah_batch* batch);
-    /* [shard] After the end. */
+    /* [shard] After the end; trailer->struct_size says how much of it is wanted. */
     howdah_status (*trailer)(void* self, howdah_ctx* ctx, uint64_t cursor, howdah_trailer* trailer);
     /* [shard] Never waits for the client; a statement still running is cancelled. Works in a context that is over. */
     void (*close)(void* self, howdah_ctx* ctx, uint64_t cursor);
