@@ -150,6 +150,13 @@ Wait Connection::await(const Context& context, std::uint64_t deadline_ns, std::u
     return Wait::ready;
 }
 
+Wait Connection::hear(const Context& context, std::uint64_t deadline_ns) {
+    if (!mayQueue()) return Wait::broken;  // libpq reads from the server's socket again
+    const howdah_status ready = socket_.wait(context, HOWDAH_READABLE, deadline_ns);
+    if (ready < 0) return ended(ready);
+    return PQconsumeInput(pg_.get()) == 1 ? Wait::ready : Wait::broken;
+}
+
 ResultPtr Connection::take() {
     ResultPtr result(PQgetResult(pg_.get()));
     if (result && PQresultStatus(result.get()) == PGRES_PIPELINE_SYNC) --unanswered_syncs_;

@@ -84,6 +84,8 @@ public:
     Wait flush(const Context& context, std::uint64_t deadline_ns);
     // Until take() has something to give.
     Wait await(const Context& context, std::uint64_t deadline_ns, std::uint64_t row_bytes_max = UINT64_MAX);
+    // Until the server has said something that nobody asked for, which libpq then has read.
+    Wait hear(const Context& context, std::uint64_t deadline_ns);
     // Null at the end of one statement's results.
     ResultPtr take();
     // The rows of the statement whose results come next arrive one by one.

@@ -1,15 +1,17 @@
-// The plugin: offers howdah.sql/1 and howdah.session/1 over one Database for each configured one.
+// The plugin: offers howdah.sql/1, howdah.session/1 and howdah.listen/1 over one Database for each configured one.
 //
 // Threads: as plugin.hpp says; the map of databases does not change after start().
 // Owns:    the databases; every cursor from execute() to close().
 #include <cstddef>
 #include <map>
 
+#include <howdah/abi/listen.h>
 #include <howdah/abi/session.h>
 #include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
 
 #include "executor.hpp"
+#include "listener.hpp"
 #include "report.hpp"
 #include "sessions.hpp"
 
@@ -51,6 +53,7 @@ public:
     }
 
     void stop() override {
+        listeners_.clear();
         if (stable_) stable_->stop();
         for (auto& [name, database] : databases_)
             database->stop();
@@ -83,11 +86,14 @@ public:
     }
 
     const std::shared_ptr<StableCursors>& stableCursors() const { return stable_; }
+    Listeners& listeners() { return listeners_; }
+    Jobs& jobs() { return *jobs_; }
 
 private:
     Config config_;
     std::unique_ptr<Jobs> jobs_;
     std::shared_ptr<StableCursors> stable_;
+    Listeners listeners_;
     std::map<std::string, std::shared_ptr<Database>, std::less<>> databases_;
 };
 
@@ -204,7 +210,58 @@ void sessionClose(void* self, howdah_str session) noexcept {
 
 constexpr howdah_session_v1 kSession{sizeof(howdah_session_v1), 0, &sessionOpen, &sessionSuppose, &sessionClose};
 
+// howdah.listen/1
+howdah_status listenOpen(void* self, howdah_ctx* ctx, howdah_str name, howdah_str channel, std::uint64_t* number,
+                         howdah_str* server) noexcept {
+    return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        Pool& pool = poolOf(self);
+        auto database = pool.find(fromAbi(name));
+        if (!database) return database.error();
+        if (!pool.listeners().hasRoom())
+            return Error::unavailable("the pool has ", Listeners::kMax, " listeners, which is as many as may be");
+        const Context context(pool.host(), ctx);
+        auto listener = Listener::open(context, *database, pool.jobs(), fromAbi(channel));
+        if (!listener) return std::move(listener).error();
+        *server = context.keep((*listener)->server());
+        if (!server->data) return Error::unavailable("the request holds more memory than one request may");
+        auto added = pool.listeners().add(std::move(*listener));
+        if (!added) return std::move(added).error();
+        *number = *added;
+        return {};
+    });
+}
+
+howdah_status listenNext(void* self, howdah_ctx* ctx, std::uint64_t number, std::uint64_t deadline_ns,
+                         howdah_str* payload) noexcept {
+    bool told = false;
+    const howdah_status status = PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        const auto listener = poolOf(self).listeners().find(number);
+        if (!listener) return Error::unavailable("there is no such listener any more");
+        auto next = listener->next(Context(poolOf(self).host(), ctx), deadline_ns);
+        if (!next) return std::move(next).error();
+        told = next->has_value();
+        if (told) *payload = toAbi(**next);
+        return {};
+    });
+    return status < 0 ? status : told ? 1 : 0;
+}
+
+howdah_status listenCatchUp(void* self, howdah_ctx* ctx, std::uint64_t number, std::uint64_t deadline_ns) noexcept {
+    return PluginTables::guarded(poolOf(self), ctx, [&]() -> Result<void> {
+        const auto listener = poolOf(self).listeners().find(number);
+        if (!listener) return Error::unavailable("there is no such listener any more");
+        return listener->catchUp(Context(poolOf(self).host(), ctx), deadline_ns);
+    });
+}
+
+void listenClose(void* self, std::uint64_t number) noexcept {
+    poolOf(self).listeners().remove(number);
+}
+
+constexpr howdah_listen_v1 kListen{sizeof(howdah_listen_v1), 0, &listenOpen, &listenNext, &listenCatchUp, &listenClose};
+
 const void* Pool::interface(std::string_view id) {
+    if (id == HOWDAH_LISTEN_1) return &kListen;
     if (id == HOWDAH_SESSION_1) return &kSession;
     return id == HOWDAH_SQL_1 ? &kSql : nullptr;
 }

@@ -138,8 +138,13 @@ void hooks(Run& run) {
     const howdah_column columns[] = {{toAbi("c"), 25, -1}};
     const std::uint8_t bytes[] = {255, 255, 255, 255, 255, 255, 255, 255};
     const howdah_batch batch{bytes, sizeof bytes, 2};
-    const howdah_result result{
-        sizeof result, 0, columns, 1, &batch, 1, {sizeof(howdah_trailer), 0, 2, -1, 5, toAbi("SELECT 2"), HOWDAH_FROM_MEMORY, 0, 6, 7}};
+    const howdah_result result{sizeof result,
+                               0,
+                               columns,
+                               1,
+                               &batch,
+                               1,
+                               {sizeof(howdah_trailer), 0, 2, -1, 5, toAbi("SELECT 2"), HOWDAH_FROM_MEMORY, 0, 6, 7}};
     const Error broken = Error{Code::database, "broken"}.withHint("hint");
     const howdah_error error = toAbi(broken);
     for (const char* sql : {"proceed", "deny", "fault", "reply", "change", "replace", "map", "transform"}) {
@@ -216,10 +221,28 @@ void sessions(Run& run) {
     }
 }
 
+void listeners(Run& run) {
+    auto* listen = run.host.plugin<howdah_listen_v1>(HOWDAH_LISTEN_1);
+    for (const char* database : {"main", "refuse"}) {
+        Request request(run.host, run.link);
+        std::uint64_t listener = 0;
+        howdah_str text{"", 0};
+        saw("listen", listen->open(run.self(), request.ctx(), toAbi(database), toAbi("c"), &listener, &text), listener,
+            text);
+        for (const std::uint64_t deadline : {std::uint64_t{7}, std::uint64_t{0}}) {
+            text = {"", 0};
+            saw("next", listen->next(run.self(), request.ctx(), listener, deadline, &text), text);
+            saw("catch up", listen->catch_up(run.self(), request.ctx(), listener, deadline));
+        }
+        listen->close(run.self(), listener);
+    }
+}
+
 void services(Run& run) {
     for (const char* text : {"select", "refuse"})
         sql(run, text);
     sessions(run);
+    listeners(run);
     for (const char* text : {"main", "refuse"}) {
         Request request(run.host, run.link);
         howdah_str state{};

@@ -29,6 +29,7 @@ public:
         if (auto done = offer.statement(kRegistered); !done) return done;
         sql_ = *offer.acquire<howdah_sql_v1>(HOWDAH_SQL_1);
         session_ = *offer.acquire<howdah_session_v1>(HOWDAH_SESSION_1);
+        listen_ = *offer.acquire<howdah_listen_v1>(HOWDAH_LISTEN_1);
         source_ = *offer.acquire<howdah_source_v1>(HOWDAH_SOURCE_1);
         statement_ = *offer.acquire<howdah_statement_v1>(HOWDAH_STATEMENT_1);
         auth_ = *offer.acquire<howdah_auth_v1>(HOWDAH_AUTH_1);
@@ -119,6 +120,7 @@ public:
     const void* interface(std::string_view id) override {
         if (id == HOWDAH_SQL_1) return &kSql;
         if (id == HOWDAH_SESSION_1) return &kSession;
+        if (id == HOWDAH_LISTEN_1) return &kListen;
         if (id == HOWDAH_SOURCE_1) return &kSource;
         if (id == HOWDAH_STATEMENT_1) return &kStatement;
         if (id == HOWDAH_AUTH_1) return &kAuth;
@@ -231,6 +233,7 @@ private:
 
     Offer::Acquired<howdah_sql_v1> sql_;
     Offer::Acquired<howdah_session_v1> session_;
+    Offer::Acquired<howdah_listen_v1> listen_;
     Offer::Acquired<howdah_source_v1> source_;
     Offer::Acquired<howdah_statement_v1> statement_;
     Offer::Acquired<howdah_auth_v1> auth_;
@@ -240,6 +243,7 @@ private:
 
     static const howdah_sql_v1 kSql;
     static const howdah_session_v1 kSession;
+    static const howdah_listen_v1 kListen;
     static const howdah_source_v1 kSource;
     static const howdah_statement_v1 kStatement;
     static const howdah_auth_v1 kAuth;
@@ -286,6 +290,24 @@ constexpr howdah_session_v1 Mirror::kSession{
     [](void* self, howdah_str name) {
         of(self).saw("close session", name);
         of(self).session_.table->close(of(self).session_.self, name);
+    }};
+constexpr howdah_listen_v1 Mirror::kListen{
+    sizeof(howdah_listen_v1),
+    0,
+    [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str channel, std::uint64_t* listener,
+       howdah_str* server) {
+        of(self).saw("open listener", database, channel);
+        return of(self).listen_.table->open(of(self).listen_.self, ctx, database, channel, listener, server);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t listener, std::uint64_t deadline_ns, howdah_str* payload) {
+        return of(self).listen_.table->next(of(self).listen_.self, ctx, listener, deadline_ns, payload);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t listener, std::uint64_t deadline_ns) {
+        return of(self).listen_.table->catch_up(of(self).listen_.self, ctx, listener, deadline_ns);
+    },
+    [](void* self, std::uint64_t listener) {
+        of(self).saw("close listener", listener);
+        of(self).listen_.table->close(of(self).listen_.self, listener);
     }};
 constexpr howdah_source_v1 Mirror::kSource{
     sizeof(howdah_source_v1), 0, [](void* self, howdah_ctx* ctx, howdah_str database, howdah_str* out) {

@@ -1,5 +1,5 @@
-// Services of plugins: sql, session, source, statement, auth, kv. The same code serves both ways; Way is Inward or
-// Outward.
+// Services of plugins: sql, session, listen, source, statement, auth, kv. The same code serves both ways; Way is Inward
+// or Outward.
 #include <string_view>
 
 #include "tests/abi/loopback/link.hpp"
@@ -133,6 +133,58 @@ struct Sessions {
         carry([&](Writer&, howdah_str given) { real(service).close(service.self, given); }, name);
     }
     static constexpr howdah_session_v1 kTable{sizeof(howdah_session_v1), 0, &open, &suppose, &close};
+};
+
+template <typename Way>
+struct Listening {
+    static constexpr const char* kId = HOWDAH_LISTEN_1;
+    static const howdah_listen_v1& real(Service& service) { return service.as<howdah_listen_v1>(); }
+
+    static howdah_status open(void* self, howdah_ctx* ctx, howdah_str database, howdah_str channel,
+                              std::uint64_t* listener, howdah_str* server) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str name, howdah_str heard) {
+                std::uint64_t made = 0;
+                howdah_str reached{};
+                put(out, real(service).open(service.self, way.ctx(), name, heard, &made, &reached));
+                put(out, made);
+                put(out, reached);
+            },
+            database, channel);
+        return settle(answer, way.results(), *listener, *server);
+    }
+    static howdah_status next(void* self, howdah_ctx* ctx, std::uint64_t listener, std::uint64_t deadline_ns,
+                              howdah_str* payload) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        service.cursor(listener).batch.clear();
+        Bytes answer = carry(
+            [&](Writer& out, std::uint64_t given, std::uint64_t deadline) {
+                howdah_str told{};
+                put(out, real(service).next(service.self, way.ctx(), given, deadline, &told));
+                put(out, told);
+            },
+            listener, deadline_ns);
+        return settle(answer, service.cursor(listener).batch, *payload);
+    }
+    static howdah_status catchUp(void* self, howdah_ctx* ctx, std::uint64_t listener, std::uint64_t deadline_ns) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, std::uint64_t given, std::uint64_t deadline) {
+                put(out, real(service).catch_up(service.self, way.ctx(), given, deadline));
+            },
+            listener, deadline_ns);
+        return settle(answer, way.results());
+    }
+    static void close(void* self, std::uint64_t listener) {
+        Service& service = Way::service(self, kId);
+        carry([&](Writer&, std::uint64_t given) { real(service).close(service.self, given); }, listener);
+        service.drop(listener);
+    }
+    static constexpr howdah_listen_v1 kTable{sizeof(howdah_listen_v1), 0, &open, &next, &catchUp, &close};
 };
 
 template <typename Way>
@@ -297,6 +349,7 @@ template <typename Way>
 const void* table(std::string_view id) {
     if (id == HOWDAH_SQL_1) return &Sql<Way>::kTable;
     if (id == HOWDAH_SESSION_1) return &Sessions<Way>::kTable;
+    if (id == HOWDAH_LISTEN_1) return &Listening<Way>::kTable;
     if (id == HOWDAH_SOURCE_1) return &Source<Way>::kTable;
     if (id == HOWDAH_STATEMENT_1) return &Statements<Way>::kTable;
     if (id == HOWDAH_AUTH_1) return &Auth<Way>::kTable;

@@ -220,6 +220,28 @@ const howdah_session_v1 kSession{
     },
     [](void*, howdah_str name) { noted("session.close", name); }};
 
+const howdah_listen_v1 kListen{
+    sizeof(howdah_listen_v1),
+    0,
+    [](void*, howdah_ctx* ctx, howdah_str database, howdah_str channel, std::uint64_t* listener, howdah_str* server) {
+        noted("listen.open", database, channel);
+        if (fromAbi(database) != "main") return refused(ctx, "listen");
+        *listener = 31;
+        *server = toAbi("16384 1.5");
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_ctx*, std::uint64_t listener, std::uint64_t deadline_ns, howdah_str* payload) {
+        noted("listen.next", listener, deadline_ns);
+        if (deadline_ns == 0) return howdah_status{0};
+        *payload = toAbi("told");
+        return howdah_status{1};
+    },
+    [](void*, howdah_ctx* ctx, std::uint64_t listener, std::uint64_t deadline_ns) {
+        noted("listen.catch_up", listener, deadline_ns);
+        return deadline_ns == 0 ? refused(ctx, "catch_up") : howdah_status{HOWDAH_OK};
+    },
+    [](void*, std::uint64_t listener) { noted("listen.close", listener); }};
+
 const howdah_source_v1 kSource{sizeof(howdah_source_v1), 0,
                                [](void*, howdah_ctx* ctx, howdah_str database, howdah_str* out) {
                                    noted("source.dsn", database);
@@ -314,9 +336,13 @@ void furnish(test::FakeHost& host) {
     host.interfaces = {{HOWDAH_QUERY_1, &kQuery},  {HOWDAH_ROWS_1, &kRows},     {HOWDAH_CALL_1, &kCall},
                        {HOWDAH_LOG_1, &kLog},      {HOWDAH_NOTIFY_1, &kNotify}, {HOWDAH_TRANSPORT_1, &kTransport},
                        {HOWDAH_HEALTH_1, &kHealth}};
-    host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},       {HOWDAH_SESSION_1, {&kSession, nullptr}},
-                     {HOWDAH_SOURCE_1, {&kSource, nullptr}}, {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},
-                     {HOWDAH_AUTH_1, {&kAuth, nullptr}},     {HOWDAH_KV_1, {&kKv, nullptr}}};
+    host.services = {{HOWDAH_SQL_1, {&kSql, nullptr}},
+                     {HOWDAH_SESSION_1, {&kSession, nullptr}},
+                     {HOWDAH_LISTEN_1, {&kListen, nullptr}},
+                     {HOWDAH_SOURCE_1, {&kSource, nullptr}},
+                     {HOWDAH_STATEMENT_1, {&kStatement, nullptr}},
+                     {HOWDAH_AUTH_1, {&kAuth, nullptr}},
+                     {HOWDAH_KV_1, {&kKv, nullptr}}};
 }
 
 }  // namespace howdah::loopback

@@ -8,6 +8,7 @@
 
 #include <howdah/abi/auth.h>
 #include <howdah/abi/hooks.h>
+#include <howdah/abi/listen.h>
 #include <howdah/abi/session.h>
 #include <howdah/abi/sql.h>
 #include <howdah/abi/transport.h>
@@ -35,8 +36,8 @@ void members(auto& visit, Like<howdah_column> auto& it) {
     visit.plain(it.name, it.type_oid, it.type_modifier);
 }
 void members(auto& visit, Like<howdah_trailer> auto& it) {
-    visit.plain(it.struct_size, it.truncated, it.row_count, it.affected_rows, it.elapsed_ns, it.command_tag,
-                it.source, it.reserved, it.age_ns, it.bytes);
+    visit.plain(it.struct_size, it.truncated, it.row_count, it.affected_rows, it.elapsed_ns, it.command_tag, it.source,
+                it.reserved, it.age_ns, it.bytes);
 }
 void members(auto& visit, Like<howdah_name> auto& it) {
     visit.plain(it.schema, it.name);
