@@ -1,9 +1,13 @@
 #include "plugins/cache/answers.hpp"
 
+#include <algorithm>
+
 namespace howdah::cache {
 namespace {
 
 using Document = nlohmann::ordered_json;
+
+constexpr std::size_t kNamesMax = 200;  // of tables, in one answer
 
 Document levelOf(Memory::Load load, Budget budget, std::uint64_t hits) {
     return {{"entries", load.entries},
@@ -73,7 +77,22 @@ Document statsOf(const Recall& recall, const Config& config, const Databases& da
     return stats;
 }
 
-nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf) {
+Document notifyOf(const Notices& notices, const Config& config, bool names) {
+    Document all{{"age_max_ms", config.notify.ttl_ns / kMs}, {"stale_max_ms", config.notify.bound_ns / kMs}};
+    all["databases"] = Document::object();
+    for (const Notices::Figures& one : notices.figures()) {
+        Document& told = all["databases"][one.database];
+        told = {{"state", one.state}, {"tables", one.tables.size()}, {"told", one.told}, {"lost", one.lost}};
+        if (!one.trouble.empty() && names) told["trouble"] = one.trouble;
+        if (!names) continue;
+        told["covered"] = Document::array();
+        for (std::size_t i = 0; i < std::min(one.tables.size(), kNamesMax); ++i)
+            told["covered"].push_back(one.tables[i]);
+    }
+    return all;
+}
+
+nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices) {
     const auto sum = [&](Counter Counters::* which) { return sumOf(recall.counters(), which); };
     const std::uint64_t hits =
         sum(&Counters::hits_l1) + sum(&Counters::hits_l2) + sum(&Counters::hits_l3) + sum(&Counters::hits_shared);
@@ -90,6 +109,15 @@ nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf*
              "give each process a state_dir of its own");
     if (shelf && shelf->figures().state == "failing")
         warn("disk", "the cache on disk cannot be used; the log says why", "make room, or set cache.l3.enabled: false");
+    if (!notices) return report;
+    for (const Notices::Figures& one : notices->figures()) {
+        if (one.state != "listening")
+            warn("notify", concat("database ", one.database, ": ", one.trouble.empty() ? one.state : one.trouble),
+                 "until it is listened to, ttl_ms bounds how stale its answers are");
+        else if (one.tables.empty())
+            warn("notify", concat("no table of database ", one.database, " tells of its writes"),
+                 "create the triggers of plugins/cache/README.md, ENABLE ALWAYS on each partition");
+    }
     return report;
 }
 

@@ -11,6 +11,8 @@ namespace howdah::cache {
 
 nlohmann::ordered_json statsOf(const Recall& recall, const Config& config, const Databases& databases,
                                const Ledger& ledger, const Shelf* shelf);
-nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf);
+// `names`: which tables, too; not for principals of a tenant.
+nlohmann::ordered_json notifyOf(const Notices& notices, const Config& config, bool names);
+nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices);
 
 }  // namespace howdah::cache

@@ -25,7 +25,7 @@ public:
     }
 
     Result<void> start(Offer& offer) override {
-        for (const Statement* statement : {&kIdentityStatement, &kRelationStatement})
+        for (const Statement* statement : {&kIdentityStatement, &kRelationStatement, &kCoverageStatement})
             if (auto done = offer.statement(*statement); !done) return done;
         const Context& context = offer.context();
         auto databases = configuredDatabases(context);
@@ -36,9 +36,11 @@ public:
         std::vector<std::string> names;
         for (const Json& database : *databases)
             names.push_back(database.value("name", ""));
-        for (const std::string& off : config_.databases_off)
-            if (std::find(names.begin(), names.end(), off) == names.end())
-                return Error::invalidArgument("cache.databases_off: there is no database ", off);
+        for (const auto& [key, list] :
+             {std::pair{"databases_off", &config_.databases_off}, {"notify.databases", &config_.notify.databases}})
+            for (const std::string& name : *list)
+                if (std::find(names.begin(), names.end(), name) == names.end())
+                    return Error::invalidArgument("cache.", key, ": there is no database ", name);
 
         auto ledger = Ledger::open({state, config_.unsettled_ns}, bootNs());
         if (!ledger) return ledger.error();
@@ -46,7 +48,9 @@ public:
         jobs_.emplace(host());
         databases_.emplace(names, config_.databases_off);
         if (auto made = makeShelf(state); !made) return made;
-        recall_.emplace(host(), config_, *ledger_, *databases_, shelf_ ? &*shelf_ : nullptr);
+        if (auto made = makeNotices(offer); !made) return made;
+        recall_.emplace(host(), config_, *ledger_, *databases_, shelf_ ? &*shelf_ : nullptr,
+                        notices_ ? &*notices_ : nullptr);
         offer.bind("cache_stats", [this](ToolCall& call) { return stats(call); });
         offer.bind("cache_invalidate", [this](ToolCall& call) { return invalidate(call, *databases_, *ledger_); });
         return {};
@@ -66,16 +70,31 @@ public:
         return proceed();
     }
 
+    void task(Context& context, std::uint64_t token) override { jobs_->doTask(context, token); }
     void work(std::uint64_t token) override { jobs_->doWork(token); }
     void drop(std::uint64_t token) override { jobs_->drop(token); }
 
-    Result<Json> report(Context&) override { return reportOf(*recall_, *ledger_, shelf_ ? &*shelf_ : nullptr); }
+    Result<Json> report(Context&) override {
+        return reportOf(*recall_, *ledger_, shelf_ ? &*shelf_ : nullptr, notices_ ? &*notices_ : nullptr);
+    }
 
 private:
     Result<void> stats(ToolCall& call) {
-        const std::string json = statsOf(*recall_, config_, *databases_, *ledger_, shelf_ ? &*shelf_ : nullptr).dump();
+        nlohmann::ordered_json stats = statsOf(*recall_, config_, *databases_, *ledger_, shelf_ ? &*shelf_ : nullptr);
+        if (notices_) stats["notify"] = notifyOf(*notices_, config_, call.principal().tenant.size == 0);
+        const std::string json = stats.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
         if (auto done = call.writeText(json); !done) return done;
         return call.structuredWanted() ? call.writeStructured(json) : Result<void>{};
+    }
+
+    Result<void> makeNotices(Offer& offer) {
+        if (config_.notify.databases.empty()) return {};
+        auto service = offer.acquire<howdah_listen_v1>(HOWDAH_LISTEN_1);
+        if (!service) return std::move(service).error();
+        if (!*service)
+            return Error::unavailable("cache.notify needs the service howdah.listen/1, which plugin pool offers");
+        notices_.emplace(host(), *jobs_, config_, *ledger_, *service);
+        return notices_->begin();
     }
 
     // A cache that cannot have its file serves from memory; a key that is named and does not fit is a mistake to be
@@ -98,6 +117,7 @@ private:
     std::unique_ptr<Ledger> ledger_;
     std::optional<Jobs> jobs_;
     std::optional<Databases> databases_;
+    std::optional<Notices> notices_;  // before what keeps answers: they point there
     std::optional<Shelf> shelf_;
     std::optional<Recall> recall_;
 };

@@ -34,6 +34,11 @@ Result<Config> Config::parse(const Json& section) {
     config.l3.on = disk.value("enabled", config.l3.on);
     config.l3.key_file = disk.value("key_file", config.l3.key_file);
     readMs(disk, "read_ms", config.l3.read_ns);
+    const Json notify = section.value("notify", Json::object());
+    config.notify.databases = notify.value("databases", config.notify.databases);
+    config.notify.channel = notify.value("channel", config.notify.channel);
+    readMs(notify, "bound_ms", config.notify.bound_ns);
+    readMs(notify, "ttl_ms", config.notify.ttl_ns);
     config.databases_off = section.value("databases_off", config.databases_off);
     if (config.entry_bytes_max > config.l2.bytes / 16)
         return Error::invalidArgument("cache.entry_bytes_max is ", config.entry_bytes_max,

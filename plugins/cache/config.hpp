@@ -31,6 +31,12 @@ struct Config {
         std::string key_file;              // empty: one is made in the state folder
         std::uint64_t read_ns = 20 * kMs;  // a call waits so long for the disk
     } l3;
+    struct Notify {
+        std::vector<std::string> databases;  // empty: nobody listens
+        std::string channel = "howdah_cache";
+        std::uint64_t bound_ns = 2'000 * kMs;  // of covered tables, in place of ttl_ns: the bound for writes by others
+        std::uint64_t ttl_ns = 3'600'000 * kMs;  // an answer's age at most that stands on covered tables alone
+    } notify;
     std::vector<std::string> databases_off;
 
     static Result<Config> parse(const nlohmann::json& section);

@@ -44,6 +44,12 @@ public:
     struct Life {
         std::uint64_t born_ns = 0;  // before its read began
         std::uint64_t ends_ns = 0;
+        // Of one whose tables tell of their writes: no longer than it is known that all is told. Outlives the entry.
+        const std::atomic<std::uint64_t>* good_until_ns = nullptr;
+
+        bool lasts(std::uint64_t now_ns) const {
+            return now_ns < ends_ns && (!good_until_ns || now_ns < good_until_ns->load(std::memory_order_acquire));
+        }
     };
 
     static EntryPtr ofResult(SharedKey key, std::uint64_t hash, Life life, std::vector<Footing> footings,

@@ -39,8 +39,10 @@ public:
     Ledger& operator=(const Ledger&) = delete;
 
     // Part of what is on disk: another way to count slots needs another magic number. By oids. Relation 0 stands for
-    // all of a database, kDefinitions for what writes are judged by there; database 0 for all databases.
+    // all of a database, kDefinitions for what writes are judged by there, kListened for what is known of writes by
+    // others; database 0 for all databases.
     static constexpr std::uint32_t kDefinitions = UINT32_MAX;
+    static constexpr std::uint32_t kListened = UINT32_MAX - 1;
     static std::uint32_t slotOf(std::uint32_t database, std::uint32_t relation);
 
     // --- reads

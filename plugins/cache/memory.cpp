@@ -12,7 +12,7 @@ Memory::Memory(const Ledger& ledger, Budget l1, Budget l2, std::size_t shards) :
 }
 
 bool Memory::holds(const Entry& entry, std::uint64_t now_ns, Counters& counters) const {
-    if (now_ns >= entry.life().ends_ns) return ++counters.expired, false;
+    if (!entry.life().lasts(now_ns)) return ++counters.expired, false;
     if (!ledger_.stands(entry.footings())) return ++counters.outdated, false;
     return true;
 }

@@ -36,12 +36,14 @@ bool isSettled(const Error& error) {
 
 }  // namespace
 
-Recall::Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf)
+Recall::Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf,
+               const Notices* notices)
     : host_(host),
       config_(config),
       ledger_(ledger),
       databases_(databases),
       shelf_(shelf),
+      notices_(notices),
       memory_(ledger, config.l1, config.l2, host.reactor().shard_count(host.raw())),
       flights_(config.coalesce_ns),
       shards_(host.reactor().shard_count(host.raw())),
@@ -126,6 +128,20 @@ std::vector<Footing> Recall::footingsOf(const Query& query, const Database& data
     return footings;
 }
 
+// The epoch first: where the coverage goes after it was looked at, the epoch moves.
+void Recall::cover(const Query& query, const Database& database, Reading& reading) const {
+    if (!notices_->listensTo(database.name())) return;
+    const Footing listened = ledger_.footing(Ledger::slotOf(database.oid(), Ledger::kListened));
+    const howdah_facts& facts = *query.facts();
+    reading.good_until_ns = notices_->cover(database.name(), facts.relations, facts.relation_count);
+    if (reading.good_until_ns) reading.footings.push_back(listened);
+}
+
+Entry::Life Recall::lifeOf(const Reading& reading) const {
+    const std::uint64_t ttl_ns = reading.good_until_ns ? config_.notify.ttl_ns : config_.ttl_ns;
+    return {reading.born_ns, reading.born_ns + ttl_ns, reading.good_until_ns};
+}
+
 bool Recall::isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const {
     return std::all_of(footings.begin(), footings.end(),
                        [&](const Footing& footing) { return ledger_.isQuiet(footing.slot, now_ns); });
@@ -165,6 +181,7 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
     reading->hash = hash;
     reading->born_ns = bootNs();
     reading->footings = footingsOf(query, database);
+    if (notices_) cover(query, database, *reading);
     if (!isQuiet(reading->footings, reading->born_ns)) {
         ++counters.written_meanwhile;
         reading->land(Flights::Landing::apart);
@@ -183,7 +200,7 @@ EntryPtr Recall::fromShelf(const Query& query, std::uint64_t hash, std::string_v
 
 // Of an answer that was waited for: its age counts from before its read began, however long that took.
 bool Recall::holds(const Entry& entry, Counters& counters) const {
-    if (bootNs() >= entry.life().ends_ns) return ++counters.expired, false;
+    if (!entry.life().lasts(bootNs())) return ++counters.expired, false;
     if (!ledger_.stands(entry.footings())) return ++counters.outdated, false;
     return true;
 }
@@ -256,8 +273,7 @@ void Recall::after(Query& query, const howdah_result& result) {
     }
     if (result.flags & HOWDAH_RESULT_REPLIED) return reading.land(Flights::Landing::apart);
     keep(shard, reading,
-         Entry::ofResult(std::move(reading.key), reading.hash, {reading.born_ns, reading.born_ns + config_.ttl_ns},
-                         std::move(reading.footings), result));
+         Entry::ofResult(std::move(reading.key), reading.hash, lifeOf(reading), std::move(reading.footings), result));
 }
 
 void Recall::failed(Query& query, const Error& error) {
@@ -274,16 +290,16 @@ void Recall::failed(Query& query, const Error& error) {
         ++counters_[shard].failed;
         return reading.land(Flights::Landing::failed);
     }
-    const std::uint64_t ttl_ns = std::min(config_.negative_ttl_ns, config_.ttl_ns);
+    Entry::Life life = lifeOf(reading);
+    life.ends_ns = std::min(life.ends_ns, reading.born_ns + config_.negative_ttl_ns);
     keep(shard, reading,
-         Entry::ofError(std::move(reading.key), reading.hash, {reading.born_ns, reading.born_ns + ttl_ns},
-                        std::move(reading.footings), error));
+         Entry::ofError(std::move(reading.key), reading.hash, life, std::move(reading.footings), error));
 }
 
 // What was written meanwhile may or may not be in it. A write from now on is met when the entry is looked up. One that
 // took longer than it may be old is nobody else's answer.
 void Recall::keep(std::size_t shard, Reading& reading, EntryPtr entry) {
-    if (bootNs() >= entry->life().ends_ns) {
+    if (!entry->life().lasts(bootNs())) {
         ++counters_[shard].expired;
         return reading.land(Flights::Landing::apart);
     }

@@ -18,13 +18,15 @@
 #include "plugins/cache/databases.hpp"
 #include "plugins/cache/flights.hpp"
 #include "plugins/cache/memory.hpp"
+#include "plugins/cache/notices.hpp"
 #include "plugins/cache/shelf.hpp"
 
 namespace howdah::cache {
 
 class Recall {
 public:
-    Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf);
+    Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf,
+           const Notices* notices);
 
     Verdict before(Query& query);
     void after(Query& query, const howdah_result& result);
@@ -51,6 +53,7 @@ private:
         SharedKey key;
         std::uint64_t hash = 0;
         std::uint64_t born_ns = 0;
+        const Notices::Good* good_until_ns = nullptr;
         std::vector<Footing> footings;
     };
     // What the reach of a write was judged by: the definitions of its database, and those of one that is not known. If
@@ -97,6 +100,8 @@ private:
     Verdict give(std::size_t shard, const Entry& entry, std::uint32_t source, std::uint64_t now_ns);
     void keep(std::size_t shard, Reading& reading, EntryPtr entry);
     bool holds(const Entry& entry, Counters& counters) const;
+    void cover(const Query& query, const Database& database, Reading& reading) const;
+    Entry::Life lifeOf(const Reading& reading) const;
     bool isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const;
     Grounds groundsOf(std::uint32_t database) const;
     std::vector<Footing> footingsOf(const Query& query, const Database& database) const;
@@ -105,7 +110,8 @@ private:
     const Config& config_;
     Ledger& ledger_;
     Databases& databases_;
-    Shelf* shelf_;  // null: nothing is kept on disk
+    Shelf* shelf_;            // null: nothing is kept on disk
+    const Notices* notices_;  // null: no database is listened to
     Memory memory_;
     Flights flights_;
     std::vector<Shard> shards_;

@@ -24,6 +24,11 @@ std::uint64_t markOf(const Ledger& ledger, const Vault& vault) {
     return ledger.id() ^ wordOf(vault.digest({"file"})).value_or(0);
 }
 
+// No errors; and nothing that is good only as long as this process hears of writes.
+bool mayLie(const Entry& entry) {
+    return !entry.error() && !entry.life().good_until_ns;
+}
+
 }  // namespace
 
 // The scope chooses the key: a principal's answers are sealed for him.
@@ -164,7 +169,7 @@ void Shelf::take(std::vector<EntryPtr> entries) {
         const std::lock_guard lock(mutex_);
         if (!ready_) return;
         for (EntryPtr& entry : entries) {
-            if (entry->error() || !entry->wasUsed()) continue;
+            if (!mayLie(*entry) || !entry->wasUsed()) continue;
             if (waiting_bytes_ + entry->size() > kWaitingBytesMax) {
                 ++left_out_;
                 continue;
@@ -204,7 +209,7 @@ void Shelf::write(const std::vector<EntryPtr>& entries) {
     const std::uint64_t now_ns = bootNs();
     std::vector<Disk::Row> rows;
     for (const EntryPtr& entry : entries) {
-        if (entry->error() || now_ns >= entry->life().ends_ns || !ledger_.stands(entry->footings())) continue;
+        if (!mayLie(*entry) || now_ns >= entry->life().ends_ns || !ledger_.stands(entry->footings())) continue;
         const std::string identity = identityOf(entry->key());
         const auto id = identity.empty() ? std::nullopt : idOf(entry->key(), identity);
         if (!id) continue;

@@ -1,8 +1,10 @@
 // The plugin on a fake host: queries as the kernel hands them to hooks, and what the plugin replies.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -92,7 +94,8 @@ public:
         result_.column_count = 1;
         result_.batches = &batch_;
         result_.batch_count = 1;
-        result_.trailer = {sizeof(howdah_trailer), 0, cells.size(), -1, 1'000'000, toAbi("SELECT 1"), HOWDAH_FROM_DATABASE, 0, 0, 0};
+        result_.trailer = {
+            sizeof(howdah_trailer), 0, cells.size(), -1, 1'000'000, toAbi("SELECT 1"), HOWDAH_FROM_DATABASE, 0, 0, 0};
     }
     FakeRows(const FakeRows&) = delete;
     FakeRows& operator=(const FakeRows&) = delete;
@@ -188,13 +191,26 @@ public:
 
     inline static thread_local Error denied;  // with the last verdict of this thread
     std::uint32_t relation = 41;              // what cache_invalidate is told a name stands for
+    // Which tables have the triggers, as (root, members, triggers, name); asked for by tasks.
+    using Told = std::vector<std::array<std::string, 4>>;
+    void setCoverage(Told told) {
+        const std::lock_guard lock(mutex_);
+        coverage_ = std::move(told);
+    }
 
 private:
     Result<howdah::test::FakeResult> asked(const howdah_query_request& request) {
         howdah::test::FakeResult result;
         result.column("oid", 20);
         result.column("more", 25);
-        if (fromAbi(request.sql).find("pg_postmaster_start_time") != std::string_view::npos) {
+        if (fromAbi(request.sql).find("howdah_cache") != std::string_view::npos) {
+            result.column("triggers", 25);
+            result.column("name", 25);
+            const std::lock_guard lock(mutex_);
+            result.row({"0", "", "16384 1.5", ""});
+            for (const auto& [root, members, triggers, name] : coverage_)
+                result.row({root, members, triggers, name});
+        } else if (fromAbi(request.sql).find("pg_postmaster_start_time") != std::string_view::npos) {
             result.row({"16384", "16384 shop reader 1700000000"});
         } else if (relation != 0) {
             const std::string oid = std::to_string(relation);
@@ -214,6 +230,8 @@ private:
         return HOWDAH_OK;
     }
 
+    std::mutex mutex_;
+    Told coverage_;
     howdah_query_v1 table_{};
     howdah_sql_v1 sql_{};
     const howdah_hooks_v1* hooks_ = nullptr;
