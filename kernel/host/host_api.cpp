@@ -111,7 +111,7 @@ howdah_status servicesAcquire(const howdah_host* host, howdah_ctx* ctx, howdah_s
     }
     if (service == HOWDAH_KV_1) {
         *table = &kKernelKv;
-        *self = &instance.services().kv;
+        *self = &instance.services();
         return HOWDAH_OK;
     }
     return ctx->fail(Error::notFound("no plugin offers ", service));

@@ -13,6 +13,7 @@
 
 #include "kernel/base/sealer.hpp"
 #include "kernel/host/generation.hpp"
+#include "kernel/host/kv_channels.hpp"
 #include "kernel/host/kv_store.hpp"
 #include "kernel/runtime/runtime.hpp"
 
@@ -29,6 +30,7 @@ struct HostServices {
     std::string databases_json;                 // howdah_kernel_v1.databases, with DSNs
     std::string databases_public_json;          // the same without
     std::string state_dir;
+    KvChannels kv_channels{};            // of the kernel's howdah.kv/1
     Sealer sealer{};                     // its keys outlive reloads
     ClientChannels* channels = nullptr;  // null: this process serves no network, so no plugin brings in clients
     // A plugin's hooks are to leave the next generation. Any thread; returns at once.

@@ -23,6 +23,6 @@ extern const howdah_reactor_v1 kHostReactor;      // host_runtime.cpp
 extern const howdah_offload_v1 kHostOffload;      // host_runtime.cpp
 extern const howdah_seal_v1 kHostSeal;            // host_seal.cpp
 extern const howdah_transport_v1 kHostTransport;  // host_transport.cpp
-extern const howdah_kv_v1 kKernelKv;              // host_kv.cpp; self is a KvStore
+extern const howdah_kv_v1 kKernelKv;              // host_kv.cpp; self is the HostServices
 
 }  // namespace howdah::kernel

@@ -59,6 +59,15 @@ Result<void> KvStore::put(Bucket& bucket, std::string key, std::string_view valu
     return {};
 }
 
+// In place, so that a value that does not fit leaves the old one.
+Result<void> KvStore::exchange(Bucket& bucket, Entry& entry, std::string_view value, Clock::time_point expires) const {
+    std::size_t others = bucket.bytes - entry.value.size();
+    if (others + value.size() > bytes_max_per_bucket_) return full();
+    bucket.bytes = others + value.size();
+    entry = {std::string{value}, expires};
+    return {};
+}
+
 std::optional<std::string> KvStore::get(std::string_view key, Clock::time_point now) {
     Bucket& bucket = bucketOf(key);
     std::lock_guard lock(bucket.mutex);
@@ -73,14 +82,7 @@ Result<void> KvStore::set(std::string_view key, std::string_view value, std::chr
     Bucket& bucket = bucketOf(key);
     std::lock_guard lock(bucket.mutex);
     std::string name{key};
-    if (Entry* entry = find(bucket, name, now)) {
-        // In place, so that a value that does not fit leaves the old one.
-        std::size_t others = bucket.bytes - entry->value.size();
-        if (others + value.size() > bytes_max_per_bucket_) return full();
-        bucket.bytes = others + value.size();
-        *entry = {std::string{value}, expiry(ttl, now)};
-        return {};
-    }
+    if (Entry* entry = find(bucket, name, now)) return exchange(bucket, *entry, value, expiry(ttl, now));
     return put(bucket, std::move(name), value, expiry(ttl, now), now);
 }
 
@@ -95,8 +97,39 @@ Result<bool> KvStore::setIfAbsent(std::string_view key, std::string_view value, 
     return true;
 }
 
+Result<bool> KvStore::replace(std::string_view key, std::string_view expected, std::string_view value,
+                              std::chrono::milliseconds ttl, Clock::time_point now) {
+    if (auto sound = checkSizes(key, value); !sound) return std::move(sound).error();
+    Bucket& bucket = bucketOf(key);
+    std::lock_guard lock(bucket.mutex);
+    Entry* entry = find(bucket, std::string{key}, now);
+    if (!entry || entry->value != expected) return false;
+    if (auto done = exchange(bucket, *entry, value, expiry(ttl, now)); !done) return std::move(done).error();
+    return true;
+}
+
+bool KvStore::removeIf(std::string_view key, std::string_view expected, Clock::time_point now) {
+    Bucket& bucket = bucketOf(key);
+    std::lock_guard lock(bucket.mutex);
+    std::string name{key};
+    Entry* entry = find(bucket, name, now);
+    if (!entry || entry->value != expected) return false;
+    bucket.bytes -= name.size() + entry->value.size();
+    bucket.entries.erase(name);
+    return true;
+}
+
 Result<std::int64_t> KvStore::add(std::string_view key, std::int64_t delta, std::chrono::milliseconds ttl,
                                   Clock::time_point now) {
+    return addTo(key, delta, ttl, now, false);
+}
+Result<std::int64_t> KvStore::addLeased(std::string_view key, std::int64_t delta, std::chrono::milliseconds ttl,
+                                        Clock::time_point now) {
+    return addTo(key, delta, ttl, now, true);
+}
+
+Result<std::int64_t> KvStore::addTo(std::string_view key, std::int64_t delta, std::chrono::milliseconds ttl,
+                                    Clock::time_point now, bool renews) {
     if (auto sound = checkSizes(key, {}); !sound) return std::move(sound).error();
     Bucket& bucket = bucketOf(key);
     std::lock_guard lock(bucket.mutex);
@@ -116,6 +149,7 @@ Result<std::int64_t> KvStore::add(std::string_view key, std::int64_t delta, std:
     if (entry) {
         bucket.bytes += text.size() - entry->value.size();
         entry->value = std::move(text);
+        if (renews) entry->expires = expiry(ttl, now);
         return sum;
     }
     if (auto done = put(bucket, std::move(name), text, expiry(ttl, now), now); !done) return std::move(done).error();

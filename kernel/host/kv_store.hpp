@@ -37,6 +37,15 @@ public:
                              Clock::time_point now);
     void remove(std::string_view key);
 
+    // Compare and set: false when the value is another one or absent. The time to live begins anew.
+    Result<bool> replace(std::string_view key, std::string_view expected, std::string_view value,
+                         std::chrono::milliseconds ttl, Clock::time_point now);
+    // False when the value is another one or absent.
+    bool removeIf(std::string_view key, std::string_view expected, Clock::time_point now);
+    // As add(), but the time to live begins anew with each use.
+    Result<std::int64_t> addLeased(std::string_view key, std::int64_t delta, std::chrono::milliseconds ttl,
+                                   Clock::time_point now);
+
 private:
     static constexpr std::size_t kBuckets = 16;
     struct Entry {
@@ -51,6 +60,9 @@ private:
 
     Bucket& bucketOf(std::string_view key) { return buckets_[std::hash<std::string_view>{}(key) % kBuckets]; }
     static Entry* find(Bucket& bucket, const std::string& key, Clock::time_point now);
+    Result<std::int64_t> addTo(std::string_view key, std::int64_t delta, std::chrono::milliseconds ttl,
+                               Clock::time_point now, bool renews);
+    Result<void> exchange(Bucket& bucket, Entry& entry, std::string_view value, Clock::time_point expires) const;
     Result<void> put(Bucket& bucket, std::string key, std::string_view value, Clock::time_point expires,
                      Clock::time_point now);
 

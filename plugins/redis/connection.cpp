@@ -10,6 +10,10 @@ namespace {
 constexpr std::size_t kReplyBytesMax = 1u << 20;
 constexpr std::size_t kReadBytes = 8 * 1024;  // on the stack of a fiber
 
+Error broken() {
+    return Error::unavailable("the connection to redis broke");
+}
+
 // Only its code, as that goes into logs and to clients: the texts of servers repeat what they were sent.
 Error refusalOf(const Config& config, std::string_view command, std::string_view code) {
     // A code that was the password would be no code that is known; it is not shown even so.
@@ -60,25 +64,36 @@ Result<void> Connection::greet(const Config& config, Channel::Clock::time_point 
 }
 
 Result<std::vector<Reply>> Connection::exchange(const Commands& commands, const Wait& wait) {
-    const auto broken = [] { return Error::unavailable("the connection to redis broke"); };
+    if (auto sent = send(commands, wait); !sent) return std::move(sent).error();
+    std::vector<Reply> replies;
+    while (replies.size() < commands.count()) {
+        auto reply = next(wait);
+        if (!reply) return std::move(reply).error();
+        replies.push_back(std::move(*reply));
+    }
+    return replies;
+}
+
+Result<void> Connection::send(const Commands& commands, const Wait& wait) {
     std::string_view left = commands.bytes();
     while (!left.empty()) {
         const Channel::Step step = channel_.write(left);
         if (step.ended) return broken();
         left.remove_prefix(step.bytes);
         if (step.wait_for == 0) continue;
-        if (auto ready = wait(step.wait_for); !ready) return std::move(ready).error();
+        if (auto ready = wait(step.wait_for); !ready) return ready;
     }
-    std::vector<Reply> replies;
+    return {};
+}
+
+Result<Reply> Connection::next(const Wait& wait) {
     std::array<char, kReadBytes> bytes;
-    std::size_t read = 0;
     for (;;) {
         auto reply = reader_.next();
         if (!reply) return std::move(reply).error();
         if (*reply) {
-            replies.push_back(std::move(*reply));
-            if (replies.size() == commands.count()) return replies;
-            continue;
+            unfinished_ = 0;
+            return std::move(*reply);
         }
         const Channel::Step step = channel_.read(bytes.data(), bytes.size());
         if (step.ended) return broken();
@@ -86,8 +101,8 @@ Result<std::vector<Reply>> Connection::exchange(const Commands& commands, const 
             if (auto ready = wait(step.wait_for); !ready) return std::move(ready).error();
             continue;
         }
-        read += step.bytes;
-        if (read > kReplyBytesMax || !reader_.feed(bytes.data(), step.bytes))
+        unfinished_ += step.bytes;
+        if (unfinished_ > kReplyBytesMax || !reader_.feed(bytes.data(), step.bytes))
             return Error::unavailable("redis answers with more than ", kReplyBytesMax, " bytes");
     }
 }

@@ -24,6 +24,9 @@ public:
     static Result<Connection> openBlocking(const Config& config, Channel::Clock::time_point deadline);
 
     Result<std::vector<Reply>> exchange(const Commands& commands, const Wait& wait);
+    // Its halves. A wait that ended early in next() does no harm: the next call goes on where it was.
+    Result<void> send(const Commands& commands, const Wait& wait);
+    Result<Reply> next(const Wait& wait);
     int descriptor() const { return channel_.descriptor(); }
     bool isQuiet() { return channel_.isQuiet(); }
 
@@ -33,6 +36,7 @@ private:
 
     Channel channel_;
     ReplyReader reader_;
+    std::size_t unfinished_ = 0;  // bytes of the reply that is not all there yet
 };
 
 }  // namespace howdah::redis

@@ -8,6 +8,7 @@
 #include <howdah/plugin.hpp>
 
 #include "plugins/redis/kv.hpp"
+#include "plugins/redis/subscription.hpp"
 
 namespace howdah::redis {
 namespace {
@@ -23,11 +24,12 @@ public:
     // Nobody is asked yet: a server that is down does not keep this one from starting.
     Result<void> start(Offer&) override {
         client_.emplace(host(), config_);
-        kv_.emplace(*client_, config_.key_prefix);
+        kv_.emplace(*client_, config_);
         return {};
     }
     // Work that still connects outlives this, so the client stays.
     void stop() override {
+        subscriptions_.clear();
         if (client_) client_->closeIdle();  // not where the start was refused
     }
 
@@ -78,16 +80,23 @@ private:
             return plugin.kv_->set(context, fromAbi(key), fromAbi(value), ttl_ms);
         });
     }
-    static howdah_status setIfAbsent(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value,
-                                     std::uint64_t ttl_ms) noexcept {
-        bool was_absent = false;
+    // 1 or 0 of a question.
+    template <typename Body>
+    static howdah_status yesOrNo(void* self, howdah_ctx* ctx, Body&& body) noexcept {
+        bool yes = false;
         const howdah_status status = answer(self, ctx, [&](RedisKv& plugin, const Context& context) -> Result<void> {
-            auto done = plugin.kv_->setIfAbsent(context, fromAbi(key), fromAbi(value), ttl_ms);
+            auto done = body(plugin, context);
             if (!done) return std::move(done).error();
-            was_absent = *done;
+            yes = *done;
             return {};
         });
-        return status < 0 ? status : was_absent ? 1 : 0;
+        return status < 0 ? status : yes ? 1 : 0;
+    }
+    static howdah_status setIfAbsent(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value,
+                                     std::uint64_t ttl_ms) noexcept {
+        return yesOrNo(self, ctx, [&](RedisKv& plugin, const Context& context) {
+            return plugin.kv_->setIfAbsent(context, fromAbi(key), fromAbi(value), ttl_ms);
+        });
     }
     static howdah_status add(void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl_ms,
                              std::int64_t* value) noexcept {
@@ -104,11 +113,71 @@ private:
         });
     }
 
-    static constexpr howdah_kv_v1 kTable{sizeof(howdah_kv_v1), 0, &get, &set, &setIfAbsent, &add, &remove};
+    static howdah_status replace(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected, howdah_str value,
+                                 std::uint64_t ttl_ms) noexcept {
+        return yesOrNo(self, ctx, [&](RedisKv& plugin, const Context& context) {
+            return plugin.kv_->replace(context, fromAbi(key), fromAbi(expected), fromAbi(value), ttl_ms);
+        });
+    }
+    static howdah_status removeIf(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected) noexcept {
+        return yesOrNo(self, ctx, [&](RedisKv& plugin, const Context& context) {
+            return plugin.kv_->removeIf(context, fromAbi(key), fromAbi(expected));
+        });
+    }
+    static howdah_status addLeased(void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta,
+                                   std::uint64_t ttl_ms, std::int64_t* value) noexcept {
+        return answer(self, ctx, [&](RedisKv& plugin, const Context& context) -> Result<void> {
+            auto sum = plugin.kv_->addLeased(context, fromAbi(key), delta, ttl_ms);
+            if (!sum) return std::move(sum).error();
+            *value = *sum;
+            return {};
+        });
+    }
+    static howdah_status publish(void* self, howdah_ctx* ctx, howdah_str channel, howdah_str message) noexcept {
+        return answer(self, ctx, [&](RedisKv& plugin, const Context& context) {
+            return plugin.kv_->publish(context, fromAbi(channel), fromAbi(message));
+        });
+    }
+    static howdah_status subscribe(void* self, howdah_ctx* ctx, howdah_str channel,
+                                   std::uint64_t* subscription) noexcept {
+        return answer(self, ctx, [&](RedisKv& plugin, const Context& context) -> Result<void> {
+            auto name = plugin.kv_->channelNamed(fromAbi(channel));
+            if (!name) return std::move(name).error();
+            auto made = std::make_shared<Subscription>(plugin.host(), plugin.config_, plugin.client_->connects(),
+                                                       std::move(*name));
+            if (auto begun = made->begin(context); !begun) return begun;
+            auto number = plugin.subscriptions_.add(std::move(made));
+            if (!number) return std::move(number).error();
+            *subscription = *number;
+            return {};
+        });
+    }
+    static howdah_status receive(void* self, howdah_ctx* ctx, std::uint64_t subscription, std::uint64_t deadline_ns,
+                                 howdah_str* message) noexcept {
+        bool missed = false;
+        const howdah_status status = answer(self, ctx, [&](RedisKv& plugin, const Context& context) -> Result<void> {
+            const auto found = plugin.subscriptions_.find(subscription);
+            if (!found) return Error::notFound("no such subscription");
+            auto received = found->receive(context, deadline_ns);
+            if (!received) return std::move(received).error();
+            missed = received->missed;
+            *message = toAbi(received->message);
+            return {};
+        });
+        return status < 0 ? status : missed ? HOWDAH_KV_MISSED : HOWDAH_OK;
+    }
+    static void unsubscribe(void* self, std::uint64_t subscription) noexcept {
+        static_cast<RedisKv*>(static_cast<Plugin*>(self))->subscriptions_.remove(subscription);
+    }
+
+    static constexpr howdah_kv_v1 kTable{
+        sizeof(howdah_kv_v1), 0,        &get,       &set,     &setIfAbsent, &add, &remove, &replace, &removeIf,
+        &addLeased,           &publish, &subscribe, &receive, &unsubscribe};
 
     Config config_;
     std::optional<Client> client_;
     std::optional<Kv> kv_;
+    Subscriptions subscriptions_;
 };
 
 }  // namespace

@@ -290,6 +290,16 @@ void services(Run& run) {
     saw("set_if_absent", kv->set_if_absent(run.self(), request.ctx(), toAbi("k"), toAbi("v"), 5));
     saw("add", kv->add(run.self(), request.ctx(), toAbi("k"), -4, 5, &count), count);
     saw("remove", kv->remove(run.self(), request.ctx(), toAbi("k")));
+    saw("replace", kv->replace(run.self(), request.ctx(), toAbi("k"), toAbi("v"), toAbi("w"), 5));
+    saw("remove_if", kv->remove_if(run.self(), request.ctx(), toAbi("k"), toAbi("w")));
+    saw("add_leased", kv->add_leased(run.self(), request.ctx(), toAbi("k"), -4, 5, &count), count);
+    saw("publish", kv->publish(run.self(), request.ctx(), toAbi("c"), toAbi("m")));
+    std::uint64_t heard = 0;
+    saw("subscribe refused", kv->subscribe(run.self(), request.ctx(), toAbi("refuse"), &heard));
+    saw("subscribe", kv->subscribe(run.self(), request.ctx(), toAbi("c"), &heard), heard);
+    saw("missed", kv->receive(run.self(), request.ctx(), heard, 1, &value));
+    saw("receive", kv->receive(run.self(), request.ctx(), heard, UINT64_MAX, &value), value);
+    kv->unsubscribe(run.self(), heard);
     howdah_str report{};
     saw("report", run.host.plugin<howdah_report_v1>(HOWDAH_REPORT_1)->report(run.self(), request.ctx(), &report),
         report);
@@ -341,7 +351,7 @@ TEST_CASE("loopback: a prompt, a resource, a completion and a list answer the sa
 }
 
 TEST_CASE("loopback: services offered and acquired are the same over bytes") {
-    checkAlike(MIRROR, "{}", services, 70);
+    checkAlike(MIRROR, "{}", services, 85);
 }
 
 TEST_CASE("loopback: a refused configuration is refused the same over bytes") {

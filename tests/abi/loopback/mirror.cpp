@@ -350,9 +350,29 @@ constexpr howdah_kv_v1 Mirror::kKv{
     [](void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl, std::int64_t* value) {
         return of(self).kv_.table->add(of(self).kv_.self, ctx, key, delta, ttl, value);
     },
-    [](void* self, howdah_ctx* ctx, howdah_str key) {
-        return of(self).kv_.table->remove(of(self).kv_.self, ctx, key);
-    }};
+    [](void* self, howdah_ctx* ctx, howdah_str key) { return of(self).kv_.table->remove(of(self).kv_.self, ctx, key); },
+    [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected, howdah_str value, std::uint64_t ttl) {
+        return of(self).kv_.table->replace(of(self).kv_.self, ctx, key, expected, value, ttl);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected) {
+        return of(self).kv_.table->remove_if(of(self).kv_.self, ctx, key, expected);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl, std::int64_t* value) {
+        return of(self).kv_.table->add_leased(of(self).kv_.self, ctx, key, delta, ttl, value);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str channel, howdah_str message) {
+        return of(self).kv_.table->publish(of(self).kv_.self, ctx, channel, message);
+    },
+    [](void* self, howdah_ctx* ctx, howdah_str channel, std::uint64_t* subscription) {
+        return of(self).kv_.table->subscribe(of(self).kv_.self, ctx, channel, subscription);
+    },
+    [](void* self, howdah_ctx* ctx, std::uint64_t subscription, std::uint64_t deadline_ns, howdah_str* message) {
+        const howdah_status status =
+            of(self).kv_.table->receive(of(self).kv_.self, ctx, subscription, deadline_ns, message);
+        if (status == HOWDAH_OK) of(self).saw("received", *message);
+        return status;
+    },
+    [](void* self, std::uint64_t subscription) { of(self).kv_.table->unsubscribe(of(self).kv_.self, subscription); }};
 
 }  // namespace
 }  // namespace howdah::loopback

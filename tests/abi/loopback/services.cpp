@@ -310,16 +310,7 @@ struct Kv {
     }
     static howdah_status add(void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t ttl_ms,
                              std::int64_t* value) {
-        Service& service = Way::service(self, kId);
-        Way way(*service.link, ctx);
-        Bytes answer = carry(
-            [&](Writer& out, howdah_str name, std::int64_t more, std::uint64_t ttl) {
-                std::int64_t made = 0;
-                put(out, real(service).add(service.self, way.ctx(), name, more, ttl, &made));
-                put(out, made);
-            },
-            key, delta, ttl_ms);
-        return settle(answer, way.results(), *value);
+        return count(&howdah_kv_v1::add, self, ctx, key, delta, ttl_ms, value);
     }
     static howdah_status remove(void* self, howdah_ctx* ctx, howdah_str key) {
         Service& service = Way::service(self, kId);
@@ -329,7 +320,62 @@ struct Kv {
             key);
         return settle(answer, way.results());
     }
-    static constexpr howdah_kv_v1 kTable{sizeof(howdah_kv_v1), 0, &get, &set, &setIfAbsent, &add, &remove};
+    static howdah_status replace(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected, howdah_str value,
+                                 std::uint64_t ttl_ms) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str name, howdah_str old, howdah_str bytes, std::uint64_t ttl) {
+                put(out, real(service).replace(service.self, way.ctx(), name, old, bytes, ttl));
+            },
+            key, expected, value, ttl_ms);
+        return settle(answer, way.results());
+    }
+    static howdah_status removeIf(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected) {
+        return pair(&howdah_kv_v1::remove_if, self, ctx, key, expected);
+    }
+    static howdah_status addLeased(void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta,
+                                   std::uint64_t ttl_ms, std::int64_t* value) {
+        return count(&howdah_kv_v1::add_leased, self, ctx, key, delta, ttl_ms, value);
+    }
+    static howdah_status publish(void* self, howdah_ctx* ctx, howdah_str channel, howdah_str message) {
+        return pair(&howdah_kv_v1::publish, self, ctx, channel, message);
+    }
+    static howdah_status subscribe(void* self, howdah_ctx* ctx, howdah_str channel, std::uint64_t* subscription) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str given) {
+                std::uint64_t made = 0;
+                put(out, real(service).subscribe(service.self, way.ctx(), given, &made));
+                put(out, made);
+            },
+            channel);
+        return settle(answer, way.results(), *subscription);
+    }
+    static howdah_status receive(void* self, howdah_ctx* ctx, std::uint64_t subscription, std::uint64_t deadline_ns,
+                                 howdah_str* message) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        service.cursor(subscription).batch.clear();  // what was borrowed of it ends here
+        Bytes answer = carry(
+            [&](Writer& out, std::uint64_t given, std::uint64_t until_ns) {
+                howdah_str made{};
+                put(out, real(service).receive(service.self, way.ctx(), given, until_ns, &made));
+                put(out, made);
+            },
+            subscription, deadline_ns);
+        return settle(answer, service.cursor(subscription).batch, *message);
+    }
+    // Without a request: any thread.
+    static void unsubscribe(void* self, std::uint64_t subscription) {
+        Service& service = Way::service(self, kId);
+        carry([&](Writer&, std::uint64_t given) { real(service).unsubscribe(service.self, given); }, subscription);
+        service.drop(subscription);
+    }
+    static constexpr howdah_kv_v1 kTable{
+        sizeof(howdah_kv_v1), 0,        &get,       &set,     &setIfAbsent, &add, &remove, &replace, &removeIf,
+        &addLeased,           &publish, &subscribe, &receive, &unsubscribe};
 
 private:
     static howdah_status write(decltype(howdah_kv_v1::set) howdah_kv_v1::* function, void* self, howdah_ctx* ctx,
@@ -342,6 +388,29 @@ private:
             },
             key, value, ttl_ms);
         return settle(answer, way.results());
+    }
+    static howdah_status pair(decltype(howdah_kv_v1::publish) howdah_kv_v1::* function, void* self, howdah_ctx* ctx,
+                              howdah_str first, howdah_str second) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer =
+            carry([&](Writer& out, howdah_str one,
+                      howdah_str other) { put(out, (real(service).*function)(service.self, way.ctx(), one, other)); },
+                  first, second);
+        return settle(answer, way.results());
+    }
+    static howdah_status count(decltype(howdah_kv_v1::add) howdah_kv_v1::* function, void* self, howdah_ctx* ctx,
+                               howdah_str key, std::int64_t delta, std::uint64_t ttl_ms, std::int64_t* value) {
+        Service& service = Way::service(self, kId);
+        Way way(*service.link, ctx);
+        Bytes answer = carry(
+            [&](Writer& out, howdah_str name, std::int64_t more, std::uint64_t ttl) {
+                std::int64_t made = 0;
+                put(out, (real(service).*function)(service.self, way.ctx(), name, more, ttl, &made));
+                put(out, made);
+            },
+            key, delta, ttl_ms);
+        return settle(answer, way.results(), *value);
     }
 };
 

@@ -322,7 +322,29 @@ const howdah_kv_v1 kKv{
         *value = delta * 3;
         return noted("kv.add", key, delta, ttl);
     },
-    [](void*, howdah_ctx*, howdah_str key) { return noted("kv.remove", key); }};
+    [](void*, howdah_ctx*, howdah_str key) { return noted("kv.remove", key); },
+    [](void*, howdah_ctx*, howdah_str key, howdah_str expected, howdah_str value, std::uint64_t ttl) {
+        return noted("kv.replace", key, expected, value, ttl) + 1;
+    },
+    [](void*, howdah_ctx*, howdah_str key, howdah_str expected) { return noted("kv.remove_if", key, expected) + 1; },
+    [](void*, howdah_ctx*, howdah_str key, std::int64_t delta, std::uint64_t ttl, std::int64_t* value) {
+        *value = delta * 5;
+        return noted("kv.add_leased", key, delta, ttl);
+    },
+    [](void*, howdah_ctx*, howdah_str channel, howdah_str message) { return noted("kv.publish", channel, message); },
+    [](void*, howdah_ctx* ctx, howdah_str channel, std::uint64_t* subscription) {
+        noted("kv.subscribe", channel);
+        if (fromAbi(channel) == "refuse") return refused(ctx, "subscribe");
+        *subscription = 77;
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, howdah_ctx*, std::uint64_t subscription, std::uint64_t deadline_ns, howdah_str* message) {
+        noted("kv.receive", subscription, deadline_ns);
+        if (deadline_ns == 1) return howdah_status{HOWDAH_KV_MISSED};
+        *message = toAbi("heard");
+        return howdah_status{HOWDAH_OK};
+    },
+    [](void*, std::uint64_t subscription) { noted("kv.unsubscribe", subscription); }};
 
 }  // namespace
 

@@ -61,4 +61,39 @@ TEST_CASE("kv: a full store refuses, keeps what is alive and forgets what has ex
     CHECK(kv.set("k", std::string(99, 'x'), milliseconds(50), kStart + milliseconds(60)));
 }
 
+TEST_CASE("kv: replace is compare and set, and renews a lease only for its holder") {
+    KvStore kv;
+    CHECK_FALSE(*kv.replace("lease", "me", "me", milliseconds(10), kStart));
+    REQUIRE(*kv.setIfAbsent("lease", "me", milliseconds(10), kStart));
+    CHECK_FALSE(*kv.replace("lease", "you", "you", milliseconds(10), kStart + milliseconds(1)));
+    CHECK(*kv.replace("lease", "me", "me", milliseconds(10), kStart + milliseconds(9)));
+    CHECK(kv.get("lease", kStart + milliseconds(18)) == "me");
+    CHECK_FALSE(*kv.replace("lease", "me", "me", milliseconds(10), kStart + milliseconds(19)));
+    CHECK_FALSE(kv.get("lease", kStart + milliseconds(19)));
+    REQUIRE(kv.set("value", "a", milliseconds(0), kStart));
+    CHECK(*kv.replace("value", "a", "b", milliseconds(0), kStart));
+    CHECK(kv.get("value", kStart) == "b");
+    CHECK_FALSE(kv.replace("value", "b", std::string(KvStore::kValueBytesMax + 1, 'x'), milliseconds(0), kStart));
+}
+
+TEST_CASE("kv: a lease is given back by its holder alone") {
+    KvStore kv;
+    REQUIRE(*kv.setIfAbsent("lease", "me", milliseconds(10), kStart));
+    CHECK_FALSE(kv.removeIf("lease", "you", kStart));
+    CHECK(kv.removeIf("lease", "me", kStart));
+    CHECK_FALSE(kv.removeIf("lease", "me", kStart));
+    REQUIRE(*kv.setIfAbsent("lease", "me", milliseconds(10), kStart));
+    CHECK_FALSE(kv.removeIf("lease", "me", kStart + milliseconds(10)));
+}
+
+TEST_CASE("kv: the time of a leased counter begins anew with each use, also when nothing is added") {
+    KvStore kv;
+    CHECK(*kv.addLeased("n", 2, milliseconds(10), kStart) == 2);
+    CHECK(*kv.addLeased("n", 0, milliseconds(10), kStart + milliseconds(9)) == 2);
+    CHECK(*kv.addLeased("n", 1, milliseconds(10), kStart + milliseconds(18)) == 3);
+    CHECK(*kv.addLeased("n", 1, milliseconds(0), kStart + milliseconds(27)) == 4);
+    CHECK(*kv.addLeased("n", 1, milliseconds(10), kStart + std::chrono::hours(1)) == 5);
+    CHECK(*kv.addLeased("n", 1, milliseconds(10), kStart + std::chrono::hours(2)) == 1);
+}
+
 }  // namespace howdah::kernel

@@ -48,8 +48,9 @@ typedef struct howdah_auth_v1 {
 } howdah_auth_v1;
 
 #define HOWDAH_KV_1 "howdah.kv/1"
-/* Offered by the kernel (memory of this process); a plugin may offer a shared one. Keys are at most 512 bytes, values
- * 64 KiB; ttl_ms 0 = no expiry. */
+#define HOWDAH_KV_MISSED 1 /* receive(): subscribed again; messages of the time in between may have been missed */
+/* Offered by the kernel (memory of this process); a plugin may offer a shared one. Keys and channels are at most 512
+ * bytes, values and messages 64 KiB; ttl_ms 0 = no expiry. */
 typedef struct howdah_kv_v1 {
     uint32_t struct_size;
     uint32_t reserved;
@@ -61,6 +62,36 @@ typedef struct howdah_kv_v1 {
     /* [shard] Adds to a counter (absent = 0); ttl_ms counts from its first use. */
     howdah_status (*add)(void* self, howdah_ctx* ctx, howdah_str key, int64_t delta, uint64_t ttl_ms, int64_t* value);
     howdah_status (*remove)(void* self, howdah_ctx* ctx, howdah_str key);
+
+    /* The rest is optional: all of it, or none (null, or outside struct_size). */
+    /* [shard] Compare and set: 1 if the value was `expected` and is `value` now, for ttl_ms from now on; 0 if it is
+     * another one or absent. With `value` equal to `expected` a lease is renewed. */
+    howdah_status (*replace)(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected, howdah_str value,
+                             uint64_t ttl_ms);
+    /* [shard] 1 if the value was `expected` and is gone now (a lease given back), else 0. */
+    howdah_status (*remove_if)(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected);
+    /* [shard] As add(), but ttl_ms counts from this use on (0 = no expiry from now on): a leased counter. A delta of 0
+     * only renews it. */
+    howdah_status (*add_leased)(void* self, howdah_ctx* ctx, howdah_str key, int64_t delta, uint64_t ttl_ms,
+                                int64_t* value);
+    /* [shard] To all who are subscribed at that moment, to each at most once and in order; nobody need be. Not sent a
+     * second time after an error, which may have come when the message was out already. */
+    howdah_status (*publish)(void* self, howdah_ctx* ctx, howdah_str channel, howdah_str message);
+    /* [shard] From when this returns on, what is published is kept for receive(), within a bound: who falls behind
+     * misses messages, and is told. UNAVAILABLE when nobody can be reached; a later try may succeed. */
+    howdah_status (*subscribe)(void* self, howdah_ctx* ctx, howdah_str channel, uint64_t* subscription);
+    /* [shard] Waits for the next message; one caller at a time. The message is borrowed until the next receive() of
+     * this subscription. HOWDAH_OK, or
+     * HOWDAH_KV_MISSED  no message: some may have been lost since the last call, but from now on they come again;
+     * UNAVAILABLE       nothing is heard at the moment (told at once when it begins): what is published now is missed.
+     *                   The next call tries to subscribe again until its deadline, and then ends with MISSED;
+     * TIMEOUT           nothing came until deadline_ns (UINT64_MAX = none) or the request's;
+     * CANCELLED         by the request;
+     * NOT_FOUND         no such subscription. */
+    howdah_status (*receive)(void* self, howdah_ctx* ctx, uint64_t subscription, uint64_t deadline_ns,
+                             howdah_str* message);
+    /* [any] Once for each subscription, before stop() returns; not while a receive() of it runs. */
+    void (*unsubscribe)(void* self, uint64_t subscription);
 } howdah_kv_v1;
 
 #ifdef __cplusplus
