@@ -8,7 +8,7 @@
 namespace howdah::pool {
 namespace {
 
-constexpr std::string_view kPrefix = "session-";  // no name of a stable cursor begins so
+constexpr std::string_view kCursorPrefix = "session-";  // no name of a stable cursor begins so
 
 // Where HypoPG's functions are: an extension may be in any schema, and one of them found by the search_path may be
 // somebody's of the same name. Nothing where an extension of that name is not a superuser's, or they are not its own.
@@ -73,7 +73,7 @@ std::optional<Error> connect(const Context& context, const std::shared_ptr<Datab
 }  // namespace
 
 bool isSession(const howdah_execution& execution) {
-    return fromAbi(execution.cursor).starts_with(kPrefix);
+    return fromAbi(execution.cursor).starts_with(kCursorPrefix);
 }
 
 Result<std::string> openSession(const Host& host, const Database& database, const howdah_principal* principal,
@@ -84,7 +84,7 @@ Result<std::string> openSession(const Host& host, const Database& database, cons
     session.place = std::move(*place);
     session.belongs_to = ownerOf(principal);
     session.opened_ns = host.nowNs();
-    std::string name = all.keep(std::move(session), concat(kPrefix, StableCursors::newName()));
+    std::string name = all.keep(std::move(session), concat(kCursorPrefix, StableCursors::newName()));
     if (name.empty()) return Error::unavailable("the plugin pool is being replaced or stopped");
     return name;
 }
