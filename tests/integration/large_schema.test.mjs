@@ -11,7 +11,7 @@ import { madeDatabase, psql, startServer, textOf } from './support.mjs';
 
 const kTokensMax = 10000;
 const kTables = 5000;
-const kListMax_ms = 300;  // the best of several calls, on a machine that other tests keep busy
+const kListMax_ms = 300;  // warm, the best of several calls, on a machine that other tests keep busy; the median and the first are told beside it
 const tokens = new Tiktoken(o200k);
 const entry = clients.find(({ name }) => name === 'client 2.4, 2026-07-28, over HTTP');
 
@@ -30,22 +30,22 @@ after(async () => {
 }, { timeout: 60000 });
 
 const there = (sql) => psql(sql, database.dsn);
-// What the answer says, how many tokens its text has, how long it took: the best of `times`.
+// What the answer says, how many tokens its text has, how long it took: the best and the median of `times`.
 async function ask(name, args = {}, times = 1) {
-  let best = Infinity;
+  const took = [];
   let result;
   for (let i = 0; i < times; i++) {
     const start = performance.now();
     result = await client.callTool({ name, arguments: args });
-    best = Math.min(best, performance.now() - start);
+    took.push(performance.now() - start);
     assert.ok(!result.isError, textOf(result));
   }
   assert.deepEqual(JSON.parse(textOf(result)), result.structuredContent);
-  return { said: result.structuredContent, tokens: tokens.encode(textOf(result)).length, ms: best };
+  return { said: result.structuredContent, tokens: tokens.encode(textOf(result)).length, ms: Math.min(...took), median: took.toSorted((a, b) => a - b)[times >> 1] };
 }
 // A sanitizer's build is measured and not judged.
 const assertQuick = ({ ms }, what) => assert.ok(process.env.HOWDAH_SANITIZE || ms <= kListMax_ms, `${what} took ${ms.toFixed(0)} ms, ${kListMax_ms} are allowed`);
-const figure = (what, { tokens: counted, ms }) => console.log(`figure: ${what}, ${kTables} tables: ${counted} tokens of o200k_base, ${ms.toFixed(0)} ms`);
+const figure = (what, { tokens: counted, ms, median }) => console.log(`figure: ${what}, ${kTables} tables: ${counted} tokens of o200k_base, ${ms.toFixed(0)} ms at best, ${median.toFixed(0)} ms in the median`);
 
 test('list_tables by default: the first hundred, at most 10,000 tokens, and how to go on', async () => {
   const first = await ask('list_tables');
@@ -62,7 +62,7 @@ test('list_tables by default: the first hundred, at most 10,000 tokens, and how 
 
 test('no detail, limit or offset gives more than 10,000 tokens', async () => {
   for (const args of [{ detail: 'names', limit: 1000 }, { limit: 1000 }, { detail: 'full' }, { detail: 'full', limit: 1000, offset: 2000 }, { pattern: 'euros', limit: 1000 }]) {
-    const answer = await ask('list_tables', args, 3);
+    const answer = await ask('list_tables', args, 5);
     figure(`list_tables ${JSON.stringify(args)}`, answer);
     assertQuick(answer, `list_tables ${JSON.stringify(args)}`);
     assert.ok(answer.tokens <= kTokensMax, `${JSON.stringify(args)}: ${answer.tokens} tokens`);
