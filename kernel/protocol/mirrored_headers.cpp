@@ -1,6 +1,7 @@
 #include "kernel/protocol/mirrored_headers.hpp"
 
 #include <charconv>
+#include <cstdint>
 #include <string>
 
 #include "kernel/base/ascii.hpp"
@@ -18,6 +19,13 @@ std::optional<simdjson::dom::element> valueAt(simdjson::dom::element from, const
     return from.is_null() ? std::nullopt : std::optional(from);
 }
 
+template <typename Number>
+bool isNumber(std::string_view header, Number number) {
+    Number given{};
+    const auto [end, error] = std::from_chars(header.data(), header.data() + header.size(), given);
+    return error == std::errc() && end == header.data() + header.size() && given == number;
+}
+
 bool says(std::string_view header, simdjson::dom::element value) {
     std::string_view text;
     if (!value.get(text)) return header == text;
@@ -25,9 +33,13 @@ bool says(std::string_view header, simdjson::dom::element value) {
     if (!value.get(flag)) return header == (flag ? "true" : "false");
     double number = 0;
     if (value.get(number)) return true;  // not what the schema asks for: the arguments are refused for it
-    double given = 0;
-    const auto [end, error] = std::from_chars(header.data(), header.data() + header.size(), given);
-    return error == std::errc() && end == header.data() + header.size() && given == number;
+    // Beyond 2^53 several integers are one double.
+    constexpr std::int64_t kExactMax = std::int64_t{1} << 53;
+    std::uint64_t large = 0;
+    if (!value.get(large) && large > static_cast<std::uint64_t>(kExactMax)) return isNumber(header, large);
+    std::int64_t low = 0;
+    if (!value.get(low) && low < -kExactMax) return isNumber(header, low);
+    return isNumber(header, number);
 }
 
 Refusal mismatch(std::string message) {

@@ -127,6 +127,8 @@ describe('over HTTP', () => {
       [{ Region: '=?BASE64?ZXU=?=' }, '{"region":"eu"}', differs],
       ...[['42', '42'], ['42', '42.0'], ['42.0', '42'], [base64('42'), '42'], ['-7', '-7']].map(([header, value]) => [{ Region: 'eu', Shard: header }, `{"region":"eu","shard":${value}}`, `eu ${Math.trunc(value)}`]),
       ...['43', '42.5', '42x', '0x2a', '+42', 'forty-two', ''].map((header) => [{ Region: 'eu', Shard: header }, '{"region":"eu","shard":42}', differs]),
+      // Beyond 2^53 several integers are one double.
+      ...[['9007199254740993', 'eu 9007199254740993'], ['9007199254740992', differs], ['-9007199254740993', differs]].map(([header, outcome]) => [{ Region: 'eu', Shard: header }, '{"region":"eu","shard":9007199254740993}', outcome]),
       [{ Region: 'eu' }, '{"region":"eu","shard":0}', missing],
       [{ Region: 'eu', Shard: '0' }, '{"region":"eu"}', spare],
       ...['true', 'false'].map((flag) => [{ Region: 'eu', 'Dry-Run': flag }, `{"region":"eu","options":{"dry":${flag}}}`, 'eu -1']),
