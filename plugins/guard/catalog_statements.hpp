@@ -84,12 +84,16 @@ from (select o.oid::int8 as oid, o.oprnamespace::int8 as place, o.oprname as nam
 group by part
 order by part offset $1)sql"};
 
-// [source, target, function]
+// [source, target, function, any expression may use it unasked, name of the target, of arrays of it]
 inline constexpr Statement kCasts{R"sql(
-select pg_catalog.json_agg(pg_catalog.json_build_array(source, target, calls))::text
+select pg_catalog.json_agg(pg_catalog.json_build_array(source, target, calls, implicit, name, array_name))::text
 from (select c.castsource::int8 as source, c.casttarget::int8 as target, c.castfunc::int8 as calls,
+             c.castcontext = 'i' as implicit, t.typname as name, a.typname as array_name,
              pg_catalog.row_number() over (order by c.oid) / 500 as part
-      from pg_catalog.pg_cast c where c.oid >= 16384 and c.castfunc <> 0) c
+      from pg_catalog.pg_cast c
+      join pg_catalog.pg_type t on t.oid = c.casttarget
+      left join pg_catalog.pg_type a on a.oid = t.typarray
+      where c.oid >= 16384 and c.castfunc <> 0) c
 group by part
 order by part offset $1)sql"};
 

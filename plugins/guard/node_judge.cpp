@@ -18,6 +18,13 @@ bool startsUpper(std::string_view text) {
     return !text.empty() && text[0] >= 'A' && text[0] <= 'Z';
 }
 
+// Of a constant, however it is cast or named as an argument; "" of everything else.
+std::string_view textOf(NodeView node) {
+    while (node.tag() == Tag::TypeCast || node.tag() == Tag::NamedArgExpr)
+        node = node.child(Field::arg);
+    return node.tag() == Tag::A_Const ? stringOf(node.child(Field::val)) : std::string_view{};
+}
+
 constexpr std::size_t kPassedMax = 32;  // so that a search through them is never long
 
 void addOnce(std::vector<ObjectName>& list, NameView name) {
@@ -119,6 +126,10 @@ Result<void> NodeJudge::judgeFunction(const NodeView& node) {
     // Arguments behind VARIADIC and WITHIN GROUP are counted otherwise: then any number is meant.
     const bool counted = !node.flag(Field::func_variadic) && !node.flag(Field::agg_within_group);
     const int arguments = counted ? static_cast<int>(node.list(Field::args).size()) : Resolver::kAnyNumber;
+    // SHOW by another door.
+    if (path_ == Path::read && nameOf(node.list(Field::funcname)).name == "current_setting")
+        if (const std::string_view setting = textOf(node.list(Field::args)[0]); isSecretSetting(setting))
+            return refuse(Rule::setting_secret, setting);
     return judgeCall(nameOf(node.list(Field::funcname)), arguments, Rule::function_not_allowed);
 }
 

@@ -63,12 +63,26 @@ Resolver::Found Resolver::objects(ObjectKind kind, NameView name, int arguments,
 Resolver::Found Resolver::function(NameView name, int arguments) const {
     Found found = objects(ObjectKind::function, name, arguments);
     if (arguments != 1 && arguments != kAnyNumber) return found;
-    Found as_type = type(name);
+    Found as_type = objects(ObjectKind::type, name, kAnyNumber);
     found.steady = found.steady && as_type.steady;
     if (found.objection.empty() && !as_type.objection.empty()) {
         found.any = true;
         found.objection = std::move(as_type.objection);
     }
+    return found;
+}
+
+// Written as one, so that a value is cast to it.
+Resolver::Found Resolver::type(NameView name) const {
+    Found found = objects(ObjectKind::type, name, kAnyNumber);
+    if (!found.objection.empty()) return found;
+    bool of_others = false;
+    for (const CatalogObject& object : snapshot_.named(ObjectKind::type, name.name))
+        of_others = of_others || (object.of_others && isMeant(object, name, Schemas::of_path));
+    if (of_others)
+        found.objection = snapshot_.objectionToCast({});
+    else if (name.schema.empty() || isOwn(name.schema))
+        found.objection = snapshot_.objectionToCast(name.name);
     return found;
 }
 

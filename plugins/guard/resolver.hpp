@@ -56,7 +56,7 @@ public:
     // Of those, which a row without a type of its own can be given to: v.f of a subquery v.
     Found functionOfRows(std::string_view name) const;
     Found op(NameView name) const { return objects(ObjectKind::op, name, kAnyNumber); }
-    Found type(NameView name) const { return objects(ObjectKind::type, name, kAnyNumber); }
+    Found type(NameView name) const;
     Found relation(NameView name) const { return objects(ObjectKind::relation, name, kAnyNumber); }
 
     // Whether every relation the name can mean has a column of that name, which then is no call.

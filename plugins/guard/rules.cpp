@@ -67,7 +67,8 @@ constexpr std::array kTexts{
         "guard.functions_allowed"},
     Text{Rule::operator_not_allowed, "operator-not-allowed", "the operator is not one of PostgreSQL's own",
          "ask the operator to list it, as written, under guard.operators_allowed"},
-    Text{Rule::relation_secret, "relation-secret", "the relation holds secrets or other callers' sessions",
+    Text{Rule::relation_secret, "relation-secret",
+         "the relation holds secrets, or what other callers left on the shared connection",
          "leave it out; pg_roles, pg_settings and information_schema show what is public"},
     Text{Rule::setting_secret, "setting-secret", "the setting holds a secret", "leave it out"},
     Text{Rule::sample_method, "sample-method", "the sampling method is not known to only read",
@@ -90,10 +91,11 @@ constexpr std::array kTexts{
          "a value of this type runs something that is not known to only read",
          "cast to the type it is made of instead, or ask the operator to list the function under "
          "guard.functions_allowed"},
-    Text{Rule::cast_not_allowed, "cast-not-allowed",
-         "a cast between two of PostgreSQL's own types runs something that is not known to only read, and any "
-         "expression may use it",
-         "ask the operator to list the function under guard.functions_allowed or to drop the cast"},
+    Text{
+        Rule::cast_not_allowed, "cast-not-allowed",
+        "an implicit cast between two of PostgreSQL's own types runs something that is not known to only read, and any "
+        "expression may use it",
+        "ask the operator to list the function under guard.functions_allowed or to drop the cast"},
     Text{Rule::value_too_large, "value-too-large",
          "this may make a value of more than 1 MiB, more than 32 MiB in all, or work on large ones where no time limit "
          "acts",

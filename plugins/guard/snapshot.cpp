@@ -53,6 +53,13 @@ std::string Snapshot::objectionTo(ObjectKind kind, Oid oid) const {
     return reason;
 }
 
+std::string Snapshot::objectionToCast(std::string_view type) const {
+    for (const auto& [name, oid] : cast_targets_)
+        if ((type.empty() || name == type) && !passes(ObjectKind::type, oid))
+            return concat("a cast to ", name, ": ", objectionTo(ObjectKind::type, oid));
+    return {};
+}
+
 bool Snapshot::hasColumn(Oid relation, std::string_view name) const {
     return std::ranges::binary_search(columns_, std::pair{relation, name});
 }

@@ -38,6 +38,8 @@ struct CatalogObject {
     std::uint16_t arguments_min = 0;
     std::uint16_t arguments_max = 0;
     bool takes_rows = false;  // of any kind, as its first argument
+    // Types only: a row, or made of one that a user's cast leads to, so that a cast to it may be one to what is in it.
+    bool of_others = false;
 };
 
 struct CatalogSchema {
@@ -71,6 +73,10 @@ public:
     // fails.
     const std::string& everywhere() const { return everywhere_; }
 
+    // Why a cast that is asked for by the name of one of PostgreSQL's own types does not pass, "" if all do; without a
+    // name: to any of them.
+    std::string objectionToCast(std::string_view type) const;
+
     // Of the columns that are kept: those named like a function of one argument.
     bool hasColumn(Oid relation, std::string_view name) const;
 
@@ -98,6 +104,7 @@ private:
     TableGraph tables_;
     std::unordered_map<Key, std::string> own_;  // PostgreSQL's own functions among the causes
     std::string everywhere_;
+    std::vector<std::pair<std::string_view, Oid>> cast_targets_;  // a few at most
     std::size_t bytes_ = 0;
     bool unread_ = false;
 };

@@ -114,7 +114,10 @@ Result<void> Snapshot::Builder::addRow(Part part, const Row& of) {
             operators_.push_back(object());
             operator_functions_.push_back(oidAt(row, 3));
             break;
-        case Part::casts: casts_.push_back({oidAt(row, 0), oidAt(row, 1), oidAt(row, 2)}); break;
+        case Part::casts:
+            casts_.push_back({oidAt(row, 0), oidAt(row, 1), oidAt(row, 2), flagAt(row, 3), keep(textAt(row, 4)),
+                              keep(textAt(row, 5))});
+            break;
         case Part::types: types_.push_back({object(), oidAt(row, 3), oidAt(row, 4), oidsAt(row, 5)}); break;
         case Part::relations:
             relations_.push_back({object(), letterAt(row, 3), flagAt(row, 4), flagAt(row, 5), oidAt(row, 6)});
@@ -146,6 +149,7 @@ void Snapshot::Builder::index() {
     }
     for (const Type& type : types_) {
         types.push_back(type.object);
+        types.back().of_others = type.relation != 0;
         known_.insert(keyOf(ObjectKind::type, type.object.oid));
     }
     for (const Relation& relation : relations_) {
@@ -252,9 +256,28 @@ void Snapshot::Builder::link() {
             of_users = true;
             needFunction(keyOf(ObjectKind::type, type), cast.function, true);
         }
-        // Between two of PostgreSQL's own types: whoever uses either, and that is everybody.
-        if (!of_users) needFunction(keyOf(ObjectKind::type, 0), cast.function, true);
+        if (of_users) continue;
+        // Between two of PostgreSQL's own types: whoever uses either, and that is everybody, or where it must be asked
+        // for, whoever writes its target.
+        const Key asked = keyOf(ObjectKind::type, cast.implicit ? 0 : cast.target);
+        needFunction(asked, cast.function, true);
+        for (const std::string_view name : {cast.target_name, cast.array_name})
+            if (!cast.implicit && !name.empty()) made_->cast_targets_.emplace_back(name, cast.target);
     }
+}
+
+// A domain over a type that such a cast leads to, and an array of it: who casts to one casts to the other.
+void Snapshot::Builder::noteCastTargets() {
+    std::unordered_set<Oid> targets;
+    for (const auto& [name, oid] : made_->cast_targets_)
+        targets.insert(oid);
+    for (bool more = !targets.empty(); more;) {
+        more = false;
+        for (const Type& type : types_)
+            if (targets.contains(type.base)) more = targets.insert(type.object.oid).second || more;
+    }
+    for (CatalogObject& type : made_->objects_[static_cast<std::size_t>(ObjectKind::type)])
+        type.of_others = type.of_others || targets.contains(type.oid);
 }
 
 bool Snapshot::Builder::isRunByReads(const Code& code) const {
@@ -302,6 +325,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::Builder::build(const Policy& p
     }
     judgeFunctions(policy);
     link();
+    noteCastTargets();
     linkCode();
     // What the operator opens passes, whatever it uses, and so does what uses only that.
     for (Oid oid : opened)

@@ -55,6 +55,8 @@ private:
     };
     struct Cast {
         Oid source = 0, target = 0, function = 0;
+        bool implicit = false;
+        std::string_view target_name, array_name;
     };
     struct Column {
         Oid relation = 0;
@@ -88,6 +90,7 @@ private:
     void index();
     void judgeFunctions(const Policy& policy);
     void link();
+    void noteCastTargets();
     void linkCode();
     void spread();
     void noteUnsteady();

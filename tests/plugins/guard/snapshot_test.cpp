@@ -157,7 +157,7 @@ TEST_CASE("guard snapshot: a type is what its checks, casts, fields and elements
                               [40006,200,"span",701,0,[20001]],[40007,100,"lower",40001,0,null]])")
         .add(Part::relations, R"([[30001,200,"row","r",false,false,40003]])")
         .add(Part::columns, R"([[30001,"c",40002]])")
-        .add(Part::casts, R"([[40004,20,20001]])")
+        .add(Part::casts, R"([[40004,20,20001,false,"int8","_int8"]])")
         .add(Part::code, R"([["t",40001,[],[20001],false],["t",40005,[870],[],false]])");
     for (const char* name : {"checked", "_checked", "row", "cast", "span"})
         CHECK_MESSAGE(catalog.ruleOf(concat("select null::shop.", name)) == "type-not-allowed", name);
@@ -202,10 +202,32 @@ TEST_CASE("guard snapshot: comparisons that no operator stands for are looked up
     CHECK(catalog.ruleOf("select 1 operator(pg_catalog.=) 2, 1 < 2") == "allowed");
 }
 
-TEST_CASE("guard snapshot: a failing cast between PostgreSQL's own types stops everything but SHOW") {
+TEST_CASE(
+    "guard snapshot: a failing cast between PostgreSQL's own types that must be asked for stops who asks for it") {
     Catalog catalog;
     catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false,false]])")
-        .add(Part::casts, R"([[23,25,20001]])");
+        .add(
+            Part::types,
+            R"([[40001,200,"small",21,0,null],[40002,200,"pair",0,30001,null],[40003,200,"mood",0,0,null],[40004,200,"word",25,0,null],[40005,200,"with_small",0,30003,null]])")
+        .add(Part::relations, R"([[30001,200,"pair","c",false,false,40002],[30002,200,"t","r",false,false,0],
+                                  [30003,200,"with_small","r",false,false,40005]])")
+        .add(Part::columns, R"([[30003,"small",40001]])")
+        .add(Part::casts, R"([[16,21,20001,false,"int2","_int2"]])");
+    for (const char* sql :
+         {"select flag::smallint from shop.t", "select cast(flag as int2) from shop.t", "select flag::pg_catalog.int2",
+          "select array[true]::smallint[]", "select '{1}'::_int2", "select true::shop.small",
+          "select row(true)::shop.pair", "select * from json_to_recordset('[]') as r(a smallint)"})
+        CHECK_MESSAGE(catalog.ruleOf(sql) == "type-not-allowed", std::string(sql));
+    for (const char* sql :
+         {"select 1", "select t.int2, count(*) from shop.t group by 1", "select flag::int from shop.t",
+          "select 'x'::shop.mood", "select lower('x')", "select 'x'::shop.word", "select small from shop.with_small"})
+        CHECK_MESSAGE(catalog.ruleOf(sql) == "allowed", std::string(sql));
+}
+
+TEST_CASE("guard snapshot: one that any expression may use stops everything but SHOW") {
+    Catalog catalog;
+    catalog.add(Part::functions, R"([[20001,200,"f",1,0,false,"f","v",0,null,false,null,false,false]])")
+        .add(Part::casts, R"([[23,25,20001,true,"text","_text"]])");
     CHECK(catalog.ruleOf("select 1") == "cast-not-allowed");
     CHECK(catalog.ruleOf("show search_path") == "allowed");
 }
