@@ -1,9 +1,11 @@
 #include "plugins/guard/growth_bounds.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <string>
 
+#include "plugins/guard/growth_functions.hpp"
 #include "plugins/guard/tree_names.hpp"
 
 namespace howdah::guard {
@@ -15,6 +17,7 @@ constexpr double kDigitsMax = 150'000;   // of a numeric
 constexpr double kDataDivisor = 10;      // a divisor that is data is at least this
 constexpr double kSumOfData = 10;        // a sum of data against its largest member
 constexpr double kRowsMade = 1'000'000;  // rows that a statement makes itself
+constexpr double kWorkCounted = 1'000;   // less is nothing
 constexpr double kHeldOfConstants = 64;  // bytes that a byte of a constant costs once it is an array, a document, a row
 
 using Names = std::initializer_list<std::string_view>;
@@ -51,7 +54,7 @@ std::string_view constantText(const NodeView& node) {
 }
 
 // Of format(): as many places as the format has, each as wide as it says or as the largest argument.
-double formatted(std::string_view format, const std::vector<Bound>& args) {
+double formatted(std::string_view format, std::span<const Bound> args) {
     double widest = 0, number = 0;  // of what is put in
     for (std::size_t i = 1; i < args.size(); ++i) {
         widest = std::max(widest, args[i].bytes);
@@ -70,18 +73,20 @@ double formatted(std::string_view format, const std::vector<Bound>& args) {
 }
 
 // Steps of functions that look for one value in another, or multiply digits, without a look at any limit.
-double stepsOf(std::string_view function, const std::vector<Bound>& args) {
-    const Names kLinear = {"concat",  "concat_ws", "format",    "lpad",       "rpad",         "repeat",
-                           "overlay", "coalesce",  "array_cat", "array_fill", "array_append", "array_prepend"};
-    const Names kDigits = {"sqrt", "ln", "log", "log10", "exp", "power", "pow", "numeric_sqrt"};
-    if (isOneOf(function, kLinear) || function.find("json") != std::string_view::npos) return 0;
+double stepsOf(Makes makes, std::string_view function, std::span<const Bound> args) {
     double first = 0, second = 0;  // the two largest
     for (const Bound& arg : args) {
         second = std::max(second, std::min(first, arg.grown));
         first = std::max(first, arg.grown);
     }
-    if (isOneOf(function, kDigits)) return product(first, first);
-    return product(first, second);
+    const bool of_digits = makes == Makes::logarithm || makes == Makes::root || function == "exp";
+    const double steps = product(first, of_digits ? first : second);
+    if (steps < kWorkCounted) return 0;
+    constexpr std::string_view kLinear[] = {"concat",     "concat_ws",    "format",       "lpad",
+                                            "rpad",       "repeat",       "overlay",      "array_cat",
+                                            "array_fill", "array_append", "array_prepend"};
+    const bool linear = std::ranges::find(kLinear, function) != std::end(kLinear);
+    return linear || function.find("json") != std::string_view::npos ? 0 : steps;
 }
 
 double powerOf(double base, double exponent) {
@@ -113,7 +118,7 @@ void difference(Bound& bound, const Bound& left, const Bound& right) {
         bound.least = left.data || right.data ? std::min(left.least, right.least) : kNothing;
 }
 
-double elementsOf(const NodeView& call, const std::vector<Bound>& args) {
+double elementsOf(const NodeView& call, std::span<const Bound> args) {
     const NodeView dimensions = call.list(Field::args)[1];
     if (args.size() < 2 || dimensions.tag() != Tag::A_ArrayExpr) return kAnything;
     // The largest of them, as often as there are some.
@@ -123,6 +128,7 @@ double elementsOf(const NodeView& call, const std::vector<Bound>& args) {
 }  // namespace
 
 Numbers numbersIn(std::string_view text) {
+    if (std::ranges::none_of(text, isDigit)) return {};
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '_') continue;
@@ -153,21 +159,24 @@ Numbers numbersIn(std::string_view text) {
     return found;
 }
 
-Bound together(const std::vector<Bound>& parts) {
+void put(Bound& sum, const Bound& part) {
+    sum.bytes += part.bytes;
+    sum.number = std::max(sum.number, part.number);
+    sum.least = std::min(sum.least, part.least);
+    sum.grown += part.grown;
+    sum.note(part);
+}
+
+Bound together(std::span<const Bound> parts) {
     Bound sum;
-    sum.bytes = parts.empty() ? 0 : 8;
+    sum.bytes = 8;
     sum.number = 0;
-    for (const Bound& part : parts) {
-        sum.bytes += part.bytes;
-        sum.number = std::max(sum.number, part.number);
-        sum.least = std::min(sum.least, part.least);
-        sum.grown += part.grown;
-        sum.note(part);
-    }
+    for (const Bound& part : parts)
+        put(sum, part);
     return sum;
 }
 
-Bound anyOf(const std::vector<Bound>& parts) {
+Bound anyOf(std::span<const Bound> parts) {
     Bound widest;
     widest.bytes = 8;
     widest.number = 0;
@@ -200,7 +209,7 @@ Bound constantBound(const NodeView& constant) {
 }
 
 Bound operatorBound(std::string_view op, const Bound& left, const Bound& right) {
-    Bound bound = together({left, right});
+    Bound bound = together(std::array{left, right});
     const double before = bound.made;
     if (op == "+") {
         bound.number = left.number + right.number;
@@ -260,7 +269,8 @@ Bound castBound(const NodeView& type, const Bound& value) {
     return bound;
 }
 
-Bound callBound(std::string_view name, const NodeView& call, const std::vector<Bound>& args) {
+Bound callBound(std::string_view name, const NodeView& call, std::span<const Bound> args) {
+    const Makes makes = makesOf(name);
     const auto at = [&](std::size_t index) { return index < args.size() ? args[index] : constantBound({}); };
     const NodeView first = call.list(Field::args)[0];
     const Bound sum = together(args);
@@ -282,95 +292,77 @@ Bound callBound(std::string_view name, const NodeView& call, const std::vector<B
         bound.least = 1;
         cheap = true;
     };
-    if (name == "repeat") {
-        grows(product(at(0).bytes, std::max(at(1).number, 1.0)));
-    } else if (name == "lpad" || name == "rpad") {
-        grows(at(1).number * (args.size() > 2 ? 4 : 1) + at(0).bytes);
-    } else if (isOneOf(name, {"bpchar", "bit", "char", "varbit", "varchar"}) && args.size() > 1) {
-        grows(at(1).number + at(0).bytes);
-    } else if (name == "array_fill") {
-        grows(product(elementsOf(call, args), std::max(at(0).bytes, 8.0)));
-    } else if (name == "format") {
-        grows(formatted(constantText(first), args));
-    } else if (name == "replace") {
-        // A text for another that is no shorter makes nothing grow.
-        const double searched = static_cast<double>(constantText(call.list(Field::args)[1]).size());
-        grows(searched > 0 ? product(at(0).bytes, std::max(1.0, at(2).bytes / searched))
-                           : product(at(0).bytes + 1, at(2).bytes + 1));
-    } else if (name == "regexp_replace") {
-        // Without flags the first match alone; \& and \1 put the match in.
-        grows(args.size() < 4 ? at(0).bytes + at(2).bytes + product(at(0).bytes, std::floor(at(2).bytes / 2))
-                              : product(at(0).bytes + 1, at(2).bytes + 1));
-    } else if (name == "array_to_string") {
-        grows(at(0).bytes + product(at(0).bytes / 2, at(1).bytes + at(2).bytes));
-    } else if (name == "jsonb_pretty") {  // indented once for each bracket around
-        grows(sum.bytes * 6 + product(sum.grown, sum.grown));
-    } else if (isOneOf(name, {"string_agg", "array_agg", "json_agg", "jsonb_agg", "xmlagg"})) {
-        bound.bytes = sum.bytes * 1'000;  // of rows; made while it runs, where limits act
-        bound.grown = sum.grown;
-        bound.number = sum.number;
-    } else if (isOneOf(name, {"length", "char_length", "character_length", "octet_length", "bit_length", "array_length",
-                              "cardinality", "strpos", "position"})) {
-        counts(name == "bit_length" ? sum.bytes * 8 : sum.bytes);
-    } else if (isOneOf(name, {"abs",
-                              "ceil",
-                              "ceiling",
-                              "floor",
-                              "round",
-                              "trunc",
-                              "max",
-                              "min",
-                              "mod",
-                              "div",
-                              "unnest",
-                              "lag",
-                              "lead",
-                              "first_value",
-                              "last_value",
-                              "nth_value",
-                              "sign",
-                              "mode",
-                              "sum",
-                              "avg",
-                              "generate_series",
-                              "percentile_disc"})) {
-        bound = sum;
-        bound.bytes = std::max(sum.bytes, 16.0);
-        if (name == "sum") bound.number = product(sum.number, sum.data ? kSumOfData : kRowsMade);
-        cheap = true;
-    } else if (isOneOf(name, {"ln", "log", "log10"})) {
-        bound.number = std::max(sum.data ? 0 : sum.number, 100.0);
-        bound.least = sum.data ? 0.1 : kNothing;
-    } else if (isOneOf(name, {"sqrt", "cbrt", "stddev", "stddev_samp", "stddev_pop", "percentile_cont", "percent_rank",
-                              "cume_dist"})) {
-        bound.number = std::max(sum.number, 1.0);
-        bound.least = sum.data ? 0.1 : kNothing;
-    } else if (name == "power" || name == "pow") {
-        bound = operatorBound("^", at(0), at(1));
-        return bound;
-    } else if (isOneOf(name, {"count", "row_number", "rank", "dense_rank", "ntile", "regexp_count"})) {
-        counts(10'000);
-        bound.data = true;
-    } else if (name == "date_part" || name == "extract") {
-        // Those of constants may be many, those between two moments of the data are data.
-        const bool many = isOneOf(constantText(first),
-                                  {"epoch", "julian", "microseconds", "day", "hour", "year", "decade", "century"});
-        counts(many && !sum.data ? kAnything : 1'000'000);
-    } else if (name == "width_bucket") {
-        counts(sum.number + 1);
-    } else if (name == "ascii") {
-        counts(1'114'112);
-    } else if (name.find("json") != std::string_view::npos || name.starts_with("quote_") || name == "encode") {
-        bound.bytes = sum.bytes * 6;
-        bound.grown = sum.grown * 6;
-    } else if (isOneOf(name,
-                       {"md5", "lower", "upper", "initcap", "left", "right", "substr", "substring", "btrim", "ltrim",
-                        "rtrim", "trim", "reverse", "concat", "concat_ws", "overlay", "translate", "split_part"})) {
-        cheap = true;
+    switch (makes) {
+        case Makes::repeated: grows(product(at(0).bytes, std::max(at(1).number, 1.0))); break;
+        case Makes::padded: grows(at(1).number * (args.size() > 2 ? 4 : 1) + at(0).bytes); break;
+        case Makes::fitted: grows(at(0).bytes + (args.size() > 1 ? at(1).number : 0)); break;
+        case Makes::filled: grows(product(elementsOf(call, args), std::max(at(0).bytes, 8.0))); break;
+        case Makes::formatted: grows(formatted(constantText(first), args)); break;
+        case Makes::replaced: {
+            // A text for another that is no shorter makes nothing grow.
+            const auto searched = static_cast<double>(constantText(call.list(Field::args)[1]).size());
+            grows(searched > 0 ? product(at(0).bytes, std::max(1.0, at(2).bytes / searched))
+                               : product(at(0).bytes + 1, at(2).bytes + 1));
+            break;
+        }
+        case Makes::matched:  // without flags the first match alone; \& and \1 put the match in
+            grows(args.size() < 4 ? at(0).bytes + at(2).bytes + product(at(0).bytes, std::floor(at(2).bytes / 2))
+                                  : product(at(0).bytes + 1, at(2).bytes + 1));
+            break;
+        case Makes::joined: grows(at(0).bytes + product(at(0).bytes / 2, at(1).bytes + at(2).bytes)); break;
+        case Makes::indented:
+            grows(sum.bytes * 6 + product(sum.grown, sum.grown));
+            break;  // once for each bracket around
+        case Makes::gathered:
+            bound.bytes = sum.bytes * 1'000;  // of rows; made while it runs, where limits act
+            bound.grown = sum.grown;
+            bound.number = sum.number;
+            break;
+        case Makes::length: counts(sum.bytes); break;
+        case Makes::bits: counts(sum.bytes * 8); break;
+        case Makes::same:
+        case Makes::sum:
+            bound = sum;
+            bound.bytes = std::max(sum.bytes, 16.0);
+            if (makes == Makes::sum) bound.number = product(sum.number, sum.data ? kSumOfData : kRowsMade);
+            cheap = true;
+            break;
+        case Makes::logarithm:
+            bound.number = std::max(sum.data ? 0 : sum.number, 100.0);
+            bound.least = sum.data ? 0.1 : kNothing;
+            break;
+        case Makes::root:
+            bound.number = std::max(sum.number, 1.0);
+            bound.least = sum.data ? 0.1 : kNothing;
+            break;
+        case Makes::power: return operatorBound("^", at(0), at(1));
+        case Makes::count:
+            counts(10'000);
+            bound.data = true;
+            break;
+        case Makes::moment: {
+            // Those of constants may be many, those between two moments of the data are data.
+            const bool many = isOneOf(constantText(first),
+                                      {"epoch", "julian", "microseconds", "day", "hour", "year", "decade", "century"});
+            counts(many && !sum.data ? kAnything : 1'000'000);
+            break;
+        }
+        case Makes::bucket: counts(sum.number + 1); break;
+        case Makes::character: counts(1'114'112); break;
+        case Makes::text:
+            bound.bytes = sum.bytes;
+            bound.grown = sum.grown;
+            cheap = true;
+            break;
+        case Makes::anything:
+            if (name.find("json") == std::string_view::npos && !name.starts_with("quote_") && name != "encode") break;
+            bound.bytes = sum.bytes * 6;
+            bound.grown = sum.grown * 6;
+            break;
     }
     // Of a folded constant its array, its document stay in the plan; what rows make comes and goes.
     bound.made = sum.made + bound.grown + (cheap || !isConstant(sum) ? 0 : kHeldOfConstants * sum.grown);
-    bound.work = sum.work + stepsOf(name, args);
+    bound.work = sum.work + stepsOf(makes, name, args);
     return bound;
 }
 

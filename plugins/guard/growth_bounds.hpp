@@ -9,8 +9,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "plugins/guard/tree_view.hpp"
 
@@ -76,14 +76,15 @@ Numbers numbersIn(std::string_view text);
 Bound constantBound(const NodeView& constant);
 Bound operatorBound(std::string_view op, const Bound& left, const Bound& right);
 // `args` are those of the call as it is written; of an aggregate too.
-Bound callBound(std::string_view function, const NodeView& call, const std::vector<Bound>& args);
+Bound callBound(std::string_view function, const NodeView& call, std::span<const Bound> args);
 // char(n) and bit(n) pad.
 Bound castBound(const NodeView& type, const Bound& value);
 // Bytes that a type's modifier pads to, 0 if it pads nothing.
 double paddedBytes(const NodeView& type);
 
 // The sum of parts that are put together, and the same as alternatives of which one is given.
-Bound together(const std::vector<Bound>& parts);
-Bound anyOf(const std::vector<Bound>& parts);
+Bound together(std::span<const Bound> parts);
+void put(Bound& sum, const Bound& part);  // one part more
+Bound anyOf(std::span<const Bound> parts);
 
 }  // namespace howdah::guard

@@ -82,6 +82,7 @@ private:
     Bound calls(const NodeView& node, const Place& place);
     // A chain a || b || c of thousands leans to the left: without recursion.
     Bound operators(const NodeView& node, const Place& place);
+    Bound operation(const NodeView& node, Bound left, const Place& place);
     Bound casts(const NodeView& node, const Place& place);
     Bound sublink(const NodeView& node, const Place& place);
     Bound cases(const NodeView& node, const Place& place);

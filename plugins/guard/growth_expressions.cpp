@@ -41,7 +41,7 @@ Bound Estimate::columnBound(const NodeView& node, const Place& place) {
             if (!column && source.empty() && item.name == name) {  // the whole row
                 found = found.value_or(noBound());
                 for (const Column& part : item.columns->list())
-                    *found = together({*found, part.bound});
+                    put(*found, part.bound);
                 step(node, item.columns->list().size());
                 if (item.columns->others) found->widen(*item.columns->others);
             }
@@ -81,13 +81,12 @@ Bound Estimate::expression(const NodeView& node, const Place& outer) {
         default: break;
     }
     // Others give one of their parts, or put all of them together.
-    std::vector<Bound> parts;
+    Bound bound = together({});
     for (const FieldInfo& field : node.parts()) {
         for (const NodeView item : node.list(field))
-            if (item) parts.push_back(expression(item, place));
-        if (const NodeView part = node.child(field)) parts.push_back(expression(part, place));
+            if (item) put(bound, expression(item, place));
+        if (const NodeView part = node.child(field)) put(bound, expression(part, place));
     }
-    Bound bound = together(parts);
     bound.made += bound.grown;
     return bound;
 }
@@ -121,20 +120,22 @@ Bound Estimate::calls(const NodeView& node, const Place& place) {
 }
 
 Bound Estimate::operators(const NodeView& node, const Place& place) {
-    std::vector<NodeView> chain;
-    NodeView left = node;
+    NodeView left = node.child(Field::lexpr);
+    if (left.tag() != Tag::A_Expr) return operation(node, expression(left, place), place);
+    std::vector<NodeView> chain{node};
     for (; left.tag() == Tag::A_Expr; left = left.child(Field::lexpr))
         chain.push_back(left);
     Bound bound = expression(left, place);
-    for (; !chain.empty(); chain.pop_back()) {
-        const NodeView op = chain.back();
-        const Bound right = expression(op.child(Field::rexpr), place);
-        if (op.number(Field::kind) == kNullIf)
-            bound.note(right);
-        else
-            bound = operatorBound(nameOf(op.list(Field::name)).name, bound, right);
-    }
+    for (; !chain.empty(); chain.pop_back())
+        bound = operation(chain.back(), bound, place);
     return bound;
+}
+
+Bound Estimate::operation(const NodeView& node, Bound left, const Place& place) {
+    const Bound right = expression(node.child(Field::rexpr), place);
+    if (node.number(Field::kind) != kNullIf) return operatorBound(nameOf(node.list(Field::name)).name, left, right);
+    left.note(right);
+    return left;
 }
 
 Bound Estimate::casts(const NodeView& node, const Place& place) {

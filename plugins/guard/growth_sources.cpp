@@ -13,16 +13,17 @@ constexpr std::size_t kListedMax = 8;  // that are searched one by one
 
 void Columns::add(std::string_view name, const Bound& bound) {
     list_.push_back({name, bound});
-    if (list_.size() <= kListedMax) return;
-    if (places_.empty())
-        for (std::size_t i = 0; i + 1 < list_.size(); ++i)
-            places_.emplace(list_[i].name, i);
-    const auto [at, fresh] = places_.emplace(name, list_.size() - 1);
-    if (!fresh) list_[at->second].bound.widen(bound);
+    if (list_.size() > kListedMax) return;
+    for (std::size_t i = 0; i + 1 < list_.size(); ++i)
+        if (list_[i].name == name) list_[i].bound.widen(bound);
 }
 
 const Bound* Columns::find(std::string_view name) const {
-    if (!places_.empty()) {
+    if (list_.size() > kListedMax) {
+        for (; indexed_ < list_.size(); ++indexed_) {
+            const auto [at, fresh] = places_.try_emplace(list_[indexed_].name, indexed_);
+            if (!fresh) list_[at->second].bound.widen(list_[indexed_].bound);
+        }
         const auto found = places_.find(name);
         return found == places_.end() ? nullptr : &list_[found->second].bound;
     }

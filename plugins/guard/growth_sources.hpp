@@ -22,7 +22,7 @@ struct Column {
 
 class Columns {
 public:
-    // A name that is there already is widened: which of the two is meant PostgreSQL says, with an error mostly.
+    // A name that is there already (a column of JOIN USING) is widened: PostgreSQL says which of the two is meant.
     void add(std::string_view name, const Bound& bound);
     const Bound* find(std::string_view name) const;
     const std::vector<Column>& list() const { return list_; }
@@ -32,8 +32,9 @@ public:
     bool exact = true;            // the list has all of them, in their order
 
 private:
-    std::vector<Column> list_;
-    std::unordered_map<std::string_view, std::size_t> places_;  // of longer lists
+    mutable std::vector<Column> list_;
+    mutable std::unordered_map<std::string_view, std::size_t> places_;  // of longer lists, made when they are asked
+    mutable std::size_t indexed_ = 0;
 };
 using SharedColumns = std::shared_ptr<const Columns>;
 

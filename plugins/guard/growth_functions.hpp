@@ -1,0 +1,143 @@
+// PostgreSQL's own functions by what they make of their arguments, as far as growth_bounds.cpp tells them apart.
+//
+// Threads: constant data.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+
+namespace howdah::guard {
+
+// What a function makes of its arguments.
+enum class Makes : std::uint8_t {
+    anything,
+    bits,
+    bucket,
+    character,
+    count,
+    filled,
+    fitted,
+    formatted,
+    gathered,
+    indented,
+    joined,
+    length,
+    logarithm,
+    matched,
+    moment,
+    padded,
+    power,
+    repeated,
+    replaced,
+    root,
+    same,  // one of them, or a number like them
+    sum,
+    text,  // no longer than they are
+};
+struct Maker {
+    std::string_view name;
+    Makes makes;
+};
+inline constexpr Maker kMakers[] = {
+    {"abs", Makes::same},
+    {"array_agg", Makes::gathered},
+    {"array_fill", Makes::filled},
+    {"array_length", Makes::length},
+    {"array_to_string", Makes::joined},
+    {"ascii", Makes::character},
+    {"avg", Makes::same},
+    {"bit", Makes::fitted},
+    {"bit_length", Makes::bits},
+    {"bpchar", Makes::fitted},
+    {"btrim", Makes::text},
+    {"cardinality", Makes::length},
+    {"cbrt", Makes::root},
+    {"ceil", Makes::same},
+    {"ceiling", Makes::same},
+    {"char", Makes::fitted},
+    {"char_length", Makes::length},
+    {"character_length", Makes::length},
+    {"concat", Makes::text},
+    {"concat_ws", Makes::text},
+    {"count", Makes::count},
+    {"cume_dist", Makes::root},
+    {"date_part", Makes::moment},
+    {"dense_rank", Makes::count},
+    {"div", Makes::same},
+    {"extract", Makes::moment},
+    {"first_value", Makes::same},
+    {"floor", Makes::same},
+    {"format", Makes::formatted},
+    {"generate_series", Makes::same},
+    {"initcap", Makes::text},
+    {"json_agg", Makes::gathered},
+    {"jsonb_agg", Makes::gathered},
+    {"jsonb_pretty", Makes::indented},
+    {"lag", Makes::same},
+    {"last_value", Makes::same},
+    {"lead", Makes::same},
+    {"left", Makes::text},
+    {"length", Makes::length},
+    {"ln", Makes::logarithm},
+    {"log", Makes::logarithm},
+    {"log10", Makes::logarithm},
+    {"lower", Makes::text},
+    {"lpad", Makes::padded},
+    {"ltrim", Makes::text},
+    {"max", Makes::same},
+    {"md5", Makes::text},
+    {"min", Makes::same},
+    {"mod", Makes::same},
+    {"mode", Makes::same},
+    {"nth_value", Makes::same},
+    {"ntile", Makes::count},
+    {"octet_length", Makes::length},
+    {"overlay", Makes::text},
+    {"percent_rank", Makes::root},
+    {"percentile_cont", Makes::root},
+    {"percentile_disc", Makes::same},
+    {"position", Makes::length},
+    {"pow", Makes::power},
+    {"power", Makes::power},
+    {"rank", Makes::count},
+    {"regexp_count", Makes::count},
+    {"regexp_replace", Makes::matched},
+    {"repeat", Makes::repeated},
+    {"replace", Makes::replaced},
+    {"reverse", Makes::text},
+    {"right", Makes::text},
+    {"round", Makes::same},
+    {"row_number", Makes::count},
+    {"rpad", Makes::padded},
+    {"rtrim", Makes::text},
+    {"sign", Makes::same},
+    {"split_part", Makes::text},
+    {"sqrt", Makes::root},
+    {"stddev", Makes::root},
+    {"stddev_pop", Makes::root},
+    {"stddev_samp", Makes::root},
+    {"string_agg", Makes::gathered},
+    {"strpos", Makes::length},
+    {"substr", Makes::text},
+    {"substring", Makes::text},
+    {"sum", Makes::sum},
+    {"translate", Makes::text},
+    {"trim", Makes::text},
+    {"trunc", Makes::same},
+    {"unnest", Makes::same},
+    {"upper", Makes::text},
+    {"varbit", Makes::fitted},
+    {"varchar", Makes::fitted},
+    {"width_bucket", Makes::bucket},
+    {"xmlagg", Makes::gathered},
+};
+static_assert(std::ranges::is_sorted(kMakers, {}, &Maker::name));
+
+inline Makes makesOf(std::string_view function) {
+    const auto* found = std::ranges::lower_bound(kMakers, function, {}, &Maker::name);
+    return found == std::end(kMakers) || found->name != function ? Makes::anything : found->makes;
+}
+
+}  // namespace howdah::guard
