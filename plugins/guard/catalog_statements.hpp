@@ -2,7 +2,8 @@
 // may run on PostgreSQL 13 to 18.
 //
 // Only the user's objects are asked for (oid 16384 and above, also what a superuser put into pg_catalog): PostgreSQL's
-// own are known by name. Each row is a JSON array of some hundred objects, so that the limit on rows does not act.
+// own are known by name. Each row is a JSON array of some $2 objects, so that the limit on rows does not act; $1 are
+// the rows that were read before.
 //
 // Threads: constant data.
 // Source:  PostgreSQL manual, "System Catalogs"; source, access/transam.h (FirstNormalObjectId).
@@ -17,7 +18,7 @@ namespace howdah::guard {
 // Names of PostgreSQL's own functions: code that is stored as a tree names them by number. [oid, name]
 inline constexpr Statement kOwnFunctions{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(oid, name))::text
-from (select p.oid::int8 as oid, p.proname as name, pg_catalog.row_number() over (order by p.oid) / 500 as part
+from (select p.oid::int8 as oid, p.proname as name, pg_catalog.row_number() over (order by p.oid) / $2 as part
       from pg_catalog.pg_proc p where p.oid < 16384) f
 group by part
 order by part offset $1)sql"};
@@ -38,7 +39,7 @@ from (select 0::int8 as part, pg_catalog.json_build_array(
                        and s.setrole in (0, (select r.oid from pg_catalog.pg_roles r where r.rolname = session_user))
                        and pg_catalog.lower(c) like 'search_path=%'
                        and pg_catalog.strpos(pg_catalog.lower(c), pg_catalog.lower(n.nspname)) > 0) as in_path,
-                   pg_catalog.row_number() over (order by n.oid) / 500 + 1 as part
+                   pg_catalog.row_number() over (order by n.oid) / $2 + 1 as part
             from pg_catalog.pg_namespace n) n
       group by part) o
 order by part offset $1)sql"};
@@ -64,7 +65,7 @@ from (select p.oid::int8 as oid, p.pronamespace::int8 as place, p.proname as nam
                'anycompatible'::pg_catalog.regtype, 'anycompatiblenonarray'::pg_catalog.regtype) as takes_rows,
              p.prolang = 12 and p.prosrc in ('range_constructor2', 'range_constructor3', 'multirange_constructor0',
                                              'multirange_constructor1', 'multirange_constructor2') as makes_range,
-             pg_catalog.row_number() over (order by p.oid) / 500 as part
+             pg_catalog.row_number() over (order by p.oid) / $2 as part
       from pg_catalog.pg_proc p
       left join pg_catalog.pg_depend d
         on d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid
@@ -79,7 +80,7 @@ order by part offset $1)sql"};
 inline constexpr Statement kOperators{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, calls))::text
 from (select o.oid::int8 as oid, o.oprnamespace::int8 as place, o.oprname as name, o.oprcode::oid::int8 as calls,
-             pg_catalog.row_number() over (order by o.oid) / 500 as part
+             pg_catalog.row_number() over (order by o.oid) / $2 as part
       from pg_catalog.pg_operator o where o.oid >= 16384) o
 group by part
 order by part offset $1)sql"};
@@ -89,7 +90,7 @@ inline constexpr Statement kCasts{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(source, target, calls, implicit, name, array_name))::text
 from (select c.castsource::int8 as source, c.casttarget::int8 as target, c.castfunc::int8 as calls,
              c.castcontext = 'i' as implicit, t.typname as name, a.typname as array_name,
-             pg_catalog.row_number() over (order by c.oid) / 500 as part
+             pg_catalog.row_number() over (order by c.oid) / $2 as part
       from pg_catalog.pg_cast c
       join pg_catalog.pg_type t on t.oid = c.casttarget
       left join pg_catalog.pg_type a on a.oid = t.typarray
@@ -109,7 +110,7 @@ from (select t.oid::int8 as oid, t.typnamespace::int8 as place, t.typname as nam
                   else 0 end::int8 as base,
              t.typrelid::int8 as relation,
              case when t.typtype = 'r' then array[g.rngcanonical, g.rngsubdiff]::oid[]::int8[] end as calls,
-             pg_catalog.row_number() over (order by t.oid) / 500 as part
+             pg_catalog.row_number() over (order by t.oid) / $2 as part
       from pg_catalog.pg_type t left join pg_catalog.pg_range g on g.rngtypid = t.oid
       where t.oid >= 16384) t
 group by part
@@ -123,7 +124,7 @@ with recursive outside(relation) as (
 select pg_catalog.json_agg(pg_catalog.json_build_array(oid, place, name, kind, secured, is_outside, type))::text
 from (select c.oid::int8 as oid, c.relnamespace::int8 as place, c.relname as name, c.relkind as kind,
              c.relrowsecurity as secured, o.relation is not null as is_outside, c.reltype::int8 as type,
-             pg_catalog.row_number() over (order by c.oid) / 500 as part
+             pg_catalog.row_number() over (order by c.oid) / $2 as part
       from pg_catalog.pg_class c left join outside o on o.relation = c.oid
       where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')) c
 group by part
@@ -133,7 +134,7 @@ order by part offset $1)sql"};
 inline constexpr Statement kColumns{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(relation, name, type))::text
 from (select a.attrelid::int8 as relation, a.attname as name, a.atttypid::int8 as type,
-             pg_catalog.row_number() over (order by a.attrelid, a.attnum) / 500 as part
+             pg_catalog.row_number() over (order by a.attrelid, a.attnum) / $2 as part
       from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
       where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
         and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
@@ -174,7 +175,7 @@ from (select t.kind, t.holder::int8 as holder,
                           where number > 1 and pg_catalog.split_part(piece, ' ', 1) <> '0'
                             and pg_catalog.length(pg_catalog.split_part(piece, ' ', 1)) <= 5
                             and pg_catalog.split_part(piece, ' ', 1)::int8 < 16384) as unsteady,
-             pg_catalog.row_number() over (order by t.kind, t.code) / 200 as part
+             pg_catalog.row_number() over (order by t.kind, t.code) / $2 as part
       from (select 'r' as kind, r.ev_class as holder, r.oid as code,
                    'pg_catalog.pg_rewrite'::pg_catalog.regclass as class, r.ev_action::text as tree
             from pg_catalog.pg_rewrite r where r.ev_type = '1' and r.oid >= 16384
@@ -200,7 +201,7 @@ group by part
 union all
 select 2, part, pg_catalog.json_agg(pg_catalog.json_build_array('w', holder, calls, null, false))::text
 from (select holder::int8, pg_catalog.array_agg(distinct pg_catalog.split_part(piece, ' ', 1)::int8) as calls,
-             pg_catalog.row_number() over (order by holder) / 200 as part
+             pg_catalog.row_number() over (order by holder) / $2 as part
       from (select g.adrelid as holder, g.adbin::text as tree
             from pg_catalog.pg_attrdef g where g.adrelid >= 16384
             union all
@@ -224,7 +225,7 @@ order by half, part offset $1)sql"};
 // aggregates and types.
 inline constexpr Statement kReach{R"sql(
 select pg_catalog.json_agg(pg_catalog.json_build_array(what, relation, other))::text
-from (select what, relation::int8, other::int8, pg_catalog.row_number() over (order by what, relation, other) / 500 as part
+from (select what, relation::int8, other::int8, pg_catalog.row_number() over (order by what, relation, other) / $2 as part
       from (select 's' as what, p.oid as relation, 0::pg_catalog.oid as other
             from pg_catalog.pg_proc p where p.oid < 16384 and p.provolatile <> 'i'
             union all

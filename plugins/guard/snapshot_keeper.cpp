@@ -41,23 +41,48 @@ Result<Probe> probe(const Context& context, std::string_view database, std::stri
 }
 
 // All of it or an error: a part of a catalog would let through what the other part forbids. That nothing changed
-// between two pages the probes before and after the whole say.
-Result<void> read(const Context& context, std::string_view database, Snapshot::Builder& builder,
-                  Snapshot::Builder::Part part, const Statement& statement) {
+// between two pages the probes before and after the whole say. False: not one row of so many objects fits the limits of
+// the pool.
+Result<bool> read(const Context& context, std::string_view database, Snapshot::Builder& builder,
+                  Snapshot::Builder::Part part, const Statement& statement, std::int64_t objects) {
     for (std::int64_t taken = 0, before = -1; taken > before;) {
         before = taken;
-        auto rows = ask(context, database, statement, {Value(taken)});
+        auto rows = ask(context, database, statement, {Value(taken), Value(objects)});
         if (!rows) return std::move(rows).error();
         while (true) {
             auto more = rows->next();
             if (!more) return std::move(more).error();
             if (!*more) break;
-            if (auto added = builder.add(part, rows->text(0)); !added) return added;
+            if (auto added = builder.add(part, rows->text(0)); !added) return std::move(added).error();
             ++taken;
         }
         auto trailer = rows->trailer();
         if (!trailer) return trailer.error();
-        if (!trailer->truncated) return {};
+        if (!trailer->truncated) return true;
+    }
+    return false;
+}
+
+Result<bool> readAll(const Context& context, std::string_view database, Snapshot::Builder& builder,
+                     std::int64_t objects) {
+    using Part = Snapshot::Builder::Part;
+    for (const auto& [part, statement] :
+         {std::pair{Part::own_functions, kOwnFunctions}, std::pair{Part::schemas, kSchemas},
+          std::pair{Part::functions, kFunctions}, std::pair{Part::operators, kOperators},
+          std::pair{Part::casts, kCasts}, std::pair{Part::types, kTypes}, std::pair{Part::relations, kRelations},
+          std::pair{Part::columns, kColumns}, std::pair{Part::code, kCode}, std::pair{Part::reach, kReach}}) {
+        auto done = read(context, database, builder, part, statement, objects);
+        if (!done || !*done) return done;
+    }
+    return true;
+}
+
+// In rows as long as the pool's limits let them be.
+Result<void> readAll(const Context& context, std::string_view database, std::optional<Snapshot::Builder>& builder) {
+    for (const std::int64_t objects : {500, 20}) {
+        auto done = readAll(context, database, builder.emplace(), objects);
+        if (!done) return std::move(done).error();
+        if (*done) return {};
     }
     return Error::invalidArgument("not one row of it fits the limits of the pool")
         .withHint("raise pool.bytes_max and pool.cell_bytes_max");
@@ -67,22 +92,16 @@ Result<void> read(const Context& context, std::string_view database, Snapshot::B
 
 Result<SnapshotKeeper::Loaded> SnapshotKeeper::load(const Context& context, std::string_view database,
                                                     const Policy& policy) {
-    using Part = Snapshot::Builder::Part;
     for (int round = 0; round < kTriesMax; ++round) {
         auto before = probe(context, database, {});
         if (!before) return before.error();
-        Snapshot::Builder builder;
-        for (const auto& [part, statement] :
-             {std::pair{Part::own_functions, kOwnFunctions}, std::pair{Part::schemas, kSchemas},
-              std::pair{Part::functions, kFunctions}, std::pair{Part::operators, kOperators},
-              std::pair{Part::casts, kCasts}, std::pair{Part::types, kTypes}, std::pair{Part::relations, kRelations},
-              std::pair{Part::columns, kColumns}, std::pair{Part::code, kCode}, std::pair{Part::reach, kReach}})
-            if (auto done = read(context, database, builder, part, statement); !done) return done.error();
+        std::optional<Snapshot::Builder> builder;
+        if (auto done = readAll(context, database, builder); !done) return done.error();
         auto after = probe(context, database, before->transactions);
         if (!after) return after.error();
         if (after->fingerprint && after->fingerprint != before->fingerprint) continue;
 
-        auto built = builder.build(policy);
+        auto built = builder->build(policy);
         if (!built) return built.error();
         CatalogView view;
         view.snapshot = std::move(*built);

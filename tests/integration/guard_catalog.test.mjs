@@ -107,7 +107,7 @@ describe('a catalog', () => {
   before(() => psql('create view shop.poked as select shop.poke() as id; grant select on shop.poked to reader', cluster.dsn));
 
   test('larger than the limits of the pool is read in pages', async () => {
-    const server = await serverWith({ bytes_max: 32768, rows_max: 2 });
+    const server = await serverWith({ bytes_max: 32768, cell_bytes_max: 8192, rows_max: 2 });
     assert.equal(await refusal(server, 'select id from shop.orders'), undefined);
     assert.match(await refusal(server, evil), /rule: relation-not-allowed/);
     const doctor = run(['doctor', '-c', server.file]);
