@@ -214,12 +214,13 @@ private:
     Result<ReplyEnd> readEnd(std::uint64_t count) const {
         auto trailer = rows_.trailer();
         if (!trailer) return std::move(trailer).error();
-        ReplyEnd end{.row_count = count,
-                     .truncated = trailer->truncated,
-                     .affected_rows = trailer->affected_rows,
-                     .command = fromAbi(trailer->command_tag),
-                     .source = sourceName(trailer->source),
-                     .age_ms = trailer->age_ns / 1'000'000};
+        ReplyEnd end;
+        end.row_count = count;
+        end.truncated = trailer->truncated;
+        end.affected_rows = trailer->affected_rows;
+        end.command = fromAbi(trailer->command_tag);
+        end.source = sourceName(trailer->source);
+        end.age_ms = trailer->age_ns / 1'000'000;
         // Without a row there is no getting past the one that was too large.
         if (end.truncated != 0 && count > 0 && options_.next) end.next = options_.next(count);
         end.note = truncationNote(end, options_);
