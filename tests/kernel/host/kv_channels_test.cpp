@@ -70,7 +70,11 @@ TEST_CASE("kv channels: a listener that falls behind is told that it missed mess
     REQUIRE(channels.publish("a", "after"));
     onFiber(runtime->shard(0), [&] {
         CHECK(next(channels, slow) == "missed");
-        CHECK(next(channels, slow) == "after");
+        std::string heard;
+        do
+            heard = next(channels, slow);
+        while (heard == large);
+        CHECK(heard == "after");
     });
 }
 
