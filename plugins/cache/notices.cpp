@@ -12,7 +12,7 @@
 namespace howdah::cache {
 namespace {
 
-constexpr std::uint64_t kPause_ns = 250 * kMs, kPauseMax_ns = 4'000 * kMs;  // after a failure; doubled
+constexpr std::uint64_t kRest_ns = 250 * kMs, kRestMax_ns = 4'000 * kMs;  // after a failure; doubled
 
 std::optional<std::uint32_t> oidIn(std::string_view text) {
     std::uint32_t oid = 0;
@@ -60,15 +60,15 @@ const Notices::Good* Notices::cover(std::string_view database, const std::uint32
 
 void Notices::keepListening(const Context& context, Watch& watch) {
     const Event rest(host_);  // nobody sets it
-    std::uint64_t pause_ns = kPause_ns;
+    std::uint64_t pause_ns = kRest_ns;
     for (;;) {
         const std::uint64_t begun_ns = host_.nowNs();
         const auto ended = listen(context, watch);
         if (!context.goOn()) return lose(watch, ended.error());
-        if (host_.nowNs() - begun_ns > kPauseMax_ns) pause_ns = kPause_ns;
+        if (host_.nowNs() - begun_ns > kRestMax_ns) pause_ns = kRest_ns;
         lose(watch, ended.error());
         if (rest.wait(context, host_.nowNs() + pause_ns) == HOWDAH_ERROR_CANCELLED) return;
-        pause_ns = std::min(pause_ns * 2, kPauseMax_ns);
+        pause_ns = std::min(pause_ns * 2, kRestMax_ns);
     }
 }
 
