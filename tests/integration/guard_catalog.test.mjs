@@ -15,7 +15,10 @@ before(() => {
     create function shop.poke() returns int language plpgsql as 'begin perform pg_advisory_lock(1); return 1; end';
     alter function shop.poke() owner to writer;
     create view shop.v as select id from shop.orders; alter view shop.v owner to writer;
-    grant select on all tables in schema shop to reader, passer`, cluster.dsn);
+    grant select on all tables in schema shop to reader, passer;
+    do $$ begin  -- what stands for twenty of them does not fit into the least limits that a pool can have
+      for i in 1..40 loop execute format('create table public.%I(a int)', repeat('long_', 11) || i); end loop;
+    end $$`, cluster.dsn);
 });
 after(() => cluster.remove());
 const as = (role) => cluster.dsn.replace('//postgres@', `//${role}@`);
