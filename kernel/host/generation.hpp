@@ -155,6 +155,7 @@ struct Generation {
     std::vector<Listed> resource_templates_list;
     Service<howdah_sql_v1> sql;
     Service<howdah_statement_v1> statement;
+    Service<howdah_kv_v1> kv;  // of a plugin, so that instances may share it; the kernel's own is not here
     std::vector<Service<howdah_auth_v1>> auth;  // of every plugin that offers it: transports.http.auth says which one
     std::unordered_map<const void*, std::shared_ptr<const Facts>> facts;  // by Instance::Registered
     std::vector<std::shared_ptr<Instance>> instances;                     // in start order

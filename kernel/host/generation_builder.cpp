@@ -125,6 +125,7 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
         if (!plugin.quarantined) addHooks(plugin, *generation);
         offer(generation->sql, HOWDAH_SQL_1, plugin, config);
         offer(generation->statement, HOWDAH_STATEMENT_1, plugin, config);
+        offer(generation->kv, HOWDAH_KV_1, plugin, config);
         if (auto auth = offered<howdah_auth_v1>(HOWDAH_AUTH_1, plugin)) generation->auth.push_back(auth);
         if (auto added = addOfferings(config, *plugin.instance, *generation); !added) return std::move(added).error();
     }

@@ -52,7 +52,9 @@ void initialize(Exchange& exchange) {
     if (!greet(exchange)) return;
 
     if (exchange.http()) {
-        auto session = exchange.sessions().create(*revision, client, exchange.principal);
+        SharedSessions* const shared = exchange.sharedSessions();
+        auto session = shared && shared->offered() ? shared->create(*revision, client, exchange.principal)
+                                                   : exchange.sessions().create(*revision, client, exchange.principal);
         if (!session) {
             Refusal refusal = refusalOf(session.error());
             refusal.http_status = 503;
@@ -94,7 +96,8 @@ void cancelled(Exchange& exchange) {
     if (exchange.connection) {
         exchange.connection->requests().cancel(*text, CancelReason::requested);
     } else if (exchange.session) {
-        exchange.session->in_flight.cancel(*text, CancelReason::requested);
+        const bool is_here = exchange.session->in_flight.cancel(*text, CancelReason::requested);
+        if (!is_here && exchange.session->shared) exchange.sharedSessions()->cancelElsewhere(*exchange.session, *text);
     }
 }
 

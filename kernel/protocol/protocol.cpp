@@ -71,31 +71,9 @@ private:
     const std::size_t before_;
 };
 
-void refuseWith(ReplySink& sink, std::string_view id, const Refusal& refusal) {
-    sink.status(refusal.http_status);
-    (void)sink.write(errorResponse(id, refusal));
-    (void)sink.finish();
-}
-
-std::optional<Refusal> openStream(Session& session, std::string_view last_event_id, StreamLog::Link link,
-                                  std::size_t streams_max) {
-    if (!last_event_id.data()) {
-        if (session.streams.listen(std::move(link), streams_max)) return std::nullopt;
-        return Refusal{.http_status = 409, .message = concat("a session has at most ", streams_max, " event streams")};
-    }
-    switch (session.streams.resume(last_event_id, std::move(link))) {
-        case StreamLog::Resumed::yes: return std::nullopt;
-        case StreamLog::Resumed::unknown:
-            return Refusal{.message =
-                               "Last-Event-ID names no event of this session; GET without it opens a new stream"};
-        case StreamLog::Resumed::forgotten: break;
-    }
-    return Refusal{.http_status = 410, .message = "the events after Last-Event-ID are no longer kept; call again"};
-}
-
 }  // namespace
 
-Protocol::Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolOptions options)
+Protocol::Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolOptions options, Runtime* sharing)
     : generations_(generations),
       sealer_(sealer),
       options_(std::move(options)),
@@ -103,10 +81,20 @@ Protocol::Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolO
       result_meta_(concat(R"({"io.modelcontextprotocol/serverInfo":)", server_info_, "}")),
       sessions_(options_.session),
       tasks_(options_.tasks) {
+    if (sharing)
+        shared_ = std::make_unique<SharedSessions>(*sharing, generations_, sealer_, sessions_, options_.session);
     tasks_.onChange([this](CallTask& task) { subscriptions_.taskChanged(task.id); });
     generations_.onPublish([this](const Generation* old, const Generation& fresh) {
         if (old) listsChanged(*old, fresh);
     });
+}
+
+void Protocol::startSharing() {
+    if (shared_) shared_->start();
+}
+
+void Protocol::stopSharing() {
+    if (shared_) shared_->stop();
 }
 
 void Protocol::drain() {
@@ -176,16 +164,11 @@ void Protocol::handleOne(const Inbound& inbound, ReplySink& sink, Connection* co
     switch (message.kind) {
         case Message::Kind::request: serve(exchange); break;
         case Message::Kind::notification: routeNotification(exchange); break;
-        case Message::Kind::response: takeResponse(exchange, json); break;
+        case Message::Kind::response:
+            if (auto refusal = takeResponse(exchange, json)) return refuseWith(sink, {}, *refusal);
+            break;
     }
     (void)sink.finish();
-}
-
-// What a client answers to a question. One that nobody waits for any more is dropped: it may have crossed a cancel.
-void Protocol::takeResponse(const Exchange& exchange, simdjson::dom::element json) {
-    if (!exchange.session) return;
-    (void)exchange.session->questions.deliver(exchange.message.id,
-                                              Json::parse(std::string(simdjson::minify(json)), nullptr, false));
 }
 
 // Settles revision, client and, in the legacy era, the session.
@@ -283,44 +266,6 @@ void Protocol::serve(Exchange& exchange) {
     (void)sink.finish();
 }
 
-std::optional<Refusal> Protocol::findSession(const Inbound& inbound, std::shared_ptr<Session>& session) {
-    if (!inbound.session_id.data())
-        return Refusal{.message = "the header Mcp-Session-Id is missing; initialize opens a session"};
-    session = sessions_.find(inbound.session_id, principalOf(inbound));
-    if (session) return std::nullopt;
-    return Refusal{.http_status = 404, .message = "no such session, it may have expired; initialize opens a new one"};
-}
-
-bool Protocol::openEventStream(Inbound& inbound, ReplySink& sink, std::shared_ptr<PeerLink> link) {
-    std::shared_ptr<Session> session;
-    auto refusal = checkLegacyHeader(inbound);
-    if (!refusal && !inbound.session_id.data()) {
-        // Not even a legacy client: 2026-07-28 has no GET.
-        refusal = Refusal{.http_status = 405, .message = "GET opens the event stream of a session, none is named"};
-        sink.header("Allow", "POST");
-    }
-    if (!refusal) refusal = findSession(inbound, session);
-    if (!refusal) {
-        auto gone = inbound.cancellation ? inbound.cancellation->shared_from_this() : nullptr;
-        refusal = openStream(*session, inbound.last_event_id, {std::move(link), std::move(gone)},
-                             options_.session.streams_max);
-        if (!refusal) return true;
-    }
-    refuseWith(sink, {}, *refusal);
-    return false;
-}
-
-void Protocol::endSession(Inbound& inbound, ReplySink& sink) {
-    if (!inbound.session_id.data()) {
-        sink.header("Allow", "POST");
-        return refuseWith(sink, {}, {.http_status = 405, .message = "DELETE ends a session, none is named"});
-    }
-    if (!sessions_.end(inbound.session_id, principalOf(inbound)))
-        return refuseWith(sink, {}, {.http_status = 404, .message = "no such session"});
-    sink.status(204);
-    (void)sink.finish();
-}
-
 std::shared_ptr<Connection> Protocol::connectionOf(const std::shared_ptr<PeerLink>& peer) {
     std::lock_guard lock(connections_mutex_);
     if (const auto known = connections_.find(peer.get()); known != connections_.end() && known->second->isOf(peer))
@@ -378,6 +323,7 @@ void Protocol::resourceUpdated(std::string_view uri) {
     }
     for (const auto& session : sessions_.all())
         if (session->watched.contains(uri)) session->streams.push(json);
+    if (shared_) shared_->updatedElsewhere(uri);
     subscriptions_.resourceUpdated(uri);
 }
 
@@ -387,6 +333,7 @@ void Protocol::tellAll(std::string_view method) {
         connection->push(json);
     for (const auto& session : sessions_.all())
         session->streams.push(json);
+    if (shared_) shared_->tellElsewhere(json);
 }
 
 }  // namespace howdah::kernel

@@ -2,7 +2,7 @@
 //
 // Threads: what MessageHandler says; the counters any. The first generation is published before the first message
 //          comes, and none once this is being destroyed.
-// Owns:    legacy sessions, open subscriptions, the memory of which clients were seen.
+// Owns:    legacy sessions and what instances share of them, open subscriptions, the memory of which clients were seen.
 // Errors:  every one is answered on the wire; handle() itself cannot fail.
 // Source:  MCP 2026-07-28 "Base Protocol", "Streamable HTTP", "stdio"; 2025-11-25 and earlier "Lifecycle",
 // "Transports".
@@ -29,6 +29,7 @@
 #include "kernel/protocol/principal_count.hpp"
 #include "kernel/protocol/recent_clients.hpp"
 #include "kernel/protocol/session.hpp"
+#include "kernel/protocol/shared_sessions.hpp"
 #include "kernel/protocol/subscriptions.hpp"
 #include "kernel/protocol/tasks.hpp"
 
@@ -58,7 +59,10 @@ struct ProtocolOptions {
 
 class Protocol final : public MessageHandler {
 public:
-    Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolOptions options = {});
+    // With a runtime, and once startSharing() was called, instances share legacy HTTP sessions where a plugin offers a
+    // kv; the sealer's keys must be theirs in common.
+    Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolOptions options = {},
+             Runtime* sharing = nullptr);
     Protocol(const Protocol&) = delete;
     Protocol& operator=(const Protocol&) = delete;
 
@@ -68,6 +72,9 @@ public:
 
     // [any] The server shuts down: open subscriptions get their last word. Requests go on.
     void drain();
+    // Once there is a generation, and before plugins stop; on a thread that is no shard.
+    void startSharing();
+    void stopSharing();
     // What runs as a task ends as cancelled: its result could be fetched from nobody. False if the deadline passed
     // first.
     bool stopTasks(Deadline deadline) { return tasks_.stop(deadline); }
@@ -91,7 +98,9 @@ private:
                    bool in_batch);
     std::optional<Refusal> enterEra(struct Exchange& exchange, Client& client);
     void serve(struct Exchange& exchange);
-    static void takeResponse(const struct Exchange& exchange, simdjson::dom::element json);
+    std::optional<Refusal> takeResponse(const struct Exchange& exchange, simdjson::dom::element json);
+    std::optional<Refusal> openStream(const std::shared_ptr<Session>& session, std::string_view last_event_id,
+                                      StreamLog::Link link);
     std::optional<Refusal> findSession(const Inbound& inbound, std::shared_ptr<Session>& session);
     const Principal& principalOf(const Inbound& inbound) const {
         return inbound.principal ? *inbound.principal : localUser();
@@ -108,6 +117,7 @@ private:
     const std::string server_info_;  // {"name":...,"version":...}
     const std::string result_meta_;  // the _meta of every result of the stateless era
     SessionStore sessions_;
+    std::unique_ptr<SharedSessions> shared_;  // null: this process has its sessions to itself
     TaskStore tasks_;
     Subscriptions subscriptions_;
     RecentClients recent_;

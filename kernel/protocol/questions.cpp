@@ -54,6 +54,15 @@ std::shared_ptr<PendingQuestions::Question> PendingQuestions::add(const std::str
     return question;
 }
 
+std::vector<std::string> PendingQuestions::open() const {
+    std::vector<std::string> ids;
+    std::lock_guard lock(mutex_);
+    ids.reserve(open_.size());
+    for (const auto& [id, question] : open_)
+        ids.push_back(id);
+    return ids;
+}
+
 bool PendingQuestions::forget(const std::string& id) {
     std::lock_guard lock(mutex_);
     return open_.erase(id) != 0;

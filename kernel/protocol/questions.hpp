@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
@@ -41,12 +42,13 @@ public:
         std::function<void(const Json&)> instead;  // of the event: called with the message
     };
     std::shared_ptr<Question> add(const std::string& id, std::function<void(const Json&)> instead = {});
-    bool forget(const std::string& id);  // true if it had not been answered
+    bool forget(const std::string& id);     // true if it had not been answered
+    std::vector<std::string> open() const;  // the ids of what has not been answered
     // False when nobody waits for that id: the question was taken back, or never asked.
     bool deliver(std::string_view id, Json response);
 
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::unordered_map<std::string, std::shared_ptr<Question>> open_;
 };
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace howdah::kernel {
 
@@ -26,6 +27,10 @@ public:
     void remove(std::string_view uri) {
         std::lock_guard lock(mutex_);
         if (auto found = uris_.find(uri); found != uris_.end()) uris_.erase(found);
+    }
+    void replace(std::set<std::string, std::less<>> uris) {
+        std::lock_guard lock(mutex_);
+        uris_ = std::move(uris);
     }
     bool contains(std::string_view uri) const {
         std::lock_guard lock(mutex_);

@@ -10,8 +10,8 @@ ResumableSink::ResumableSink(ReplySink& connection, std::shared_ptr<Session> ses
                              bool accepts_events)
     : connection_(connection), session_(std::move(session)), id_(id) {
     if (!accepts_events) return;
-    stream_ = session_->streams.beginAnswer();
-    if (stream_ != 0) connection_.resumable(concat(stream_));
+    stream_ = session_->streams.beginAnswer(id);
+    if (stream_ != 0) connection_.resumable(session_->streams.nameOf(stream_));
 }
 
 bool ResumableSink::connected() {

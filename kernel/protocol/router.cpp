@@ -134,4 +134,10 @@ void Exchange::refuse(const Refusal& refusal) {
     (void)sink.write(errorResponse(message.id, refusal));
 }
 
+void refuseWith(ReplySink& sink, std::string_view id, const Refusal& refusal) {
+    sink.status(refusal.http_status);
+    (void)sink.write(errorResponse(id, refusal));
+    (void)sink.finish();
+}
+
 }  // namespace howdah::kernel

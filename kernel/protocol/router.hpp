@@ -36,12 +36,17 @@ struct Exchange {
     const ProtocolOptions& options() const { return protocol.options_; }
     GenerationStore& generations() const { return protocol.generations_; }
     SessionStore& sessions() const { return protocol.sessions_; }
+    SharedSessions* sharedSessions() const { return protocol.shared_.get(); }  // null: none are shared
     TaskStore& tasks() const { return protocol.tasks_; }
     Subscriptions& subscriptions() const { return protocol.subscriptions_; }
     RecentClients& recentClients() const { return protocol.recent_; }
     const Sealer& sealer() const { return protocol.sealer_; }
-    // As JSON text.
-    std::string nextQuestionId() const { return concat("\"howdah-", ++protocol.questions_asked_, '"'); }
+    // As JSON text. Of a session that instances share, it names who waits for the answer.
+    std::string nextQuestionId() const {
+        const std::uint64_t number = ++protocol.questions_asked_;
+        if (session && session->shared) return concat("\"howdah-", session->shared->instance, '-', number, '"');
+        return concat("\"howdah-", number, '"');
+    }
     bool authenticated() const { return inbound.principal != nullptr; }
     std::string_view serverInfo() const { return protocol.server_info_; }
     std::string_view resultMeta() const { return modern() ? protocol.result_meta_ : std::string_view(); }
@@ -61,5 +66,8 @@ struct Exchange {
 void route(Exchange& exchange);
 // Runs the handler of a notification; an unknown one is ignored.
 void routeNotification(Exchange& exchange);
+
+// A message that is answered with a refusal before there is an exchange; `id` is JSON text, "" for none.
+void refuseWith(ReplySink& sink, std::string_view id, const Refusal& refusal);
 
 }  // namespace howdah::kernel

@@ -16,10 +16,6 @@ std::int64_t idleNs(const Session& session, std::int64_t now_ns) {
     return now_ns - session.last_used_ns.load(std::memory_order_relaxed);
 }
 
-bool inUse(Session& session) {
-    return session.in_flight.count() > 0 || session.streams.listening();
-}
-
 std::int64_t inNs(std::chrono::milliseconds duration) {
     return std::chrono::nanoseconds(duration).count();
 }
@@ -92,14 +88,37 @@ void Connection::push(const std::string& json) {
 Result<std::shared_ptr<Session>> SessionStore::create(Revision revision, Client client, Principal principal) {
     std::string id = randomId();
     if (id.empty()) return Error::unavailable("the system gives no random bytes for a session id");
-    auto session = std::make_shared<Session>(std::move(id), revision, std::move(client), std::move(principal));
+    return hold(std::make_shared<Session>(std::move(id), revision, std::move(client), std::move(principal)));
+}
+
+Result<std::shared_ptr<Session>> SessionStore::hold(std::shared_ptr<Session> session) {
     std::int64_t now = nowNs();
     session->last_used_ns = now;
     std::lock_guard lock(mutex_);
+    if (const auto found = sessions_.find(session->id); found != sessions_.end()) return found->second;
     if (sessions_.size() >= limits_.sessions_max && !makeRoom(now))
         return Error::unavailable("all ", limits_.sessions_max, " sessions are in use, try again later");
     sessions_.emplace(session->id, session);
     return session;
+}
+
+std::shared_ptr<Session> SessionStore::held(std::string_view id) const {
+    std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(id);
+    return found == sessions_.end() ? nullptr : found->second;
+}
+
+void SessionStore::drop(std::string_view id) {
+    std::shared_ptr<Session> session;
+    {
+        std::lock_guard lock(mutex_);
+        const auto found = sessions_.find(id);
+        if (found == sessions_.end()) return;
+        session = std::move(found->second);
+        sessions_.erase(found);
+    }
+    if (session->shared) session->shared->over = true;
+    session->in_flight.cancelAll(CancelReason::requested);
 }
 
 std::shared_ptr<Session> SessionStore::find(std::string_view id, const Principal& principal) {
@@ -108,7 +127,7 @@ std::shared_ptr<Session> SessionStore::find(std::string_view id, const Principal
     auto found = sessions_.find(id);
     if (found == sessions_.end() || !found->second->belongsTo(principal)) return nullptr;
     Session& session = *found->second;
-    if (idleNs(session, now) > inNs(limits_.idle_timeout) && !inUse(session)) {
+    if (idleNs(session, now) > inNs(limits_.idle_timeout) && !session.inUse()) {
         sessions_.erase(found);
         return nullptr;
     }
@@ -148,12 +167,12 @@ std::size_t SessionStore::count() const {
 bool SessionStore::makeRoom(std::int64_t now_ns) {
     std::int64_t idle_max = inNs(limits_.idle_timeout);
     if (std::erase_if(sessions_, [&](const auto& entry) {
-            return idleNs(*entry.second, now_ns) > idle_max && !inUse(*entry.second);
+            return idleNs(*entry.second, now_ns) > idle_max && !entry.second->inUse();
         }) > 0)
         return true;
     auto oldest = sessions_.end();
     for (auto at = sessions_.begin(); at != sessions_.end(); ++at) {
-        if (idleNs(*at->second, now_ns) < inNs(limits_.evict_after) || inUse(*at->second)) continue;
+        if (idleNs(*at->second, now_ns) < inNs(limits_.evict_after) || at->second->inUse()) continue;
         if (oldest == sessions_.end() || idleNs(*at->second, now_ns) > idleNs(*oldest->second, now_ns)) oldest = at;
     }
     if (oldest == sessions_.end()) return false;

@@ -61,22 +61,40 @@ private:
     std::size_t count_ = 0;
 };
 
+// What a session has besides when instances share it.
+struct SharedPart {
+    std::string instance;                       // this one
+    std::unique_ptr<StreamLog::Mirror> mirror;  // of its streams
+    std::mutex mutex;
+    std::string sealed;                       // its record, as it was last seen in the shared kv
+    std::atomic<std::int64_t> look_at_ns{0};  // when to look whether it is still there
+    std::atomic<bool> over{false};            // ended, here or elsewhere
+};
+
 class Session {
 public:
-    Session(std::string session_id, Revision agreed, Client sender, Principal owner)
-        : id(std::move(session_id)), revision(agreed), client(std::move(sender)), principal(std::move(owner)) {}
+    Session(std::string session_id, Revision agreed, Client sender, Principal owner,
+            std::unique_ptr<SharedPart> its_shared_part = nullptr)
+        : id(std::move(session_id)),
+          revision(agreed),
+          client(std::move(sender)),
+          principal(std::move(owner)),
+          shared(std::move(its_shared_part)) {}
 
     const std::string id;  // "" on a duplex channel
     const Revision revision;
     const Client client;
     const Principal principal;
+    const std::unique_ptr<SharedPart> shared;  // null: of this process alone
     InFlight in_flight;
     PendingQuestions questions;
-    ResourceWatch watched;                                 // resources/subscribe
-    StreamLog streams{revision >= Revision::v2025_11_25};  // HTTP
+    ResourceWatch watched;  // resources/subscribe
+    StreamLog streams{revision >= Revision::v2025_11_25, shared ? shared->instance : std::string(),
+                      shared ? shared->mirror.get() : nullptr};  // HTTP
     std::atomic<std::int64_t> last_used_ns{0};
     std::atomic<std::uint32_t> log_level{1};  // info, until logging/setLevel
 
+    bool inUse() { return in_flight.count() > 0 || streams.listening(); }
     bool belongsTo(const Principal& other) const {
         return principal.subject == other.subject && principal.tenant == other.tenant;
     }
@@ -105,7 +123,7 @@ private:
 };
 
 struct SessionLimits {
-    std::size_t sessions_max = 1000;
+    std::size_t sessions_max = 1000;                    // held by this process
     std::size_t streams_max = 8;                        // open GET streams of one session
     std::chrono::milliseconds idle_timeout{1'800'000};  // without a request or an open stream
     std::chrono::milliseconds evict_after{60'000};      // when full, one idle this long makes room
@@ -121,6 +139,12 @@ public:
     // nullptr for an unknown or expired id, and for a session of another principal: an id is no credential.
     std::shared_ptr<Session> find(std::string_view id, const Principal& principal);
     bool end(std::string_view id, const Principal& principal);
+
+    // --- of sessions that instances share
+    // The one with that id that is held here, which may be another object. unavailable when full of sessions in use.
+    Result<std::shared_ptr<Session>> hold(std::shared_ptr<Session> session);
+    std::shared_ptr<Session> held(std::string_view id) const;  // whoever's it is
+    void drop(std::string_view id);                            // and what it has in flight ends as cancelled
 
     std::vector<std::shared_ptr<Session>> all() const;
     std::size_t count() const;

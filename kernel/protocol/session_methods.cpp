@@ -1,4 +1,5 @@
 // What a session of the legacy era asks to hear: changes of resources, log messages.
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -6,6 +7,16 @@
 #include "kernel/protocol/methods.hpp"
 
 namespace howdah::kernel {
+namespace {
+
+// What other instances must know too is changed for all of them before it is answered.
+void changeShared(Exchange& exchange, const std::function<Result<void>(SessionRecord&)>& how) {
+    auto changed = exchange.sharedSessions()->change(*exchange.session, how);
+    if (changed) return exchange.answer({});
+    exchange.refuse(refusalOf(changed.error()));
+}
+
+}  // namespace
 
 void resourcesSubscribe(Exchange& exchange) {
     const auto& params = exchange.message.params;
@@ -17,10 +28,16 @@ void resourcesSubscribe(Exchange& exchange) {
         return exchange.refuse(
             noResource(exchange, *uri,
                        "there is no such resource; resources/list and resources/templates/list tell which are there"));
-    if (!exchange.session->watched.add(*uri)) {
-        return exchange.refuse(
-            badParams(concat("a session subscribes to at most ", ResourceWatch::kUrisMax, " resources")));
+    const std::string too_many = concat("a session subscribes to at most ", ResourceWatch::kUrisMax, " resources");
+    if (exchange.session->shared) {
+        return changeShared(exchange, [&](SessionRecord& record) -> Result<void> {
+            if (record.watched.size() >= ResourceWatch::kUrisMax && !record.watched.contains(*uri))
+                return Error::invalidArgument(too_many);
+            record.watched.emplace(*uri);
+            return {};
+        });
     }
+    if (!exchange.session->watched.add(*uri)) return exchange.refuse(badParams(too_many));
     exchange.answer({});
 }
 
@@ -29,6 +46,12 @@ void resourcesUnsubscribe(Exchange& exchange) {
     auto uri = params ? textMember(*params, "uri") : std::nullopt;
     if (!uri || !exchange.session)
         return exchange.refuse(badParams("resources/unsubscribe needs params.uri, a string"));
+    if (exchange.session->shared) {
+        return changeShared(exchange, [&](SessionRecord& record) -> Result<void> {
+            if (auto found = record.watched.find(*uri); found != record.watched.end()) record.watched.erase(found);
+            return {};
+        });
+    }
     exchange.session->watched.remove(*uri);
     exchange.answer({});
 }
@@ -41,6 +64,12 @@ void setLogLevel(Exchange& exchange) {
     if (!level) {
         return exchange.refuse(badParams(
             "logging/setLevel needs params.level: debug, info, notice, warning, error, critical, alert or emergency"));
+    }
+    if (exchange.session && exchange.session->shared) {
+        return changeShared(exchange, [&](SessionRecord& record) -> Result<void> {
+            record.log_level = *level;
+            return {};
+        });
     }
     if (exchange.session) exchange.session->log_level.store(*level, std::memory_order_relaxed);
     exchange.answer({});

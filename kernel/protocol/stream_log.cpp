@@ -8,35 +8,63 @@
 
 #include <howdah/result.hpp>
 
+#include "kernel/base/base64.hpp"
+
 namespace howdah::kernel {
 namespace {
 
-struct EventId {
-    std::uint64_t stream = 0;
-    std::uint64_t event = 0;
-};
-
-std::optional<EventId> read(std::string_view text) {
-    EventId id;
+std::optional<std::uint64_t> numberOf(std::string_view text) {
+    std::uint64_t number = 0;
     const char* const end = text.data() + text.size();
-    auto [dash, bad_stream] = std::from_chars(text.data(), end, id.stream);
-    if (bad_stream != std::errc() || dash == end || *dash != '-') return std::nullopt;
-    auto [last, bad_event] = std::from_chars(dash + 1, end, id.event);
-    return bad_event == std::errc() && last == end ? std::optional(id) : std::nullopt;
+    const auto [last, bad] = std::from_chars(text.data(), end, number);
+    return bad == std::errc() && last == end ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace
 
-std::string StreamLog::idOf(Number stream, std::uint64_t event) {
-    return concat(stream, "-", event);
+std::string StreamLog::idOf(Number number, const Stream& stream, std::uint64_t event) const {
+    if (!mirror_) return concat(number, "-", event);
+    return concat(instance_, '.', number, stream.request, '-', event);
 }
 
-StreamLog::Number StreamLog::beginAnswer() {
+// The request is base64url, which may hold a dash: the event stands behind the last one.
+std::optional<StreamLog::Position> StreamLog::positionOf(std::string_view event_id) {
+    const std::size_t dash = event_id.rfind('-');
+    if (dash == std::string_view::npos) return std::nullopt;
+    Position position{.stream_name = std::string(event_id.substr(0, dash))};
+    const auto event = numberOf(event_id.substr(dash + 1));
+    std::string_view stream = event_id.substr(0, dash);
+    if (const std::size_t dot = stream.find('.'); dot != std::string_view::npos) {
+        position.instance = stream.substr(0, dot);
+        stream.remove_prefix(dot + 1);
+        if (const std::size_t next = stream.find('.'); next != std::string_view::npos) {
+            auto request = fromBase64Url(stream.substr(next + 1));
+            if (!request || request->empty()) return std::nullopt;
+            position.request = std::move(*request);
+            stream = stream.substr(0, next);
+        }
+    }
+    const auto number = numberOf(stream);
+    if (!event || !number) return std::nullopt;
+    position.event = *event;
+    position.stream = *number;
+    return position;
+}
+
+StreamLog::Number StreamLog::beginAnswer(std::string_view request_id) {
     if (!primes_) return 0;
     std::lock_guard lock(mutex_);
     forgetFinished();
-    streams_.try_emplace(++last_);
+    Stream& stream = streams_.try_emplace(++last_).first->second;
+    if (mirror_) stream.request = concat('.', toBase64Url(request_id));
     return last_;
+}
+
+std::string StreamLog::nameOf(Number number) {
+    if (!mirror_) return concat(number);
+    std::lock_guard lock(mutex_);
+    const auto found = streams_.find(number);
+    return concat(instance_, '.', number, found == streams_.end() ? std::string() : found->second.request);
 }
 
 void StreamLog::append(Number number, std::string json) {
@@ -50,10 +78,12 @@ void StreamLog::finishAnswer(Number number, std::string json) {
     if (found == streams_.end()) return;
     if (!json.empty()) (void)say(number, found->second, std::move(json));
     if (found->second.events.empty()) {
+        if (mirror_ && found->second.followed) mirror_->ended(number, 0, true);
         streams_.erase(found);  // its client has no id to come back with
         return;
     }
     found->second.finished = true;
+    if (mirror_) mirror_->ended(number, found->second.next - 1, found->second.followed);
     found->second.link = {};  // which closes it, once what is queued has been sent
 }
 
@@ -70,7 +100,7 @@ bool StreamLog::listen(Link link, std::size_t limit) {
     if (static_cast<std::size_t>(open) >= limit) return false;
     Stream& stream = streams_[++last_];
     stream.listens = true;
-    if (primes_) (void)link.peer->pushEvent({}, idOf(last_, 0));
+    if (primes_) (void)link.peer->pushEvent({}, idOf(last_, stream, 0));
     stream.link = std::move(link);
     return true;
 }
@@ -98,12 +128,13 @@ bool StreamLog::push(const std::string& json) {
 bool StreamLog::say(Number number, Stream& stream, std::string json) {
     const std::uint64_t event = stream.next;
     const bool linked = stream.link.open();
-    if (linked && !stream.link.peer->pushEvent(json, idOf(number, event))) {
+    if (linked && !stream.link.peer->pushEvent(json, idOf(number, stream, event))) {
         stream.link = {};
         if (stream.listens) return false;
     }
     ++stream.next;
     bytes_ += json.size();
+    if (mirror_) mirror_->said(number, event, json, stream.followed);
     stream.events.push_back({event, std::move(json)});
     makeRoom();
     return linked;
@@ -116,6 +147,7 @@ void StreamLog::makeRoom() {
         for (; bytes_ > kBytesMax && kept != stream.events.end(); ++kept) {
             bytes_ -= kept->json.size();
             stream.forgotten = kept->number;
+            if (mirror_) mirror_->forgot(number, kept->number);
         }
         stream.events.erase(stream.events.begin(), kept);
     }
@@ -127,25 +159,53 @@ void StreamLog::forgetFinished() {
             return entry.second.finished || (entry.second.listens && !entry.second.link.open());
         });
         if (oldest == streams_.end()) return;
-        for (const Event& event : oldest->second.events)
+        for (const Event& event : oldest->second.events) {
             bytes_ -= event.json.size();
+            if (mirror_) mirror_->forgot(oldest->first, event.number);
+        }
         streams_.erase(oldest);
     }
 }
 
 StreamLog::Resumed StreamLog::resume(std::string_view last_event_id, Link link) {
-    const auto id = read(last_event_id);
+    const auto id = positionOf(last_event_id);
+    if (!id || (!mirror_ && !id->instance.empty())) return Resumed::unknown;
+    if (id->instance != instance_) return Resumed::elsewhere;
     std::lock_guard lock(mutex_);
-    auto found = id ? streams_.find(id->stream) : streams_.end();
+    auto found = streams_.find(id->stream);
     if (found == streams_.end() || id->event >= found->second.next) return Resumed::unknown;
     Stream& stream = found->second;
     if (id->event < stream.forgotten) return Resumed::forgotten;
     stream.elsewhere = true;
     stream.link = {};
     for (const Event& event : stream.events)
-        if (event.number > id->event) (void)link.peer->pushEvent(event.json, idOf(id->stream, event.number));
+        if (event.number > id->event) (void)link.peer->pushEvent(event.json, idOf(id->stream, stream, event.number));
     if (!stream.finished) stream.link = std::move(link);
     return Resumed::yes;
+}
+
+bool StreamLog::follow(Number number) {
+    std::lock_guard lock(mutex_);
+    const auto found = streams_.find(number);
+    if (found == streams_.end()) return false;
+    found->second.elsewhere = true;
+    found->second.followed = true;
+    found->second.link = {};
+    return true;
+}
+
+std::vector<std::string> StreamLog::moveAway(Number number, std::uint64_t after_event) {
+    std::lock_guard lock(mutex_);
+    std::vector<std::string> rest;
+    for (auto& [its_number, stream] : streams_) {
+        if (!stream.listens) continue;
+        for (const Event& event : stream.events)
+            if (its_number == number && event.number > after_event) rest.push_back(event.json);
+        stream.listens = false;  // nothing more is said on it
+        stream.finished = true;
+        stream.link = {};
+    }
+    return rest;
 }
 
 }  // namespace howdah::kernel

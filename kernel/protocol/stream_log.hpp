@@ -4,6 +4,11 @@
 //
 // Threads: any; a lock is held while a message is put into the queue of a stream, never while one is sent.
 // Owns:    the last events of the session, up to a bound; links of streams that are open (holding one keeps it open).
+//
+// A session that instances share has a log on each of them, and each of its streams belongs to the instance that began
+// it: ids are <instance>.<number>[.<request>]-<event>, where else they are <number>-<event>, and a Mirror writes each
+// event where the others find it. The id of the request stands in those of an answer, so that any instance can end a
+// call whose own instance has died.
 // Source:  MCP 2025-11-25 "Transports: Resumability and Redelivery", "Multiple Connections".
 #pragma once
 
@@ -12,8 +17,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernel/protocol/exchange.hpp"
@@ -31,15 +38,37 @@ public:
         bool open() const { return peer && !(gone && gone->requested()); }
     };
 
+    // Told of what is put on the log, under its lock: must not wait. `followed`: another instance says it on.
+    class Mirror {
+    public:
+        virtual ~Mirror() = default;
+        virtual void said(Number stream, std::uint64_t event, const std::string& json, bool followed) = 0;
+        virtual void ended(Number stream, std::uint64_t last_event, bool followed) = 0;
+        virtual void forgot(Number stream, std::uint64_t event) = 0;
+    };
+    // What an id names; the request is JSON text, "" for a stream of no call.
+    struct Position {
+        std::string instance;
+        Number stream = 0;
+        std::string request;
+        std::uint64_t event = 0;
+        std::string stream_name;  // the id without its event
+    };
+    static std::optional<Position> positionOf(std::string_view event_id);
+
     // Clients of 2025-11-25 are given an id before the first message of a stream.
     explicit StreamLog(bool primes) : primes_(primes) {}
+    // Of a session that instances share; the mirror outlives the log.
+    StreamLog(bool primes, std::string instance, Mirror* mirror)
+        : primes_(primes), instance_(std::move(instance)), mirror_(mirror) {}
 
     static constexpr std::size_t kBytesMax = 256u << 10;  // of the events of one session
     static constexpr std::size_t kStreamsMax = 64;        // that can be resumed
 
     // --- the answer of a call. Event 0 primes the client, append() makes the others in order. 0 when it cannot be
     // resumed.
-    Number beginAnswer();
+    Number beginAnswer(std::string_view request_id);
+    std::string nameOf(Number stream);  // its ids without their event
     void append(Number stream, std::string json);
     void finishAnswer(Number stream, std::string json);  // its last event
     bool continuesElsewhere(Number stream);              // its client came back: its connection is no longer used
@@ -51,8 +80,15 @@ public:
     // broken, the newest keeps it for its client. False when there is none.
     bool push(const std::string& json);
 
-    enum class Resumed : std::uint8_t { yes, unknown, forgotten };
+    enum class Resumed : std::uint8_t { yes, unknown, forgotten, elsewhere };
+    // `elsewhere`: it belongs to another instance, and nothing was done.
     Resumed resume(std::string_view last_event_id, Link link);
+
+    // --- from another instance
+    // Its client came back there: from now on the mirror tells. False when there is no such stream.
+    bool follow(Number stream);
+    // Its client listens there. What has been said since that event of that stream, to be said there too.
+    std::vector<std::string> moveAway(Number stream, std::uint64_t after_event);
 
 private:
     struct Event {
@@ -63,6 +99,8 @@ private:
         bool listens = false;
         bool finished = false;
         bool elsewhere = false;
+        bool followed = false;
+        std::string request;  // as it stands in ids, with its dot
         std::uint64_t next = 1;
         std::uint64_t forgotten = 0;  // events up to this one are no longer kept
         std::vector<Event> events;
@@ -72,9 +110,11 @@ private:
     bool say(Number number, Stream& stream, std::string json);  // the caller holds the lock, here and below
     void makeRoom();
     void forgetFinished();
-    static std::string idOf(Number stream, std::uint64_t event);
+    std::string idOf(Number number, const Stream& stream, std::uint64_t event) const;
 
     const bool primes_;
+    const std::string instance_;  // "" = the session is of this process alone
+    Mirror* const mirror_ = nullptr;
     std::mutex mutex_;
     std::map<Number, Stream> streams_;
     Number last_ = 0;

@@ -94,7 +94,8 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
     server->control_fiber_->start();
     server->plugins_ = std::make_unique<PluginManager>(services, *server->control_fiber_, pluginPaths(server->config_));
     server->protocol_ =
-        std::make_unique<Protocol>(server->generations_, services.sealer, protocolOptions(server->config_));
+        std::make_unique<Protocol>(server->generations_, services.sealer, protocolOptions(server->config_),
+                                   server->config_.seal_keys.empty() ? nullptr : server->runtime_.get());
 
     // Plugins ask on shards, where the control fiber cannot be waited for: they get what the last change left behind.
     server->generations_.onPublish([raw = server.get()](const Generation*, const Generation& fresh) {
@@ -122,6 +123,7 @@ Result<std::unique_ptr<Server>> Server::start(Config config, Options options) {
         if (!changes) applied = std::move(changes).error();
     });
     if (!applied) return std::move(applied).error();
+    server->protocol_->startSharing();
     if (auto up = server->startTransports(options); !up) return std::move(up).error();
     return server;
 }
@@ -351,6 +353,7 @@ bool Server::stop(Deadline deadline) {
     }
     if (control_) control_->stop();
     if (protocol_) clean = protocol_->stopTasks(Deadline::in(kTasksLimit)) && clean;
+    if (protocol_) protocol_->stopSharing();
     // An answer is out before its request has ended, and only then do plugins stop: what they still owe the database,
     // the cancel of a statement above all, is done before the shards end.
     if (plugins_ && control_fiber_->call([&] { plugins_->stop(); })) {

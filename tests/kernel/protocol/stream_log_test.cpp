@@ -32,7 +32,7 @@ using Said = std::vector<std::pair<std::string, std::string>>;
 
 TEST_CASE("stream log: a client that comes back for an answer gets what it has not seen, and then the rest") {
     StreamLog log(true);
-    const auto answer = log.beginAnswer();
+    const auto answer = log.beginAnswer("1");
     const std::string id = std::to_string(answer);
     log.append(answer, "one");
     log.append(answer, "two");
@@ -57,7 +57,7 @@ TEST_CASE("stream log: a client that comes back for an answer gets what it has n
 
 TEST_CASE("stream log: ids that name no event are told apart from events no longer kept") {
     StreamLog log(true);
-    const auto answer = log.beginAnswer();
+    const auto answer = log.beginAnswer("1");
     const std::string id = std::to_string(answer);
     auto stream = std::make_shared<Stream>();
     for (const std::string& wrong : {std::string(), id, id + "-", id + "-x", id + "-1", id + "-1x", std::string("99-0"),
@@ -73,9 +73,9 @@ TEST_CASE("stream log: ids that name no event are told apart from events no long
 TEST_CASE("stream log: an answer whose client was given no id leaves nothing behind") {
     StreamLog log(true);
     for (std::size_t i = 0; i < 10 * StreamLog::kStreamsMax; ++i)
-        log.finishAnswer(log.beginAnswer(), "");
-    CHECK(log.beginAnswer() == 10 * StreamLog::kStreamsMax + 1);
-    CHECK(StreamLog(false).beginAnswer() == 0);
+        log.finishAnswer(log.beginAnswer("1"), "");
+    CHECK(log.beginAnswer("1") == 10 * StreamLog::kStreamsMax + 1);
+    CHECK(StreamLog(false).beginAnswer("1") == 0);
 }
 
 TEST_CASE("stream log: a message goes to one open stream, and waits for its client when all have broken") {
@@ -100,4 +100,59 @@ TEST_CASE("stream log: a message goes to one open stream, and waits for its clie
     CHECK(back->said == Said{{"2-2", "c"}});
     CHECK(log.push("d"));
     CHECK(back->said.back() == std::pair<std::string, std::string>{"2-3", "d"});
+}
+
+TEST_CASE("stream log: ids of a session that instances share tell the instance and the request, whatever its id") {
+    CHECK_FALSE(StreamLog::positionOf(""));
+    CHECK_FALSE(StreamLog::positionOf("1"));
+    CHECK_FALSE(StreamLog::positionOf("-1"));
+    CHECK_FALSE(StreamLog::positionOf("1-x"));
+    CHECK_FALSE(StreamLog::positionOf("a.1.-2"));
+    CHECK_FALSE(StreamLog::positionOf("a.b-2"));
+    const auto plain = StreamLog::positionOf("12-34");
+    REQUIRE(plain);
+    CHECK(plain->instance == "");
+    CHECK(plain->stream == 12);
+    CHECK(plain->event == 34);
+
+    struct Written final : StreamLog::Mirror {
+        void said(StreamLog::Number stream, std::uint64_t event, const std::string& json, bool followed) override {
+            lines.push_back(howdah::concat(stream, "-", event, " ", json, followed ? " followed" : ""));
+        }
+        void ended(StreamLog::Number stream, std::uint64_t event, bool) override {
+            lines.push_back(howdah::concat(stream, "-", event, " end"));
+        }
+        void forgot(StreamLog::Number, std::uint64_t) override {}
+        std::vector<std::string> lines;
+    } written;
+    StreamLog log(true, "here", &written);
+    // Its base64url has a dash.
+    const std::string request = "\"\xfb\xef\xbe\"";
+    const auto answer = log.beginAnswer(request);
+    const std::string name = log.nameOf(answer);
+    const auto position = StreamLog::positionOf(name + "-7");
+    REQUIRE(position);
+    CHECK(position->instance == "here");
+    CHECK(position->stream == answer);
+    CHECK(position->request == request);
+    CHECK(position->event == 7);
+    CHECK(position->stream_name == name);
+
+    log.append(answer, "one");
+    CHECK(log.resume("there.1-1", {std::make_shared<Stream>(), nullptr}) == StreamLog::Resumed::elsewhere);
+    CHECK_FALSE(log.follow(answer + 1));
+    CHECK(log.follow(answer));
+    CHECK(log.continuesElsewhere(answer));
+    log.finishAnswer(answer, "two");
+    CHECK(written.lines == std::vector<std::string>{"1-1 one", "1-2 two followed", "1-2 end"});
+
+    // A stream of no call that is listened to elsewhere: what it has said since goes there, and nothing more comes.
+    auto listening = std::make_shared<Stream>();
+    REQUIRE(log.listen({listening, nullptr}, 8));
+    REQUIRE(log.push("a"));
+    REQUIRE(log.push("b"));
+    CHECK(listening->said.back().first == "here.2-2");
+    CHECK(log.moveAway(2, 1) == std::vector<std::string>{"b"});
+    CHECK_FALSE(log.push("c"));
+    CHECK(listening.use_count() == 1);
 }

@@ -1,0 +1,211 @@
+#include "kernel/protocol/instance_link.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernel/base/log.hpp"
+#include "kernel/base/random_id.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+constexpr const char* kChannel = "instances";
+constexpr std::chrono::milliseconds kListenSlice{500};  // a reload waits for that long at most
+constexpr std::chrono::milliseconds kPause{200};        // between two tries
+constexpr std::chrono::milliseconds kLookHolds{100};    // what was seen of another's lease
+constexpr std::chrono::milliseconds kLastWords{1'000};  // for the queue, at the end
+constexpr std::chrono::minutes kMessageLife{5};         // the clocks of instances may differ by nearly as much
+constexpr std::size_t kLooksMax = 1'000;
+
+std::string leaseOf(std::string_view tag) {
+    return concat("instance/", tag);
+}
+
+}  // namespace
+
+bool InstanceLink::isTag(std::string_view text) {
+    return text.size() == kTagBytes && std::ranges::all_of(text, [](char byte) {
+               return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
+           });
+}
+
+InstanceLink::InstanceLink(Runtime& runtime, const GenerationStore& generations, const SharedKv& kv,
+                           const SharedTexts& texts)
+    : shard_(runtime.shard(0)),
+      generations_(generations),
+      kv_(kv),
+      texts_(texts),
+      tag_(randomId().substr(0, kTagBytes)) {}
+
+void InstanceLink::start(Listener listener) {
+    listener_ = std::move(listener);
+    cancellation_ = Cancellation::create(shard_);
+    spawn(lease_ended_, &InstanceLink::lease, "instance lease");
+    spawn(channel_ended_, &InstanceLink::listen, "instance channel");
+    spawn(queue_ended_, &InstanceLink::write, "instance queue");
+}
+
+void InstanceLink::spawn(std::promise<void>& ended, void (InstanceLink::*loop)(), const char* label) {
+    shard_.post([this, &ended, loop, label] {
+        const bool started = shard_.spawn(
+            [this, &ended, loop] {
+                (this->*loop)();
+                ended.set_value();
+            },
+            label);
+        if (!started) ended.set_value();
+    });
+}
+
+void InstanceLink::stop() {
+    if (!cancellation_) return;
+    std::shared_ptr<Event> wake;
+    {
+        const std::lock_guard lock(queue_mutex_);
+        queue_closed_ = true;
+        wake = std::exchange(queue_wake_, nullptr);
+    }
+    if (wake) wake->set();
+    queue_ended_.get_future().wait();
+    cancellation_->cancel(CancelReason::shutdown);
+    lease_ended_.get_future().wait();
+    channel_ended_.get_future().wait();
+    cancellation_ = nullptr;
+}
+
+Result<void> InstanceLink::holdLease() {
+    if (tag_.empty()) return Error::unavailable("the system gave no random bytes to name this instance with");
+    const auto now = Clock::now().time_since_epoch().count();
+    if (leased_until_ns_.load(std::memory_order_relaxed) > now) return {};
+    auto done = kv_.set(leaseOf(tag_), "1", kLease);
+    // Counted from before it was asked for, so that others never see it end sooner than we do.
+    if (done) leased_until_ns_.store(now + std::chrono::nanoseconds(kLease).count(), std::memory_order_relaxed);
+    return done;
+}
+
+void InstanceLink::lease() {
+    while (!stopping()) {
+        if (kv_.offered()) {
+            leased_until_ns_.store(0, std::memory_order_relaxed);
+            (void)holdLease();  // whoever gives something out asks again, and tells
+            listener_.tick();
+        }
+        (void)sleepUntil(cancellation_.get(), Deadline::in(kRenewal));
+    }
+    // Others need not wait for its end to know that nothing comes from here any more.
+    if (kv_.offered()) (void)kv_.remove(leaseOf(tag_));
+}
+
+Result<bool> InstanceLink::lives(std::string_view tag) {
+    if (tag == tag_) return true;
+    const std::string name(tag);
+    const auto now = Clock::now();
+    {
+        const std::lock_guard lock(looks_mutex_);
+        const auto seen = looks_.find(name);
+        if (seen != looks_.end() && now - seen->second.at < kLookHolds) return seen->second.lives;
+    }
+    auto lease = kv_.get(leaseOf(tag));
+    if (!lease) return std::move(lease).error();
+    const std::lock_guard lock(looks_mutex_);
+    if (looks_.size() >= kLooksMax) looks_.clear();
+    looks_[name] = {now, lease->has_value()};
+    return lease->has_value();
+}
+
+Result<void> InstanceLink::say(Json message) {
+    message["from"] = tag_;
+    auto sealed = texts_.seal(kChannel, dumpJson(message), kMessageLife);
+    if (!sealed) return std::move(sealed).error();
+    return kv_.publish(kChannel, *sealed);
+}
+
+void InstanceLink::sayLater(Json message) {
+    constexpr std::size_t kAbout = 512;
+    later(kAbout, [this, message = std::move(message)] {
+        (void)say(message);  // nobody waits for it; who missed it looks by himself
+    });
+}
+
+void InstanceLink::later(std::size_t bytes, std::function<void()> work) {
+    std::shared_ptr<Event> wake;
+    {
+        const std::lock_guard lock(queue_mutex_);
+        if (queue_closed_ || queue_bytes_ + bytes > kQueueBytesMax) return;
+        queue_bytes_ += bytes;
+        queue_.push_back({bytes, std::move(work)});
+        wake = std::exchange(queue_wake_, nullptr);
+    }
+    if (wake) wake->set();
+}
+
+void InstanceLink::write() {
+    Deadline last = Deadline::never();
+    for (;;) {
+        Work work{};
+        std::shared_ptr<Event> wake;
+        {
+            const std::lock_guard lock(queue_mutex_);
+            if (queue_closed_ && last.isNever()) last = Deadline::in(kLastWords);
+            if (queue_closed_ && (queue_.empty() || last.passed())) return;
+            if (queue_.empty()) {
+                wake = queue_wake_ = std::make_shared<Event>();
+            } else {
+                work = std::move(queue_.front());
+                queue_.pop_front();
+                queue_bytes_ -= work.bytes;
+            }
+        }
+        if (wake) {
+            (void)wake->wait(nullptr, Deadline::never());
+        } else {
+            work.run();
+        }
+    }
+}
+
+void InstanceLink::listen() {
+    SharedKv::Listener channel(generations_, kChannel);
+    bool deaf = false;
+    std::string sealed;
+    while (!stopping()) {
+        auto heard = kv_.offered() ? channel.next(sealed, cancellation_.get(), kListenSlice)
+                                   : Result<SharedKv::Listener::Heard>(SharedKv::Listener::Heard::nothing);
+        if (stopping()) return;
+        if (!heard) {
+            if (!std::exchange(deaf, true))
+                logWarn("sessions", "nothing is heard of other instances: ", heard.error().message);
+            (void)sleepUntil(cancellation_.get(), Deadline::in(kPause));
+            continue;
+        }
+        switch (*heard) {
+            case SharedKv::Listener::Heard::message: hear(sealed); break;
+            case SharedKv::Listener::Heard::missed:
+                if (std::exchange(deaf, false)) logInfo("sessions", "other instances are heard again");
+                listener_.missed();
+                break;
+            case SharedKv::Listener::Heard::nothing:
+                if (kv_.offered()) break;
+                channel.end();
+                (void)sleepUntil(cancellation_.get(), Deadline::in(kPause));
+                break;
+        }
+    }
+}
+
+// What cannot be opened is not of an instance of ours, and is not listened to.
+void InstanceLink::hear(std::string_view sealed) {
+    const auto text = texts_.open(kChannel, sealed);
+    if (!text) return;
+    const Json message = Json::parse(*text, nullptr, false);
+    if (!message.is_object()) return;
+    const auto named = [&](const char* key) {
+        const auto found = message.find(key);
+        return found != message.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    if (named("from") == tag_) return;
+    if (message.contains("to") && named("to") != tag_) return;
+    listener_.message(message);
+}
+
+}  // namespace howdah::kernel

@@ -1,0 +1,73 @@
+#include "kernel/protocol/fake_shared_kv.hpp"
+
+#include "kernel/host/shared_kv.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+using test::FakeSharedKv;
+
+template <typename Use>
+auto with(Use&& use) -> decltype(use(*FakeSharedKv::current.load())) {
+    FakeSharedKv* const kv = FakeSharedKv::current;
+    if (!kv) return Error::unavailable("no plugin offers a howdah.kv/1 that instances share");
+    ++kv->asked;
+    if (kv->away) return Error::unavailable("the store is away");
+    return use(*kv);
+}
+
+KvStore::Clock::time_point storeNow() {
+    return KvStore::Clock::now();
+}
+
+}  // namespace
+
+bool SharedKv::offered() const {
+    return FakeSharedKv::current != nullptr;
+}
+Result<std::optional<std::string>> SharedKv::get(std::string_view key) const {
+    return with([&](FakeSharedKv& kv) -> Result<std::optional<std::string>> { return kv.store.get(key, storeNow()); });
+}
+Result<void> SharedKv::set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) const {
+    return with([&](FakeSharedKv& kv) { return kv.store.set(key, value, ttl, storeNow()); });
+}
+Result<bool> SharedKv::setIfAbsent(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) const {
+    return with([&](FakeSharedKv& kv) { return kv.store.setIfAbsent(key, value, ttl, storeNow()); });
+}
+Result<bool> SharedKv::replace(std::string_view key, std::string_view expected, std::string_view value,
+                               std::chrono::milliseconds ttl) const {
+    return with([&](FakeSharedKv& kv) { return kv.store.replace(key, expected, value, ttl, storeNow()); });
+}
+Result<void> SharedKv::remove(std::string_view key) const {
+    return with([&](FakeSharedKv& kv) -> Result<void> {
+        kv.store.remove(key);
+        return {};
+    });
+}
+Result<void> SharedKv::publish(std::string_view channel, std::string_view message) const {
+    return with([&](FakeSharedKv& kv) { return kv.channels.publish(channel, message); });
+}
+
+Result<SharedKv::Listener::Heard> SharedKv::Listener::next(std::string& message, Cancellation* cancellation,
+                                                           std::chrono::milliseconds limit) {
+    return with([&](FakeSharedKv& kv) -> Result<Heard> {
+        if (subscription_ == 0) {
+            auto made = kv.channels.subscribe(channel_);
+            if (!made) return std::move(made).error();
+            subscription_ = *made;
+            return Heard::missed;
+        }
+        auto received = kv.channels.receive(subscription_, cancellation, Deadline::in(limit));
+        if (!received && received.error().code == Code::timeout) return Heard::nothing;
+        if (!received) return std::move(received).error();
+        message.assign(received->message);
+        return received->missed ? Heard::missed : Heard::message;
+    });
+}
+
+void SharedKv::Listener::end() {
+    FakeSharedKv* const kv = FakeSharedKv::current;
+    if (kv && subscription_ != 0) kv->channels.unsubscribe(std::exchange(subscription_, 0));
+}
+
+}  // namespace howdah::kernel

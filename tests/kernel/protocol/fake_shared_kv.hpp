@@ -1,0 +1,24 @@
+// What instances share, in the memory of a test: the kernel's own store and channels in the place of a plugin's.
+#pragma once
+
+#include <atomic>
+
+#include "kernel/host/kv_channels.hpp"
+#include "kernel/host/kv_store.hpp"
+
+namespace howdah::kernel::test {
+
+struct FakeSharedKv {
+    FakeSharedKv() { current = this; }
+    ~FakeSharedKv() { current = nullptr; }
+    FakeSharedKv(const FakeSharedKv&) = delete;
+    FakeSharedKv& operator=(const FakeSharedKv&) = delete;
+
+    static inline std::atomic<FakeSharedKv*> current{nullptr};  // null: no plugin offers one
+    std::atomic<bool> away{false};
+    std::atomic<unsigned> asked{0};
+    KvStore store;
+    KvChannels channels;
+};
+
+}  // namespace howdah::kernel::test

@@ -1,0 +1,258 @@
+// Two instances in one process, over a kv in memory: what one has begun the other one serves.
+#include "kernel/protocol/shared_sessions.hpp"
+
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "kernel/protocol/fake_shared_kv.hpp"
+#include "kernel/runtime/support.hpp"
+
+namespace howdah::kernel {
+namespace {
+
+using test::FakeSharedKv;
+
+const std::vector<std::string> kSealKeys{std::string(32, 'k')};
+
+struct OneInstance {
+    explicit OneInstance(Runtime& runtime, const std::vector<std::string>& seal_keys = kSealKeys)
+        : sessions(limits), shared(runtime, generations, sealer, sessions, limits) {
+        sealer.useKeys(seal_keys);
+        shared.start();
+    }
+    ~OneInstance() { shared.stop(); }
+
+    GenerationStore generations;
+    Sealer sealer;
+    SessionLimits limits;
+    SessionStore sessions;
+    SharedSessions shared;
+};
+
+Principal personNamed(std::string name) {
+    Principal principal;
+    principal.subject = std::move(name);
+    return principal;
+}
+
+Client knownClient() {
+    Client client{.name = "test", .version = "1"};
+    client.askable = 5;
+    return client;
+}
+
+class HeardStream final : public PeerLink {
+public:
+    bool push(std::string) override { return false; }
+    bool pushEvent(std::string json, std::string_view id) override {
+        const std::lock_guard lock(mutex_);
+        said_.emplace_back(std::string(id), std::move(json));
+        return true;
+    }
+    std::vector<std::pair<std::string, std::string>> said() {
+        const std::lock_guard lock(mutex_);
+        return said_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::pair<std::string, std::string>> said_;
+};
+
+// Asks on the fiber until it is so.
+template <typename Condition>
+bool comesTrue(Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (std::chrono::steady_clock::now() < end) {
+        if (condition()) return true;
+        (void)sleepUntil(nullptr, Deadline::in(std::chrono::milliseconds(1)));
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("shared sessions: another instance finds what one has opened, for its principal alone, until it is ended") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance two(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto opened = one.shared.create(Revision::v2025_06_18, knownClient(), personNamed("ada"));
+        REQUIRE(opened);
+        const std::string id = (*opened)->id;
+        CHECK_FALSE(*two.shared.find(id, personNamed("eve")));
+        CHECK_FALSE(*two.shared.find(std::string(48, '0'), personNamed("ada")));
+        CHECK_FALSE(*two.shared.find("../" + id, personNamed("ada")));
+        auto found = *two.shared.find(id, personNamed("ada"));
+        REQUIRE(found);
+        CHECK(found->revision == Revision::v2025_06_18);
+        CHECK(found->client.name == "test");
+        CHECK(found->client.askable == 5);
+        CHECK(found->client.protocol == "2025-06-18");
+        CHECK(*two.shared.find(id, personNamed("ada")) == found);
+        CHECK_FALSE(*two.shared.end(id, personNamed("eve")));
+        CHECK(*two.shared.end(id, personNamed("ada")));
+        CHECK_FALSE(*two.shared.find(id, personNamed("ada")));
+        CHECK(comesTrue([&] { return !one.sessions.held(id); }));
+    });
+}
+
+TEST_CASE("shared sessions: what is changed at one instance is so at the other, and neither loses the other's change") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance two(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto first = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto second = *two.shared.find(first->id, personNamed("ada"));
+        REQUIRE(second);
+        REQUIRE(one.shared.change(*first, [](SessionRecord& record) -> Result<void> {
+            record.watched.insert("a");
+            return {};
+        }));
+        REQUIRE(two.shared.change(*second, [](SessionRecord& record) -> Result<void> {
+            record.watched.insert("b");
+            record.log_level = 4;
+            return {};
+        }));
+        CHECK(second->watched.contains("a"));
+        CHECK(second->watched.contains("b"));
+        CHECK(comesTrue([&] { return first->watched.contains("b") && first->log_level == 4; }));
+        CHECK(first->watched.contains("a"));
+        CHECK(one.shared
+                  .change(*first,
+                          [](SessionRecord& record) -> Result<void> {
+                              record.watched.insert(std::string(SharedTexts::kPieceBytes, 'u'));
+                              return {};
+                          })
+                  .error()
+                  .code == Code::refused);
+    });
+}
+
+TEST_CASE("shared sessions: a cancel and an answer reach the instance that waits, also a very long one") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance two(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto there = *two.shared.find(here->id, personNamed("ada"));
+        REQUIRE(there);
+        auto cancellation = Cancellation::create(*Shard::current());
+        InFlight::Entry entry;
+        REQUIRE(here->in_flight.enter(entry, "7", *cancellation));
+        // Both hear from now on.
+        CHECK(comesTrue([&] {
+            two.shared.cancelElsewhere(*there, "7");
+            return cancellation->requested();
+        }));
+        for (const std::size_t size : {std::size_t{3}, std::size_t{200'000}}) {
+            const std::string question = concat("\"howdah-", one.shared.instance(), "-1\"");
+            const auto asked = here->questions.add(question);
+            const std::string answer = concat("{\"result\":\"", std::string(size, 'x'), "\"}");
+            CHECK_FALSE(two.shared.handOver(*there, question, answer));
+            CHECK(asked->answered.wait(nullptr, hang()) == WaitStatus::ready);
+            CHECK(asked->response["result"].get<std::string>().size() == size);
+        }
+        // Of nobody who was ever there, and of the time before sessions were shared.
+        const auto gone = two.shared.handOver(*there, "\"howdah-0123456789abcdef-1\"", "{}");
+        REQUIRE(gone);
+        CHECK(gone->http_status == 410);
+        CHECK_FALSE(two.shared.handOver(*there, "\"howdah-12\"", "{}"));
+        CHECK_FALSE(two.shared.handOver(*there, "\"other\"", "{}"));
+    });
+}
+
+TEST_CASE("shared sessions: a stream goes on at another instance, and ends with an error when its own is gone") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    auto one = std::make_unique<OneInstance>(*runtime);
+    OneInstance two(*runtime);
+    std::string id;
+    std::string last_id;
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one->shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        id = here->id;
+        auto there = *two.shared.find(id, personNamed("ada"));
+        REQUIRE(there);
+        const auto answer = here->streams.beginAnswer("\"x\"");
+        const std::string name = here->streams.nameOf(answer);
+        here->streams.append(answer, "one");
+        here->streams.append(answer, "two");
+        auto back = std::make_shared<HeardStream>();
+        REQUIRE_FALSE(two.shared.resume(there, name + "-1", {back, nullptr}));
+        CHECK(comesTrue([&] { return back->said().size() == 1 && here->streams.continuesElsewhere(answer); }));
+        here->streams.append(answer, "three");
+        here->streams.finishAnswer(answer, "the answer");
+        CHECK(comesTrue([&] { return back.use_count() == 1; }));
+        using Said = std::vector<std::pair<std::string, std::string>>;
+        CHECK(back->said() == Said{{name + "-2", "two"}, {name + "-3", "three"}, {name + "-4", "the answer"}});
+        // One that never ends.
+        const auto lost = here->streams.beginAnswer("\"lost\"");
+        here->streams.append(lost, "begun");
+        last_id = here->streams.nameOf(lost) + "-1";
+        CHECK(comesTrue([&] {
+            return kv.store.get(concat("instance/", one->shared.instance()), KvStore::Clock::now()).has_value();
+        }));
+    });
+    one.reset();
+    onFiber(runtime->shard(0), [&] {
+        auto there = *two.shared.find(id, personNamed("ada"));
+        REQUIRE(there);
+        auto back = std::make_shared<HeardStream>();
+        REQUIRE_FALSE(two.shared.resume(there, last_id, {back, nullptr}));
+        CHECK(comesTrue([&] { return back.use_count() == 1; }));
+        REQUIRE(back->said().size() == 1);
+        CHECK(back->said()[0].second.find(R"("id":"lost","error":{"code":-32603)") != std::string::npos);
+        CHECK(back->said()[0].second.find("whether the call took effect is not known") != std::string::npos);
+        CHECK(two.shared.resume(there, "nonsense", {back, nullptr})->http_status == 400);
+        CHECK(two.shared.resume(there, "0123456789abcdef.1.e30-1", {back, nullptr})->http_status == 400);
+    });
+}
+
+TEST_CASE("shared sessions: what was not written by an instance is no session, and what cannot be asked is told") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance two(*runtime, {std::string(32, 'o')});
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        CHECK_FALSE(*two.shared.find(here->id, personNamed("ada")));
+        kv.away = true;
+        CHECK(one.shared.stands(*here));
+        CHECK(one.shared.find(std::string(48, '1'), personNamed("ada")).error().code == Code::unavailable);
+        CHECK(one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada")).error().code ==
+              Code::unavailable);
+        kv.away = false;
+    });
+}
+
+TEST_CASE("session record: what is read is what was written, and nothing else is taken for one") {
+    SessionRecord record{
+        .revision = Revision::v2025_03_26, .client = knownClient(), .subject = "ada", .tenant = "acme"};
+    record.client.samples_with_tools = true;
+    record.log_level = 6;
+    record.watched = {"a", "b"};
+    const auto again = SessionRecord::read(record.text());
+    REQUIRE(again);
+    CHECK(again->text() == record.text());
+    CHECK_FALSE(again->client.structured);
+    CHECK_FALSE(SessionRecord::read("{}"));
+    CHECK_FALSE(SessionRecord::read("[]"));
+    CHECK_FALSE(SessionRecord::read("no"));
+    for (const char* key : {"revision", "client", "askable", "subject", "log_level", "watched"}) {
+        Json changed = Json::parse(record.text());
+        changed[key] = Json::object();
+        CHECK_FALSE(SessionRecord::read(changed.dump()));
+        changed.erase(key);
+        CHECK_FALSE(SessionRecord::read(changed.dump()));
+    }
+    Json modern = Json::parse(record.text());
+    modern["revision"] = "2026-07-28";
+    CHECK_FALSE(SessionRecord::read(modern.dump()));
+}
+
+}  // namespace howdah::kernel
