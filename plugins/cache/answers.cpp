@@ -60,7 +60,8 @@ Document statsOf(const Recall& recall, const Config& config, const Databases& da
     stats["not_looked_up"] = {{"not_cacheable", sum(&Counters::not_cacheable)},
                               {"names_a_moment", sum(&Counters::moments)},
                               {"dry_or_stable", sum(&Counters::flagged)},
-                              {"database_off_or_unknown", sum(&Counters::switched_off)}};
+                              {"database_off_or_unknown", sum(&Counters::switched_off)},
+                              {"without_lease", sum(&Counters::unleased)}};
     stats["not_kept"] = {{"written_meanwhile", sum(&Counters::written_meanwhile)},
                          {"too_large", sum(&Counters::too_large)},
                          {"failed", sum(&Counters::failed)}};
@@ -92,7 +93,21 @@ Document notifyOf(const Notices& notices, const Config& config, bool names) {
     return all;
 }
 
-nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices) {
+Document sharedOf(const Peers& peers) {
+    const Peers::Figures figures = peers.figures();
+    return {{"state", figures.state},
+            {"instances", figures.members},
+            {"writes",
+             {{"announced", figures.announced},
+              {"acknowledged", figures.acknowledged},
+              {"waited_out", figures.waited_out},
+              {"refused", figures.refused}}},
+            {"heard", figures.heard},
+            {"joined", figures.joined}};
+}
+
+nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices,
+                        const Peers* peers) {
     const auto sum = [&](Counter Counters::* which) { return sumOf(recall.counters(), which); };
     const std::uint64_t hits =
         sum(&Counters::hits_l1) + sum(&Counters::hits_l2) + sum(&Counters::hits_l3) + sum(&Counters::hits_shared);
@@ -109,6 +124,13 @@ nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf*
              "give each process a state_dir of its own");
     if (shelf && shelf->figures().state == "failing")
         warn("disk", "the cache on disk cannot be used; the log says why", "make room, or set cache.l3.enabled: false");
+    if (peers) {
+        if (const Peers::Figures figures = peers->figures(); figures.state != "member")
+            warn("shared",
+                 concat("nothing is given out from memory: ",
+                        figures.trouble.empty() ? "other instances are being joined" : figures.trouble),
+                 "see that the plugin redis can reach its server");
+    }
     if (!notices) return report;
     for (const Notices::Figures& one : notices->figures()) {
         if (one.state != "listening")

@@ -13,6 +13,8 @@ nlohmann::ordered_json statsOf(const Recall& recall, const Config& config, const
                                const Ledger& ledger, const Shelf* shelf);
 // `names`: which tables, too; not for principals of a tenant.
 nlohmann::ordered_json notifyOf(const Notices& notices, const Config& config, bool names);
-nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices);
+nlohmann::ordered_json sharedOf(const Peers& peers);
+nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices,
+                        const Peers* peers);
 
 }  // namespace howdah::cache

@@ -49,10 +49,13 @@ public:
         databases_.emplace(names, config_.databases_off);
         if (auto made = makeShelf(state); !made) return made;
         if (auto made = makeNotices(offer); !made) return made;
+        if (auto made = makePeers(offer); !made) return made;
         recall_.emplace(host(), config_, *ledger_, *databases_, shelf_ ? &*shelf_ : nullptr,
-                        notices_ ? &*notices_ : nullptr);
+                        notices_ ? &*notices_ : nullptr, peers_ ? &*peers_ : nullptr);
         offer.bind("cache_stats", [this](ToolCall& call) { return stats(call); });
-        offer.bind("cache_invalidate", [this](ToolCall& call) { return invalidate(call, *databases_, *ledger_); });
+        offer.bind("cache_invalidate", [this](ToolCall& call) {
+            return invalidate(call, *databases_, *ledger_, peers_ ? &*peers_ : nullptr);
+        });
         return {};
     }
 
@@ -75,12 +78,14 @@ public:
     void drop(std::uint64_t token) override { jobs_->drop(token); }
 
     Result<Json> report(Context&) override {
-        return reportOf(*recall_, *ledger_, shelf_ ? &*shelf_ : nullptr, notices_ ? &*notices_ : nullptr);
+        return reportOf(*recall_, *ledger_, shelf_ ? &*shelf_ : nullptr, notices_ ? &*notices_ : nullptr,
+                        peers_ ? &*peers_ : nullptr);
     }
 
 private:
     Result<void> stats(ToolCall& call) {
         nlohmann::ordered_json stats = statsOf(*recall_, config_, *databases_, *ledger_, shelf_ ? &*shelf_ : nullptr);
+        if (peers_) stats["shared"] = sharedOf(*peers_);
         if (notices_) stats["notify"] = notifyOf(*notices_, config_, call.principal().tenant.size == 0);
         const std::string json = stats.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
         if (auto done = call.writeText(json); !done) return done;
@@ -95,6 +100,14 @@ private:
             return Error::unavailable("cache.notify needs the service howdah.listen/1, which plugin pool offers");
         notices_.emplace(host(), *jobs_, config_, *ledger_, *service);
         return notices_->begin();
+    }
+
+    Result<void> makePeers(Offer& offer) {
+        if (!config_.shared.on) return {};
+        auto kv = Kv::acquire(offer);
+        if (!kv) return std::move(kv).error();
+        peers_.emplace(host(), *jobs_, config_, *ledger_, *databases_, *kv);
+        return peers_->begin();
     }
 
     // A cache that cannot have its file serves from memory; a key that is named and does not fit is a mistake to be
@@ -118,6 +131,7 @@ private:
     std::optional<Jobs> jobs_;
     std::optional<Databases> databases_;
     std::optional<Notices> notices_;  // before what keeps answers: they point there
+    std::optional<Peers> peers_;
     std::optional<Shelf> shelf_;
     std::optional<Recall> recall_;
 };

@@ -39,6 +39,11 @@ Result<Config> Config::parse(const Json& section) {
     config.notify.channel = notify.value("channel", config.notify.channel);
     readMs(notify, "bound_ms", config.notify.bound_ns);
     readMs(notify, "ttl_ms", config.notify.ttl_ns);
+    const Json shared = section.value("shared", Json::object());
+    config.shared.on = shared.value("enabled", config.shared.on);
+    config.shared.name = shared.value("name", config.shared.name);
+    readMs(shared, "lease_ms", config.shared.lease_ns);
+    config.shared.refuses_writes = shared.value("writes_alone", std::string("refuse")) == "refuse";
     config.databases_off = section.value("databases_off", config.databases_off);
     if (config.entry_bytes_max > config.l2.bytes / 16)
         return Error::invalidArgument("cache.entry_bytes_max is ", config.entry_bytes_max,

@@ -37,6 +37,12 @@ struct Config {
         std::uint64_t bound_ns = 2'000 * kMs;  // of covered tables, in place of ttl_ns: the bound for writes by others
         std::uint64_t ttl_ns = 3'600'000 * kMs;  // an answer's age at most that stands on covered tables alone
     } notify;
+    struct Shared {
+        bool on = false;
+        std::string name = "default";
+        std::uint64_t lease_ns = 2'000 * kMs;  // an instance gives out answers so long without hearing of the others
+        bool refuses_writes = true;            // while the others cannot be told of one
+    } shared;
     std::vector<std::string> databases_off;
 
     static Result<Config> parse(const nlohmann::json& section);

@@ -28,7 +28,7 @@ struct alignas(128) Counters {
     Counter misses;
     Counter stored, stored_errors;
     // Reads that were not looked up.
-    Counter not_cacheable, moments, flagged, switched_off;
+    Counter not_cacheable, moments, flagged, switched_off, unleased;
     // Answers that were not kept.
     Counter written_meanwhile, too_large, failed;
     Counter waits_late;

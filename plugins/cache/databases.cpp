@@ -14,6 +14,8 @@ constexpr std::uint64_t kPause_ns = 1'000 * kMs;  // after a database that did n
 constexpr std::uint64_t kLimit_ms = 1'000;
 // What the guard has judged by the definitions from before has come here by then: no call waits in between.
 constexpr std::uint64_t kNew_ns = 1'000 * kMs;
+// The guard looks every five seconds at what others define.
+constexpr std::uint64_t kForeign_ns = 6'000 * kMs;
 
 }  // namespace
 
@@ -30,6 +32,10 @@ void Database::ask(const Context& context) {
 
 void Database::noteDefinition(std::uint64_t now_ns) {
     defined_until_ns_ = now_ns + kNew_ns;
+}
+
+void Database::noteForeignDefinition(std::uint64_t now_ns) {
+    foreign_until_ns_ = now_ns + kForeign_ns;
 }
 
 // A database that does not answer is not told of: whoever queries it hears that.
@@ -61,6 +67,11 @@ Database* Databases::find(std::string_view name) const {
 void Databases::noteDefinition(std::uint32_t oid, std::uint64_t now_ns) {
     for (const auto& database : databases_)
         if (oid == 0 || database->oid() == 0 || database->oid() == oid) database->noteDefinition(now_ns);
+}
+
+void Databases::noteForeignDefinition(std::uint32_t oid, std::uint64_t now_ns) {
+    for (const auto& database : databases_)
+        if (oid == 0 || database->oid() == 0 || database->oid() == oid) database->noteForeignDefinition(now_ns);
 }
 
 }  // namespace howdah::cache

@@ -35,6 +35,10 @@ public:
     // A definition was changed through this server a moment ago: what the guard says of a write may be from before.
     bool isNewlyDefined(std::uint64_t now_ns) const { return now_ns < defined_until_ns_.load(); }
     void noteDefinition(std::uint64_t now_ns);
+    // The same through another instance: neither what the guard here says of writes nor of reads is to be relied on
+    // before it has looked at the catalog again.
+    bool isDefinedElsewhere(std::uint64_t now_ns) const { return now_ns < foreign_until_ns_.load(); }
+    void noteForeignDefinition(std::uint64_t now_ns);
 
     // Inside a hook, whose request runs through the same plugins as this instance: a task might still be served by
     // those that a reload replaces, and another database. Waits; one call asks, the others do not wait for it.
@@ -48,7 +52,7 @@ private:
     std::atomic<bool> asking_{false};
     std::atomic<std::uint64_t> next_ns_{0};
     std::atomic<std::uint32_t> oid_{0};
-    std::atomic<std::uint64_t> defined_until_ns_{0};
+    std::atomic<std::uint64_t> defined_until_ns_{0}, foreign_until_ns_{0};
     mutable std::mutex mutex_;
     std::string identity_;
 };
@@ -61,6 +65,7 @@ public:
     Database* find(std::string_view name) const;
     // Under every name that database has, or may have.
     void noteDefinition(std::uint32_t oid, std::uint64_t now_ns);
+    void noteForeignDefinition(std::uint32_t oid, std::uint64_t now_ns);
     const std::vector<std::unique_ptr<Database>>& all() const { return databases_; }
 
 private:

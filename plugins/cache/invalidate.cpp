@@ -40,28 +40,49 @@ Result<std::vector<std::uint32_t>> slotsOf(ToolCall& call, const Database& datab
     return slots;
 }
 
+// As a write that has ended already.
+Result<void> tellPeers(const Context& context, Peers* peers, std::uint32_t database, std::vector<std::uint32_t> slots) {
+    if (!peers) return {};
+    WriteMessage message;
+    message.database = database;
+    message.slots = std::move(slots);
+    auto told = peers->announce(context, std::move(message));
+    if (!told) return std::move(told).error();
+    if (!*told) return {};
+    peers->settle(context, *told);
+    peers->finish(*told, true);
+    return {};
+}
+
 }  // namespace
 
-Result<void> invalidate(ToolCall& call, const Databases& databases, Ledger& ledger) {
+Result<void> invalidate(ToolCall& call, const Databases& databases, Ledger& ledger, Peers* peers) {
     if (call.principal().tenant.size > 0)
         return Error::refused("what is remembered is everybody's: a tenant cannot declare it out of date")
             .withHint("the operator can, or ttl_ms passes");
-    auto database = databaseOf(call, databases);
-    if (!database) return std::move(database).error();
+    auto found = databaseOf(call, databases);
+    if (!found) return std::move(found).error();
+    const Database& database = **found;
     const std::string_view relation = call.text("relation");
-    if ((*database)->oid() == 0) {
-        ledger.move(Ledger::slotOf(0, 0));
-        return call.reply({{"database", (*database)->name()}, {"invalidated", "everything"}});
+    Json answer{{"database", database.name()}};
+    std::vector<std::uint32_t> slots;
+    if (database.oid() == 0) {
+        answer["invalidated"] = "everything";
+        slots.push_back(Ledger::slotOf(0, 0));
+    } else if (relation.empty()) {
+        answer["invalidated"] = "database";
+        slots.push_back(Ledger::slotOf(database.oid(), 0));
+    } else {
+        auto of_relation = slotsOf(call, database, relation);
+        if (!of_relation) return std::move(of_relation).error();
+        slots = std::move(*of_relation);
+        answer["invalidated"] = "relation";
+        answer["relation"] = relation;
     }
-    if (relation.empty()) {
-        ledger.move(Ledger::slotOf((*database)->oid(), 0));
-        return call.reply({{"database", (*database)->name()}, {"invalidated", "database"}});
-    }
-    auto slots = slotsOf(call, **database, relation);
-    if (!slots) return std::move(slots).error();
-    for (const std::uint32_t slot : *slots)
+    for (const std::uint32_t slot : slots)
         ledger.move(slot);
-    return call.reply({{"database", (*database)->name()}, {"invalidated", "relation"}, {"relation", relation}});
+    if (auto told = tellPeers(call.context(), peers, database.oid(), std::move(slots)); !told) return told;
+    return call.reply(answer);
 }
 
 }  // namespace howdah::cache

@@ -7,6 +7,7 @@
 
 #include "plugins/cache/databases.hpp"
 #include "plugins/cache/ledger.hpp"
+#include "plugins/cache/peers.hpp"
 
 namespace howdah::cache {
 
@@ -20,6 +21,7 @@ with recursive tree(oid) as (
 select c.oid::pg_catalog.int8, c.relkind in ('v', 'm', 'f')
 from tree t join pg_catalog.pg_class c on c.oid = t.oid)sql"};
 
-Result<void> invalidate(ToolCall& call, const Databases& databases, Ledger& ledger);
+// `peers`: forget it too; null where there are none.
+Result<void> invalidate(ToolCall& call, const Databases& databases, Ledger& ledger, Peers* peers);
 
 }  // namespace howdah::cache

@@ -16,7 +16,6 @@ namespace howdah::cache {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x32656364656c6863;  // "chledce2"
-constexpr std::size_t kSlots = 65536;                 // slotOf() gives 16 bits
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::uint64_t kSecond_ns = 1'000'000'000;
 

@@ -43,6 +43,7 @@ public:
     // others; database 0 for all databases.
     static constexpr std::uint32_t kDefinitions = UINT32_MAX;
     static constexpr std::uint32_t kListened = UINT32_MAX - 1;
+    static constexpr std::size_t kSlots = 65'536;  // slotOf() gives 16 bits
     static std::uint32_t slotOf(std::uint32_t database, std::uint32_t relation);
 
     // --- reads

@@ -37,13 +37,14 @@ bool isSettled(const Error& error) {
 }  // namespace
 
 Recall::Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf,
-               const Notices* notices)
+               const Notices* notices, Peers* peers)
     : host_(host),
       config_(config),
       ledger_(ledger),
       databases_(databases),
       shelf_(shelf),
       notices_(notices),
+      peers_(peers),
       memory_(ledger, config.l1, config.l2, host.reactor().shard_count(host.raw())),
       flights_(config.coalesce_ns),
       shards_(host.reactor().shard_count(host.raw())),
@@ -67,10 +68,11 @@ Verdict Recall::before(Query& query) {
         database->ask(query.context());  // from the next read on it is remembered
         return ++counters.switched_off, Verdict::proceed();
     }
+    const std::uint64_t now_ns = bootNs();
+    if (peers_ && !peers_->mayServe(now_ns)) return ++counters.unleased, Verdict::proceed();
     std::string& key = shards_[shard].key;
     writeKey(*query.raw(), key);
     const std::uint64_t hash = hashOf(key, ledger_.seed());
-    const std::uint64_t now_ns = bootNs();
     if (const Entry* entry = memory_.find(shard, hash, key, now_ns, counters))
         return give(shard, *entry, HOWDAH_FROM_MEMORY, now_ns);
     return miss(query, shard, *database, hash);
@@ -149,7 +151,8 @@ bool Recall::isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns)
 
 Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash) {
     Counters& counters = counters_[shard];
-    if (!isQuiet(footingsOf(query, database), bootNs())) return ++counters.written_meanwhile, Verdict::proceed();
+    if (!isQuiet(footingsOf(query, database), bootNs()) || database.isDefinedElsewhere(bootNs()))
+        return ++counters.written_meanwhile, Verdict::proceed();
     const SharedKey key(shards_[shard].key);  // another query may have the buffer while this one waits
 
     Flights::Ticket ticket;
@@ -200,7 +203,9 @@ EntryPtr Recall::fromShelf(const Query& query, std::uint64_t hash, std::string_v
 
 // Of an answer that was waited for: its age counts from before its read began, however long that took.
 bool Recall::holds(const Entry& entry, Counters& counters) const {
-    if (!entry.life().lasts(bootNs())) return ++counters.expired, false;
+    const std::uint64_t now_ns = bootNs();
+    if (!entry.life().lasts(now_ns)) return ++counters.expired, false;
+    if (peers_ && !peers_->mayServe(now_ns)) return ++counters.unleased, false;
     if (!ledger_.stands(entry.footings())) return ++counters.outdated, false;
     return true;
 }
@@ -222,7 +227,7 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
     // Noted before it is asked for new definitions: one that comes in between is met by the one or the other.
     const Grounds grounds = groundsOf(oid);
     const bool named = oid != 0 && facts && knowsRelations(*facts) && (facts->flags & HOWDAH_FACT_REACH_KNOWN) &&
-                       !defines && !database->isNewlyDefined(bootNs());
+                       !defines && !database->isNewlyDefined(bootNs()) && !database->isDefinedElsewhere(bootNs());
     std::vector<std::uint32_t> slots;
     if (named) {
         for (std::uint64_t i = 0; i < facts->relation_count; ++i)
@@ -234,12 +239,42 @@ Verdict Recall::beforeWrite(Query& query, std::size_t shard) {
     auto writing = std::make_unique<Writing>(*this, oid, named ? Ledger::Reach::relations : Ledger::Reach::database,
                                              grounds, std::move(slots));
     writing->defines = defines;
+    if (peers_) {
+        waited = true;
+        if (auto told = tellPeers(query, *writing); !told) {
+            writing->settled = true;  // it will not be sent
+            return Verdict::deny(std::move(told).error());
+        }
+    }
     if (waited && isOver(query)) {  // it may be sent all the same
         ++counters.writes_unsettled;
         return Verdict::proceed();
     }
     shards_[shard].writings[query.raw()] = std::move(writing);
     return Verdict::proceed();
+}
+
+Result<void> Recall::tellPeers(const Query& query, Writing& writing) {
+    if ((query.flags() & HOWDAH_RUN_DRY) || writing.slots.empty()) return {};
+    WriteMessage message;
+    message.database = writing.database;
+    message.slots = writing.slots;
+    if (writing.reach == Ledger::Reach::database) message.flags |= WriteMessage::kWhole;
+    if (writing.defines) message.flags |= WriteMessage::kDefines;
+    auto announced = peers_->announce(query.context(), std::move(message));
+    if (!announced) return std::move(announced).error();
+    writing.announced = std::move(*announced);
+    return {};
+}
+
+// Its own epochs move before the others may keep what it reached again; its answer goes out after both.
+void Recall::endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled) {
+    writing->settled = settled;
+    const Peers::AnnouncedPtr announced = writing->announced;
+    writing.reset();
+    if (!announced) return;
+    peers_->settle(query.context(), announced);
+    peers_->finish(announced, settled);
 }
 
 // All rows of its database move, too, if its grounds have: what it reached is no longer what was known.
@@ -259,10 +294,8 @@ Recall::Writing::~Writing() {
 
 void Recall::after(Query& query, const howdah_result& result) {
     const std::size_t shard = shardOf(query);
-    if (auto writing = shards_[shard].writings.extract(query.raw())) {
-        writing.mapped()->settled = true;
-        return;
-    }
+    if (auto writing = shards_[shard].writings.extract(query.raw()))
+        return endWrite(query, std::move(writing.mapped()), true);
     const auto found = shards_[shard].readings.extract(query.raw());
     if (!found) return;
     Reading& reading = *found.mapped();
@@ -279,9 +312,9 @@ void Recall::after(Query& query, const howdah_result& result) {
 void Recall::failed(Query& query, const Error& error) {
     const std::size_t shard = shardOf(query);
     if (auto writing = shards_[shard].writings.extract(query.raw())) {
-        writing.mapped()->settled = (query.flags() & HOWDAH_RUN_DRY) || isSettled(error);
-        if (!writing.mapped()->settled) ++counters_[shard].writes_unsettled;
-        return;
+        const bool settled = (query.flags() & HOWDAH_RUN_DRY) || isSettled(error);
+        if (!settled) ++counters_[shard].writes_unsettled;
+        return endWrite(query, std::move(writing.mapped()), settled);
     }
     const auto found = shards_[shard].readings.extract(query.raw());
     if (!found) return;

@@ -19,6 +19,7 @@
 #include "plugins/cache/flights.hpp"
 #include "plugins/cache/memory.hpp"
 #include "plugins/cache/notices.hpp"
+#include "plugins/cache/peers.hpp"
 #include "plugins/cache/shelf.hpp"
 
 namespace howdah::cache {
@@ -26,7 +27,7 @@ namespace howdah::cache {
 class Recall {
 public:
     Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf,
-           const Notices* notices);
+           const Notices* notices, Peers* peers);
 
     Verdict before(Query& query);
     void after(Query& query, const howdah_result& result);
@@ -80,6 +81,7 @@ private:
         const Ledger::Reach reach;
         const Grounds grounds;
         const std::vector<std::uint32_t> slots;
+        Peers::AnnouncedPtr announced;  // null: nobody else was told
         bool defines = false;
         bool settled = false;
     };
@@ -94,6 +96,8 @@ private:
     void forget(const howdah_query* query, std::size_t shard);
     bool isOver(const Query& query) const;
     Verdict beforeWrite(Query& query, std::size_t shard);
+    Result<void> tellPeers(const Query& query, Writing& writing);
+    void endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled);
     bool mayBeKept(const Query& query, Counters& counters) const;
     Verdict miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash);
     EntryPtr fromShelf(const Query& query, std::uint64_t hash, std::string_view key, Counters& counters);
@@ -112,6 +116,7 @@ private:
     Databases& databases_;
     Shelf* shelf_;            // null: nothing is kept on disk
     const Notices* notices_;  // null: no database is listened to
+    Peers* peers_;            // null: there are no other instances
     Memory memory_;
     Flights flights_;
     std::vector<Shard> shards_;

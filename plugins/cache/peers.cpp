@@ -1,0 +1,245 @@
+#include "plugins/cache/peers.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "plugins/cache/clock.hpp"
+#include "plugins/cache/random_name.hpp"
+
+namespace howdah::cache {
+
+namespace {
+
+const std::string kNobody = "?";  // never acknowledges: the lease is waited out
+
+}  // namespace
+
+// What a write and its answer have to do with the others. What members do besides stands in peers_member.cpp.
+
+Peers::Peers(const Host& host, Jobs& jobs, const Config& config, Ledger& ledger, Databases& databases, Kv kv)
+    : host_(host),
+      jobs_(jobs),
+      config_(config),
+      ledger_(ledger),
+      databases_(databases),
+      kv_(kv),
+      prefix_(concat("cache/", config.shared.name, "/")),
+      self_(randomName()) {}
+
+// Writes of others that have not ended may still be committed.
+Peers::~Peers() {
+    for (const auto& [number, foreign] : foreign_)
+        ledger_.endWrite(foreign.write.slots, false, bootNs(), reachOf(foreign.write));
+}
+
+Result<void> Peers::begin() {
+    if (!kv_.isWhole())
+        return Error::unavailable("cache.shared needs a howdah.kv/1 with leases and channels, as the plugin redis has");
+    const bool spawned = jobs_.spawn([this](Context& context) { hear(context); }) &&
+                         jobs_.spawn([this](Context& context) { hearAnswers(context); });
+    if (!spawned) return Error::unavailable("the tasks that hear of other instances could not be started");
+    return {};
+}
+
+Result<std::vector<std::string>> Peers::readMembers(const Context& context) {
+    auto text = kv_.get(context, key("members"));
+    if (!text && text.error().code == Code::not_found) return std::vector<std::string>{};
+    if (!text) return std::move(text).error();
+    std::vector<std::string> members;
+    for (std::string_view rest = *text; !rest.empty();) {
+        const std::size_t end = std::min(rest.find(' '), rest.size());
+        if (!isPeerName(rest.substr(0, end)) || members.size() == kMembersMax)
+            return Error::unavailable("the list of instances in the shared store is not one");
+        members.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return members;
+}
+
+void Peers::noteMembers(std::vector<std::string> members, std::uint64_t read_ns) {
+    const std::lock_guard lock(mutex_);
+    if (read_ns < members_read_ns_) return;
+    members_ = std::move(members);
+    members_read_ns_ = read_ns;
+}
+
+Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage write) {
+    const std::uint64_t begun_ns = bootNs();
+    const std::uint64_t quarter_ns = config_.shared.lease_ns / 4;
+    const auto cannot = [&](const Error& why) -> Result<AnnouncedPtr> {
+        ++refused_;
+        if (!config_.shared.refuses_writes) return AnnouncedPtr();
+        Error error = Error::unavailable("other instances cannot be told of this write: ", why.message)
+                          .withHint("nothing was sent; try again");
+        error.retry_after_ms = config_.shared.lease_ns / kMs;
+        return error;
+    };
+    if (write.slots.size() > WriteMessage::kSlotsMax) return cannot(Error::internal("it reaches too many tables"));
+    bool old_list = false;
+    {
+        const std::lock_guard lock(mutex_);
+        old_list = members_read_ns_ + quarter_ns < begun_ns;
+    }
+    if (old_list) {
+        auto members = readMembers(context);
+        if (!members) return cannot(members.error());
+        noteMembers(std::move(*members), begun_ns);
+    }
+    write.instance = self_;
+    const auto number = kv_.add(context, key("count"), 1, 0);
+    if (!number) return cannot(number.error());
+    if (*number <= 0) return cannot(Error::internal("the shared counter of writes is none"));
+    auto announced = std::make_shared<Announced>(host_);
+    announced->number_ = static_cast<std::uint64_t>(*number);
+    announced->message_ = std::move(write);
+    const std::string text = begunText(announced->number_, announced->message_);
+    const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
+    if (auto logged = kv_.set(context, logKey(announced->number_), text, log_ms); !logged)
+        return cannot(logged.error());
+    const auto store = kv_.get(context, key("store"));
+    if (!store && store.error().code != Code::not_found) return cannot(store.error());
+    const std::uint64_t now_ns = bootNs();
+    // Who looked for it before it lay there, and took it for dropped, must be right.
+    if (now_ns - begun_ns > quarter_ns) return cannot(Error::timeout("the shared store answers too slowly"));
+    announced->due_ns_ = now_ns + config_.shared.lease_ns + config_.shared.lease_ns / 16;
+    bool alone = true;
+    {
+        const std::lock_guard lock(mutex_);
+        // By the name after the entry: where the store is another one, members of the first do not know of this.
+        const bool is_member = !member_.empty() && known_ != kNothing;
+        if (is_member && (!store || *store != store_))
+            return cannot(Error::unavailable("the shared store was emptied"));
+        if (is_member) announced->store_ = store_;
+        Awaited awaited{announced, {}};
+        for (const std::string& member : members_)
+            if (member != member_) awaited.members.insert(member);
+        // A list without this instance may be a new one, and those of the old one have leases still.
+        if (!is_member || awaited.members.size() == members_.size()) awaited.members.insert(kNobody);
+        alone = awaited.members.empty();
+        // Of those whose end nobody was told.
+        if (awaited_.size() > kReplayMax)
+            std::erase_if(awaited_, [](const auto& one) { return one.second.write.expired(); });
+        if (!alone) awaited_.emplace(announced->number_, std::move(awaited));
+    }
+    if (alone) announced->all_.set();
+    ++announced_;
+    // If this is lost, they find it when they look.
+    if (!alone) (void)kv_.publish(context, key("all"), text);
+    return announced;
+}
+
+// Told again where the store was emptied while it ran: who has joined since has not heard of it.
+void Peers::settle(const Context& context, const AnnouncedPtr& write) {
+    await(context, *write);
+    bool moved = false;
+    {
+        const std::lock_guard lock(mutex_);
+        moved = !write->store_.empty() && write->store_ != store_;
+    }
+    if (!moved) return;
+    const auto again = announce(context, write->message_);
+    if (!again || !*again) return;
+    await(context, **again);
+    finish(*again, true);
+}
+
+void Peers::await(const Context& context, Announced& write) {
+    const std::uint64_t now_ns = bootNs();
+    if (now_ns < write.due_ns_) {
+        const howdah_status all = write.all_.wait(context, host_.nowNs() + (write.due_ns_ - now_ns));
+        if (all >= 0)
+            ++acknowledged_;
+        else
+            ++waited_out_;
+    }
+    std::vector<std::string> silent;
+    {
+        const std::lock_guard lock(mutex_);
+        if (auto waited = awaited_.extract(write.number_))
+            silent.assign(waited.mapped().members.begin(), waited.mapped().members.end());
+    }
+    std::erase(silent, kNobody);
+    if (silent.empty()) return;
+    jobs_.spawn([this, silent](Context& own) { retire(own, silent); });
+}
+
+// The others hold back what it reaches until they hear this; by themselves after unsettled_ns.
+void Peers::finish(const AnnouncedPtr& write, bool settled) {
+    {
+        const std::lock_guard lock(mutex_);
+        awaited_.erase(write->number_);
+    }
+    const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
+    jobs_.spawn([this, write, settled, log_ms](Context& context) {
+        WriteMessage ended = write->message_;
+        ended.flags |= settled ? WriteMessage::kEnded : WriteMessage::kUnsettled;
+        (void)kv_.set(context, logKey(write->number_), begunText(write->number_, ended), log_ms);
+        (void)kv_.publish(context, key("all"), endedText(write->number_, settled));
+    });
+}
+
+// One whose sign of life has run out had its last lease longer ago than that.
+void Peers::retire(const Context& context, const std::vector<std::string>& silent) {
+    for (const std::string& member : silent) {
+        const auto alive = kv_.get(context, key("alive/" + member));
+        if (alive || alive.error().code != Code::not_found) continue;
+        auto text = kv_.get(context, key("members"));
+        if (!text) return;
+        std::string left;
+        for (std::string_view rest = *text; !rest.empty();) {
+            const std::size_t end = std::min(rest.find(' '), rest.size());
+            if (rest.substr(0, end) != member) left += concat(left.empty() ? "" : " ", rest.substr(0, end));
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+        if (left == *text) continue;
+        const auto done = kv_.replace(context, key("members"), *text, left, 0);  // else somebody else has changed it
+        if (done && *done)
+            host_.log(LogLevel::info, "instance ", member, " is gone: writes do not wait for it any more");
+    }
+}
+
+// --- what is told to this instance: acknowledgements
+
+void Peers::hearAnswers(const Context& context) {
+    const Event rest(host_);
+    while (context.goOn()) {
+        auto heard = kv_.subscribe(context, channelOf(self_));
+        while (heard && context.goOn()) {
+            auto received = heard->receive(context);
+            if (!received || received->missed) continue;  // who waits for it waits out the lease
+            const auto message = peerMessage(received->message);
+            if (!message || message->kind != 'a') continue;
+            AnnouncedPtr all;
+            {
+                const std::lock_guard lock(mutex_);
+                const auto awaited = awaited_.find(message->number);
+                if (awaited == awaited_.end()) continue;
+                awaited->second.members.erase(message->member);
+                if (awaited->second.members.empty()) {
+                    all = awaited->second.write.lock();
+                    awaited_.erase(awaited);
+                }
+            }
+            if (all) all->all_.set();
+        }
+        (void)rest.wait(context, host_.nowNs() + config_.shared.lease_ns / 8);
+    }
+}
+
+Peers::Figures Peers::figures() const {
+    Figures figures;
+    figures.announced = announced_;
+    figures.acknowledged = acknowledged_;
+    figures.waited_out = waited_out_;
+    figures.heard = heard_;
+    figures.joined = joined_;
+    figures.refused = refused_;
+    const bool serves = mayServe(bootNs());
+    const std::lock_guard lock(mutex_);
+    figures.members = members_.size();
+    figures.state = serves ? "member" : member_.empty() ? "alone" : "joining";
+    figures.trouble = trouble_;
+    return figures;
+}
+
+}  // namespace howdah::cache
