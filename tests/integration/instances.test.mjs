@@ -9,7 +9,7 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { startNginx } from './nginx.mjs';
 import { startRedis } from './redis_server.mjs';
 import { clients, connected } from './sdk_clients.mjs';
-import { callTool, dsn, initialize, meta, post, program, psql, run, startServer, textOf, until } from './support.mjs';
+import { callTool, dsn, eventsOf, initialize, meta, post, program, psql, run, startServer, textOf, until } from './support.mjs';
 
 const kAccept = { Accept: 'application/json, text/event-stream', 'Content-Type': 'application/json' };
 const kRevision = '2025-11-25';
@@ -30,19 +30,6 @@ const three = (more) => Promise.all([1, 2, 3].map(() => start(more)));
 before(async () => { redis = await startRedis(); });
 after(() => redis?.remove());
 
-// The events of an answer, one after the other.
-async function* eventsOf(answer) {
-  let text = '';
-  for await (const bytes of answer.body.pipeThrough(new TextDecoderStream())) {
-    text += bytes;
-    const whole = text.split('\n\n');
-    text = whole.pop();
-    for (const event of whole) {
-      const fields = event.split('\n').filter((line) => line && !line.startsWith(':')).map((line) => line.split(/: ?(.*)/s));
-      if (fields.length > 0) yield Object.fromEntries(fields);
-    }
-  }
-}
 const all = async (answer) => {
   const events = [];
   for await (const event of eventsOf(answer)) events.push(event);

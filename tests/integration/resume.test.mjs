@@ -5,24 +5,11 @@ import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { clients, connected } from './sdk_clients.mjs';
-import { openSession, post, program, startServer, textOf } from './support.mjs';
+import { eventsOf, openSession, post, program, startServer, textOf } from './support.mjs';
 
 const plugins = [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }];
 const events = { Accept: 'application/json, text/event-stream', 'Content-Type': 'application/json' };
 
-// The events of an answer, one after the other.
-async function* eventsOf(answer) {
-  let text = '';
-  for await (const bytes of answer.body.pipeThrough(new TextDecoderStream())) {
-    text += bytes;
-    const whole = text.split('\n\n');
-    text = whole.pop();
-    for (const event of whole) {
-      const fields = event.split('\n').filter((line) => line && !line.startsWith(':')).map((line) => line.split(/: ?(.*)/s));
-      if (fields.length > 0) yield Object.fromEntries(fields);
-    }
-  }
-}
 const call = (server, headers, name, args, id, signal) => fetch(server.url, {
   method: 'POST', signal, headers: { ...events, ...headers },
   body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, _meta: { progressToken: `p${id}` } } }),

@@ -101,6 +101,20 @@ export async function startServer(options = {}) {
   };
 }
 
+// The events of an answer, one after the other.
+export async function* eventsOf(answer) {
+  let text = '';
+  for await (const bytes of answer.body.pipeThrough(new TextDecoderStream())) {
+    text += bytes;
+    const whole = text.split('\n\n');
+    text = whole.pop();
+    for (const event of whole) {
+      const fields = event.split('\n').filter((line) => line && !line.startsWith(':')).map((line) => line.split(/: ?(.*)/s));
+      if (fields.length > 0) yield Object.fromEntries(fields);
+    }
+  }
+}
+
 // Starts `howdah serve` on pipes. Every line of its stdout must be a message; next() gives the first that fits.
 export function startStdio(options = {}) {
   const place = inFolder();

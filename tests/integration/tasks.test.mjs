@@ -114,8 +114,9 @@ describe('2026-07-28', () => {
 
 test('a reload that replaces the plugin ends its task as cancelled, once the old one has had its time', async () => {
   const place = inFolder();
+  const { library: built } = fixture.fixture;
   const library = join(place.folder, 'fixture');
-  cpSync(fixture.fixture.library, library, { recursive: true });
+  cpSync(built, library, { recursive: true });
   appendFileSync(join(library, 'fixture.so'), '\n');  // another build of it
   const server = await startServer({ ...options, extra: 'limits: { reload_timeout_ms: 500 }' });
   const ask = async (method, params) => (await post(server.url, { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta(takesTasks) } },
