@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/kernel/protocol/fake_peer.hpp"
+#include "tests/kernel/protocol/requests.hpp"
 
 using namespace howdah::kernel;
 using namespace howdah::kernel::test;
@@ -9,34 +9,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::string_view kMeta =
-    R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{})";
-
-std::string modernCall(const std::string& id, const std::string& tool, const std::string& more = "") {
-    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"tools/call","params":{"name":")" + tool + "\"," +
-           std::string(kMeta) + more + "}}}";
-}
-Headers modernHeaders(const std::string& method, const std::string& name = "") {
-    Headers headers = {{"MCP-Protocol-Version", "2026-07-28"}, {"Mcp-Method", method}};
-    if (!name.empty()) headers["Mcp-Name"] = name;
-    return headers;
-}
-std::string listenRequest(const std::string& id, const std::string& filter) {
-    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"subscriptions/listen","params":{"notifications":)" +
-           filter + "," + std::string(kMeta) + "}}}";
-}
-std::string initializeRequest(const std::string& version = "2025-11-25") {
-    return R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":")" + version +
-           R"(","capabilities":{},"clientInfo":{"name":"test","version":"1"}}})";
-}
-Headers openSession(FakePeer& peer) {
-    Received answer = peer.ask(initializeRequest());
-    REQUIRE(answer.status == 200);
-    return {{"Mcp-Session-Id", answer.headers["Mcp-Session-Id"]}};
-}
-std::string legacy(const std::string& id, const std::string& method, const std::string& params = "{}") {
-    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":")" + method + R"(","params":)" + params + "}";
-}
 constexpr std::string_view kListChanged = R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})";
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/kernel/protocol/fake_peer.hpp"
+#include "tests/kernel/protocol/requests.hpp"
 
 using namespace howdah::kernel;
 using namespace howdah::kernel::test;
@@ -13,8 +13,7 @@ TEST_CASE("tasks/list: served where clients are told apart, else neither declare
     auto lists = [&](bool http, const char* subject, const std::string& revision = "2025-11-25") {
         FakePeer peer(server, http);
         if (subject) peer.become(subject);
-        Received opened = peer.ask(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":")" +
-                                   revision + R"(","capabilities":{},"clientInfo":{"name":"test","version":"1"}}})");
+        Received opened = peer.ask(initializeRequest(revision));
         const Json tasks = Json::parse(opened.json)["result"]["capabilities"].value("tasks", Json());
         const Headers headers = http ? Headers{{"Mcp-Session-Id", opened.headers["Mcp-Session-Id"]}} : Headers{};
         const Json answer = Json::parse(peer.ask(R"({"jsonrpc":"2.0","id":1,"method":"tasks/list"})", headers).json);
