@@ -115,9 +115,9 @@ AuditLog::State AuditLog::look(const std::string& tenant) const {
             lookAt(folder + ".mark")};
 }
 
-Result<AuditLog::State> AuditLog::append(const std::string& tenant, std::vector<Entry> entries,
-                                         std::uint64_t lost) const {
-    auto place = LogPlace::toWrite(folder_, tenant, keys_);
+Result<AuditLog::State> AuditLog::append(const std::string& tenant, std::vector<Entry> entries, std::uint64_t lost,
+                                         std::chrono::milliseconds lock_patience) const {
+    auto place = LogPlace::toWrite(folder_, tenant, keys_, lock_patience);
     if (!place) return std::move(place).error();
     auto end = findEnd(*place);
     if (!end) return std::move(end).error();

@@ -63,7 +63,8 @@ public:
                             std::chrono::milliseconds lock_patience = File::kLockPatience) const;
     // All of them, in order, or an error. The first tells, as "lost_before", of the calls that have no record: those
     // the mark counts and `lost` more. They are forgotten once it is there.
-    Result<State> append(const std::string& tenant, std::vector<Entry> entries, std::uint64_t lost = 0) const;
+    Result<State> append(const std::string& tenant, std::vector<Entry> entries, std::uint64_t lost = 0,
+                         std::chrono::milliseconds lock_patience = File::kLockPatience) const;
     // Counts calls without a record, on disk, for the next record to tell of.
     Result<void> noteLost(const std::string& tenant, std::uint64_t lost,
                           std::chrono::milliseconds lock_patience = File::kLockPatience) const;

@@ -57,11 +57,11 @@ Result<void> Writer::write(const Context& context, const std::string& name, nloh
         idle = !tenant->second.writing;  // else whoever is about it comes back for this one
     }
     if (idle) {
-        const auto work = [this, tenant] {
+        const auto work = [this, tenant](std::chrono::milliseconds lock_patience) {
             std::unique_lock lock(mutex_);
-            writeOf(lock, *tenant);
+            writeOf(lock, *tenant, lock_patience);
         };
-        if (!jobs_.start(work)) work();
+        if (!jobs_.start([work] { work(File::kLockPatience); })) work(kLockPatienceOnTheSpot);
     }
     if (waiting->written.wait(context, host_.nowNs() + nsOf(kPatience)) < 0) awaitOnTheSpot(context, *tenant, *waiting);
     const std::lock_guard lock(mutex_);
@@ -76,7 +76,7 @@ void Writer::awaitOnTheSpot(const Context& context, Named& tenant, Waiting& wait
     (void)context.fail(Error{});  // the kernel need not hear that a wait ended: the record is written all the same
     {
         std::unique_lock lock(mutex_);
-        if (!waiting.outcome) writeOf(lock, tenant);
+        if (!waiting.outcome) writeOf(lock, tenant, kLockPatienceOnTheSpot);
         if (waiting.outcome) return;
     }
     if (waiting.written.wait(context, host_.nowNs() + nsOf(kDiskPatience)) >= 0) return;
@@ -87,16 +87,25 @@ void Writer::awaitOnTheSpot(const Context& context, Named& tenant, Waiting& wait
 }
 
 // Writes what waits for one tenant, unless that is nothing, or somebody else is about it: he comes back for the rest.
-void Writer::writeOf(std::unique_lock<std::mutex>& lock, Named& named) {
+void Writer::writeOf(std::unique_lock<std::mutex>& lock, Named& named, std::chrono::milliseconds lock_patience) {
+    if (named.second.writing || named.second.queue.empty()) return;
+    named.second.writing = true;
+    drain(lock, named, lock_patience);
+}
+
+// By the one who has said that he is writing.
+void Writer::drain(std::unique_lock<std::mutex>& lock, Named& named, std::chrono::milliseconds lock_patience) {
     auto& [name, tenant] = named;
-    if (tenant.writing || tenant.queue.empty()) return;
-    tenant.writing = true;
     while (!tenant.queue.empty()) {
-        const Batch batch = std::exchange(tenant.queue, {});
+        Batch batch = std::exchange(tenant.queue, {});
         const std::uint64_t told = tenant.lost;
         lock.unlock();
-        const auto tried = append(name, batch, told);
+        const auto tried = append(name, batch, told, lock_patience);
         lock.lock();
+        if (!tried.done && isHeld(tried.done.error()) && lock_patience < File::kLockPatience) {
+            if (leaveToWorker(lock, named, batch)) return;
+            batch = std::exchange(tenant.queue, {});
+        }
         tenant.sound = tried.done.has_value();
         if (tried.done) tenant.state = *tried.done;
         if (tried.done || tried.counted) {
@@ -116,14 +125,28 @@ void Writer::writeOf(std::unique_lock<std::mutex>& lock, Named& named) {
     tenant.writing = false;
 }
 
+// A worker may wait longer for a log that somebody holds. False when there is none; the batch is in the queue either
+// way, and the tenant's still the caller's.
+bool Writer::leaveToWorker(std::unique_lock<std::mutex>& lock, Named& named, const Batch& batch) {
+    named.second.queue.insert(named.second.queue.begin(), batch.begin(), batch.end());
+    lock.unlock();
+    const bool left = jobs_.start([this, &named] {
+        std::unique_lock own(mutex_);
+        drain(own, named, File::kLockPatience);
+    });
+    lock.lock();
+    return left;
+}
+
 // What is thrown is an outcome like another: nobody may wait for ever, and the next batch is tried again.
-Writer::Attempt<AuditLog::State> Writer::append(const std::string& name, const Batch& batch, std::uint64_t lost) const {
+Writer::Attempt<AuditLog::State> Writer::append(const std::string& name, const Batch& batch, std::uint64_t lost,
+                                                std::chrono::milliseconds lock_patience) const {
     Attempt<AuditLog::State> tried{Error::internal("it was not tried")};
     try {
         std::vector<Entry> entries;
         for (const auto& waiting : batch)
             entries.push_back(waiting->entry);
-        tried.done = log_->append(name, std::move(entries), lost);
+        tried.done = log_->append(name, std::move(entries), lost, lock_patience);
         if (tried.done) return tried;
         if (!isHeld(tried.done.error())) tried.counted = log_->noteLost(name, batch.size() + lost).has_value();
         host_.log(LogLevel::error, "the audit log of tenant ", name,
@@ -162,7 +185,7 @@ Result<void> Writer::mayCall(const Context& context, const std::string& name) {
             return refuse(*tenant, diskIsStuck());
         }
     }
-    const auto tried = lookAtLog(context, name, true);
+    const auto tried = lookTogether(context, name, true);
     std::uint64_t lost = 0;
     {
         const std::lock_guard lock(mutex_);
@@ -190,11 +213,41 @@ Result<void> Writer::mayAnswer(const Context& context, const std::string& name) 
         const std::lock_guard lock(mutex_);
         if (named(name).second.unsettled > 0) return unrecordable(diskIsStuck());
     }
-    const auto tried = lookAtLog(context, name, false);
+    const auto tried = lookTogether(context, name, false);
     if (tried.done || tried.done.error().rule == "audit-full") return {};
     const std::lock_guard lock(mutex_);
     named(name).second.sound = false;
     return unrecordable(tried.done.error());
+}
+
+// One look of a tenant at a time, which all its calls wait for: of a log that somebody holds each takes a worker for as
+// long as its lock is waited for, and others need workers too.
+Writer::Attempt<AuditLog::Readiness> Writer::lookTogether(const Context& context, const std::string& name, bool count) {
+    const auto woken = std::make_shared<Event>(host_);
+    std::shared_ptr<Look> look;
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        auto& shared = named(name).second.look;
+        first = !shared;
+        if (first) shared = std::make_shared<Look>();
+        look = shared;
+        if (!first) look->waiters.push_back(woken);
+    }
+    if (!first) {
+        if (woken->wait(context, host_.nowNs() + nsOf(kPatience)) < 0) (void)context.fail(Error{});
+        const std::lock_guard lock(mutex_);
+        return {look->found ? *look->found : Result<AuditLog::Readiness>(diskIsStuck())};
+    }
+    auto tried = lookAtLog(context, name, count);
+    {
+        const std::lock_guard lock(mutex_);
+        look->found = tried.done;
+        named(name).second.look = nullptr;
+    }
+    for (const auto& waiter : look->waiters)  // nobody joins any more
+        waiter->set();
+    return tried;
 }
 
 // On a worker, or on the spot where none comes; never twice. One that a worker has begun and not ended in time is the

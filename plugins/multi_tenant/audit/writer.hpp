@@ -35,7 +35,7 @@ public:
     // How long a worker is waited for, how long then a disk that has the record under way: parked, and at the very end
     // holding the shard, which only a request that is over already comes to.
     static constexpr std::chrono::milliseconds kPatience{1000}, kDiskPatience{5000}, kHoldMax{250};
-    // For a log that somebody else has locked, where a shard waits for it.
+    // For a log that somebody else has locked, where a shard waits for it; a record is left to a worker then.
     static constexpr std::chrono::milliseconds kLockPatienceOnTheSpot{50};
 
     Writer(const Host& host, Jobs& jobs, std::shared_ptr<const AuditLog> log)
@@ -65,6 +65,10 @@ private:
         bool given_up = false;  // whoever waited has gone
     };
     using Batch = std::vector<std::shared_ptr<Waiting>>;
+    struct Look {
+        std::vector<std::shared_ptr<Event>> waiters;  // calls of the same tenant
+        std::optional<Result<AuditLog::Readiness>> found;
+    };
     struct Tenant {
         Batch queue;
         bool writing = false;         // somebody has a batch of it under way
@@ -72,6 +76,7 @@ private:
         std::uint64_t lost = 0;       // calls without a record that the mark on disk does not count
         std::uint64_t unsettled = 0;  // records under way for which nobody waits any more
         AuditLog::State state;        // of its files, as they were left
+        std::shared_ptr<Look> look;   // somebody looks at its log
     };
     using Named = std::map<std::string, Tenant, std::less<>>::value_type;
     // What came of touching a log; after a failure also whether the calls without a record are counted already.
@@ -83,9 +88,13 @@ private:
 
     // Whether the log is still as it was left: asks the system four times and waits for nothing.
     bool isAsLeft(const std::string& name);
-    void writeOf(std::unique_lock<std::mutex>& lock, Named& tenant);
-    Attempt<AuditLog::State> append(const std::string& name, const Batch& batch, std::uint64_t lost) const;
+    void writeOf(std::unique_lock<std::mutex>& lock, Named& tenant, std::chrono::milliseconds lock_patience);
+    void drain(std::unique_lock<std::mutex>& lock, Named& tenant, std::chrono::milliseconds lock_patience);
+    bool leaveToWorker(std::unique_lock<std::mutex>& lock, Named& tenant, const Batch& batch);
+    Attempt<AuditLog::State> append(const std::string& name, const Batch& batch, std::uint64_t lost,
+                                    std::chrono::milliseconds lock_patience) const;
     void awaitOnTheSpot(const Context& context, Named& tenant, Waiting& waiting);
+    Attempt<AuditLog::Readiness> lookTogether(const Context& context, const std::string& name, bool count);
     Attempt<AuditLog::Readiness> lookAtLog(const Context& context, const std::string& name, bool count);
     bool countHere(const std::string& name);  // where the disk cannot; true
     Result<void> refuse(Tenant& tenant, const Error& why);

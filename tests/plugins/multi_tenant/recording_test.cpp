@@ -1,8 +1,10 @@
 // What each call leaves in its tenant's log, on two shards at once.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "plugins/multi_tenant/hooks_stage.hpp"
 
@@ -199,6 +201,60 @@ TEST_CASE("audit: a look at a held log is one look, refused within its time, and
         std::this_thread::yield();
     REQUIRE(next.before(call).verdict == HOWDAH_PROCEED);
     CHECK(next.logOf("acme", 1).newest[0]["lost_before"] == 1);
+}
+
+TEST_CASE("audit: all calls of a tenant whose log is held wait for one look at it") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    const howdah_principal acme = who("acme");
+    Called call(acme);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    stage.after(call);
+    const std::string mark = stage.folder() + "/audit/acme.mark";
+    Stage next(Json{{"model", "schema"}, {"audit", Json::object()}}, false, &stage);
+    std::vector<std::thread> calls;
+    std::atomic<int> ended{0}, refused{0};
+    int looks = 0;
+    {
+        auto held = multi_tenant::File::make(mark);
+        REQUIRE(held);
+        REQUIRE(held->lock());
+        for (int i = 0; i < 16; ++i) {
+            calls.emplace_back([&] {
+                Called one(acme);
+                refused += next.before(one).verdict == HOWDAH_DENY;
+                ++ended;
+            });
+        }
+        while (ended < 16) {
+            looks = std::max(looks, timesOpen(mark) - 1);
+            std::this_thread::yield();
+        }
+    }
+    for (std::thread& one : calls)
+        one.join();
+    CHECK(refused == 16);
+    CHECK(looks == 1);
+}
+
+TEST_CASE("audit: a record that nobody waits for is left to a worker while its log is held, and is not lost") {
+    Stage stage(Json{{"model", "schema"}, {"audit", Json::object()}});
+    const howdah_principal acme = who("acme");
+    Called call(acme);
+    REQUIRE(stage.before(call).verdict == HOWDAH_PROCEED);
+    {
+        auto held = multi_tenant::File::make(stage.folder() + "/audit/acme.mark");
+        REQUIRE(held);
+        REQUIRE(held->lock());
+        const auto began = std::chrono::steady_clock::now();
+        stage.after(call, nullptr, std::chrono::milliseconds(0));  // its request is over
+        CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(1500));
+    }
+    while (stage.before(call).verdict != HOWDAH_PROCEED)
+        std::this_thread::yield();
+    const auto log = stage.logOf("acme", 10);
+    REQUIRE(log.newest.size() >= 1);
+    CHECK(log.newest[0]["name"] == "query");
+    CHECK_FALSE(log.newest[0].contains("lost_before"));
 }
 
 TEST_CASE("audit: a request that is over while its log is looked at is not taken for a disk that is stuck") {
