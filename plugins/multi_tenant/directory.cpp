@@ -48,8 +48,16 @@ Result<void> Directory::findOwners(const std::vector<std::string>& databases) {
             if (auto may = mayBeRole("role", config_.role->of("")); !may) return may;
         }
     }
-    for (const NameTemplate& schema : config_.search_path)
+    // Two that begin alike would be one.
+    const auto mayBeSchema = [](std::string_view key, const NameTemplate& schema) -> Result<void> {
+        if (!schema.isShared() || schema.of("").size() <= kIdentifierMax) return {};
+        return Error::invalidArgument("multi_tenant.", key, ": ", schema.of(""), " has more than the ", kIdentifierMax,
+                                      " bytes that PostgreSQL keeps of a name");
+    };
+    for (const NameTemplate& schema : config_.search_path) {
+        if (auto may = mayBeSchema("search_path", schema); !may) return may;
         shared(schemas_, schema);
+    }
     for (const auto& [called, is] : config_.databases)
         shared(databases_, is);
     for (const auto& [tier, names] : config_.tiers)
@@ -85,6 +93,7 @@ Result<void> Directory::findOwners(const std::vector<std::string>& databases) {
         if (entry.search_path) {
             // Schemas that are listed for all may stand behind a tenant's own.
             for (const NameTemplate& schema : *entry.search_path) {
+                if (auto may = mayBeSchema(concat("tenants.", tenant, ".search_path"), schema); !may) return may;
                 const auto known = schemas_.find(schema.of(tenant));
                 if (known != schemas_.end() && known->second.empty()) continue;
                 for (const NameTemplate& by_default : config_.search_path)

@@ -203,6 +203,16 @@ TEST_CASE("scope: a schema that is spelled out for all is taken as it is, a role
         CHECK(problemOf(concat(R"({"model":"role","tenants":{"acme":{"role":")", role, R"("}}})").c_str())
                   .starts_with("multi_tenant.tenants.acme.role: "));
     }
+    // Of 40 letters and 80 bytes; what PostgreSQL keeps of it may be another's as well.
+    std::string cut;
+    for (int i = 0; i < 40; ++i)
+        cut += "\u00e4";
+    CHECK(problemOf(concat(R"({"model":"schema","search_path":["tenant_{tenant}",")", cut, R"("]})").c_str())
+              .starts_with("multi_tenant.search_path: "));
+    CHECK(problemOf(concat(R"({"model":"schema","search_path":["tenant_{tenant}"],"tenants":{"acme":{"search_path":[")",
+                           cut, R"("]}}})")
+                        .c_str())
+              .starts_with("multi_tenant.tenants.acme.search_path: "));
 }
 
 TEST_CASE("claims: only an issuer's user has a sub, so a token cannot pose as one") {
