@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -41,33 +42,43 @@ inline int openFolderOf(const std::string& path) {
     return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+// The file that is to take the other's place: gone unless it has.
+struct FreshFile {
+    explicit FreshFile(const std::string& path) : name(path + ".XXXXXX"), file(::mkostemp(name.data(), O_CLOEXEC)) {
+        made = file >= 0;
+    }
+    FreshFile(const FreshFile&) = delete;
+    FreshFile& operator=(const FreshFile&) = delete;
+    ~FreshFile() {
+        if (file >= 0) ::close(file);
+        if (folder >= 0) ::close(folder);
+        if (made) ::unlink(name.c_str());
+    }
+    std::string name;
+    int file;
+    int folder = -1;
+    bool made = false;
+};
+
 }  // namespace detail
 
 // Mode 0600, whatever the umask. `write` gets the descriptor to write to; where it gives false, errno says why.
 template <typename Write>
 Result<void> replaceFile(const std::string& path, Durable durable, Write&& write) {
-    std::string fresh = path + ".XXXXXX";
-    int file = ::mkostemp(fresh.data(), O_CLOEXEC);
-    int folder = -1;
-    const auto failed = [&](std::string_view what, const std::string& name) {
-        const int reason = errno;
-        if (file >= 0) ::close(file);
-        if (folder >= 0) ::close(folder);
-        if (&name == &fresh) ::unlink(fresh.c_str());
-        return Error::unavailable("cannot ", what, " ", name, ": ", std::strerror(reason));
+    detail::FreshFile fresh(path);
+    const auto failed = [](std::string_view what, const std::string& name) {
+        return Error::unavailable("cannot ", what, " ", name, ": ", std::strerror(errno));
     };
-    if (file < 0) return failed("make a file beside", path);
-    if (!write(file)) return failed("write", fresh);
-    if (durable == Durable::yes && ::fsync(file) != 0) return failed("flush", fresh);
-    const int closed = ::close(file);
-    file = -1;
-    if (closed != 0) return failed("close", fresh);
+    if (fresh.file < 0) return failed("make a file beside", path);
+    if (!write(fresh.file)) return failed("write", fresh.name);
+    if (durable == Durable::yes && ::fsync(fresh.file) != 0) return failed("flush", fresh.name);
+    if (::close(std::exchange(fresh.file, -1)) != 0) return failed("close", fresh.name);
     // Opened before, so that a want of descriptors is noticed while the old file is still there.
-    if (durable == Durable::yes && (folder = detail::openFolderOf(path)) < 0)
-        return failed("open the folder of", fresh);
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("rename", fresh);
-    if (folder >= 0 && ::fsync(folder) != 0) return failed("flush the folder of", path);
-    if (folder >= 0) ::close(folder);
+    if (durable == Durable::yes && (fresh.folder = detail::openFolderOf(path)) < 0)
+        return failed("open the folder of", fresh.name);
+    if (::rename(fresh.name.c_str(), path.c_str()) != 0) return failed("rename", fresh.name);
+    fresh.made = false;
+    if (fresh.folder >= 0 && ::fsync(fresh.folder) != 0) return failed("flush the folder of", path);
     return {};
 }
 
