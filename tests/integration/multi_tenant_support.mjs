@@ -5,10 +5,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-import { atExit, inFolder, modern, psql, startServer, until } from './support.mjs';
+import { atExit, freePort, inFolder, modern, psql, startServer, until } from './support.mjs';
 
 export const tenants = Array.from({ length: 8 }, (_, i) => `t${i}`);
 export const markOf = (tenant) => `mark-${tenant}-${tenant}`;
@@ -114,13 +113,6 @@ export async function interleaved(url, count, wide, ask) {
   }));
   return { foreign, bytes };
 }
-
-const freePort = () => new Promise((resolve) => {
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address();
-    probe.close(() => resolve(port));
-  });
-});
 
 // Debian's PgBouncer, transactions of everybody on two sessions.
 export async function startPgBouncer(cluster, user) {

@@ -1,20 +1,10 @@
 // nginx in front of several servers, each request to the next one; it says in a header which one has answered.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { atExit, until } from './support.mjs';
-
-const freePort = () => new Promise((resolve, reject) => {
-  const server = createServer();
-  server.on('error', reject);
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
-  });
-});
+import { atExit, freePort, until } from './support.mjs';
 
 // What a proxy in front of event streams needs: nothing held back, no limit on silence that is shorter than ours, and a
 // request that may have had an effect is never sent to a second server.

@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { startCluster } from './cluster.mjs';
-import { callTool, config, inFolder, modern, psql, run, startServer, textOf, until } from './support.mjs';
+import { callTool, config, freePort, inFolder, modern, psql, run, startServer, textOf, until } from './support.mjs';
 
 const place = inFolder();
 let cluster;
@@ -19,13 +18,6 @@ let server;
 // As another client of the pooler; psql() of support.mjs has options at the start, which it refuses.
 const through = (sql) => execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', pooled, '-c', sql],
   { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trimEnd();
-
-const freePort = () => new Promise((resolve) => {
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address();
-    probe.close(() => resolve(port));
-  });
-});
 
 before(async () => {
   cluster = startCluster();

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connectedToOwn } from './sdk_clients.mjs';
-import { config, inFolder, initialize, meta, post, program, psql, run, startServer, startStdio, textOf, until } from './support.mjs';
+import { config, eventsOf, inFolder, initialize, meta, post, program, psql, run, startServer, startStdio, textOf, until } from './support.mjs';
 
 const options = { plugins: [{ fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } }] };
 const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} };
@@ -257,19 +257,12 @@ for (const revision of ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'])
       body: JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'test_input_required_result_elicitation', arguments: {} } }) });
     assert.match(call.headers.get('content-type'), /^text\/event-stream/);
     const said = [];
-    let text = '';
-    for await (const part of call.body.pipeThrough(new TextDecoderStream())) {
-      text += part;
-      const events = text.split('\n\n');
-      text = events.pop();
-      for (const event of events) {
-        const data = event.split('\n').filter((line) => line.startsWith('data: ')).map((line) => line.slice('data: '.length)).join('');
-        if (!data) continue;
-        said.push(JSON.parse(data));
-        if (said.at(-1).method !== 'elicitation/create') continue;
-        const answer = await post(server.url, { jsonrpc: '2.0', id: said.at(-1).id, result: { action: 'accept', content: { name: 'Ada' } } }, headers);
-        assert.equal(answer.status, 202);
-      }
+    for await (const { data } of eventsOf(call)) {
+      if (!data) continue;
+      said.push(JSON.parse(data));
+      if (said.at(-1).method !== 'elicitation/create') continue;
+      const answer = await post(server.url, { jsonrpc: '2.0', id: said.at(-1).id, result: { action: 'accept', content: { name: 'Ada' } } }, headers);
+      assert.equal(answer.status, 202);
     }
     assert.deepEqual(said.map(({ method, result }) => method ?? textOf(result)), ['elicitation/create', 'Hello, Ada!']);
     await server.stop();

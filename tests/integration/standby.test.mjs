@@ -3,14 +3,13 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { after, before, test } from 'node:test';
 
 import { startCluster } from './cluster.mjs';
-import { atExit, callTool, psql, startServer, textOf, until } from './support.mjs';
+import { atExit, callTool, freePort, psql, startServer, textOf, until } from './support.mjs';
 
 let primary;
 let standby;
@@ -25,12 +24,6 @@ const ofServer = (name, args) => {
 };
 const asServer = (name, ...args) => execFileSync(...ofServer(name, args));
 const asServerBeside = (name, ...args) => promisify(execFile)(...ofServer(name, args));
-const freePort = () => new Promise((resolve) => {
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address();
-    probe.close(() => resolve(port));
-  });
-});
 
 async function makeStandby() {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-standby-'));

@@ -5,6 +5,7 @@ import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -114,6 +115,14 @@ export async function* eventsOf(answer) {
     }
   }
 }
+
+// Of this machine, for a program that cannot choose one itself; free a moment ago.
+export const freePort = () => new Promise((resolve, reject) => {
+  const probe = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
+    const { port } = probe.address();
+    probe.close(() => resolve(port));
+  });
+});
 
 // Starts `howdah serve` on pipes. Every line of its stdout must be a message; next() gives the first that fits.
 export function startStdio(options = {}) {

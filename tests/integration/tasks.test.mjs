@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { clients, connectedToOwn } from './sdk_clients.mjs';
-import { atExit, config, initialize, inFolder, meta, openSession, post, program, run, startServer, startStdio, textOf, until } from './support.mjs';
+import { atExit, config, eventsOf, initialize, inFolder, meta, openSession, post, program, run, startServer, startStdio, textOf, until } from './support.mjs';
 
 const fixture = { fixture: { library: join(dirname(program), 'tests/test_plugins/fixture') } };
 const options = { plugins: [fixture] };
@@ -68,20 +68,13 @@ describe('2026-07-28', () => {
     });
     const seen = [];
     const reading = (async () => {
-      let text = '';
-      for await (const bytes of answer.body.pipeThrough(new TextDecoderStream())) {
-        text += bytes;
-        const events = text.split('\n\n');
-        text = events.pop();
-        for (const event of events) {
-          const data = event.split('\n').filter((line) => line.startsWith('data: ')).map((line) => line.slice(6)).join('');
-          if (!data) continue;
-          seen.push(JSON.parse(data));
-          if (seen.length === 1) {
-            await ask('tasks/update', { taskId: result.taskId, inputResponses: { confirm: { action: 'accept', content: {} } } });
-          }
-          if (seen.at(-1).params.status === 'completed') return ended.abort();
+      for await (const { data } of eventsOf(answer)) {
+        if (!data) continue;
+        seen.push(JSON.parse(data));
+        if (seen.length === 1) {
+          await ask('tasks/update', { taskId: result.taskId, inputResponses: { confirm: { action: 'accept', content: {} } } });
         }
+        if (seen.at(-1).params.status === 'completed') return ended.abort();
       }
     })();
     await reading.catch((error) => { if (error.name !== 'AbortError') throw error; });

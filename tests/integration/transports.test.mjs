@@ -13,7 +13,7 @@ import tls from 'node:tls';
 
 import { makeAuthority } from './certificates.mjs';
 import { connected, fortyTwo, overHttp } from './sdk_clients.mjs';
-import { atExit, config, reader, fortyTwoFrom, inFolder, meta, modern, openSocket, program, run, startServer, until, upgrade } from './support.mjs';
+import { atExit, config, freePort, reader, fortyTwoFrom, inFolder, meta, modern, openSocket, program, run, startServer, until, upgrade } from './support.mjs';
 
 const kConfiguration = 3;
 const place = inFolder();
@@ -272,10 +272,7 @@ test('HTTP_PORT makes a server on loopback without a word of configuration', asy
 
 test('a WebSocket opens on the port of WS_PORT, with the token of this machine and not without', async () => {
   const own = inFolder();
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await new Promise((closed) => probe.close(closed));
+  const port = await freePort();
   const child = spawn(program, ['serve'], { cwd: own.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environmentOnly(own.folder), HTTP_PORT: '0', WS_PORT: String(port) } });
   const forget = atExit(() => child.kill('SIGKILL'));
   const exited = once(child, 'exit');

@@ -9,7 +9,7 @@ import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 
-import { initialize, meta, psql, run, shared, startServer, startStdio, until } from './support.mjs';
+import { eventsOf, initialize, meta, psql, run, shared, startServer, startStdio, until } from './support.mjs';
 
 const { file: folder, skip } = shared('mcp/schema');
 const kRevisions = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'];
@@ -63,12 +63,7 @@ async function startHttp(revision) {
       if (text) messages.push(JSON.parse(text));
       return;
     }
-    let rest = '';
-    for await (const text of answer.body.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop();
-      for (const line of lines) if (/^data: ?\S/.test(line)) messages.push(JSON.parse(line.replace(/^data: ?/, '')));
-    }
+    for await (const { data } of eventsOf(answer)) if (data) messages.push(JSON.parse(data));
   }
   const streams = [];
   async function send({ id, method, params }) {
