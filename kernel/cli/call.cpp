@@ -89,7 +89,7 @@ int call(const CommonOptions& common, const CallOptions& options) {
         http.auth = "none";
         http.listen.front().port = 0;
         const std::string path = http.path;
-        if (options.any_tool) config->tools.profile = "all";
+        config->tools.profile = "all";  // the list is for models
         config->transports.http = std::move(http);
         Server::Options parts;
         parts.control = false;

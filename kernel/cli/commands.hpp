@@ -51,7 +51,7 @@ struct CallOptions {
     std::string url;                     // of a running server; empty = in this process
     std::string ca_file;                 // PEM; empty = the system's authorities
     bool json = false;                   // print the whole result
-    bool any_tool = false;               // in this process: also one that tools.profile leaves out
+    bool by_command = false;             // a plugin's command is this call
     std::string print;                   // the member of the structured content to print; empty = the answer's text
 };
 int call(const CommonOptions& common, const CallOptions& options);

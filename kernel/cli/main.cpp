@@ -146,7 +146,7 @@ void addPluginCommand(CLI::App& app, const CommandManifest& command, Asked& aske
         made->callback([&asked, action] {
             asked.call.tool = action.tool;
             asked.call.print = action.print;
-            asked.call.any_tool = true;
+            asked.call.by_command = true;
         });
     }
 }
@@ -241,7 +241,7 @@ int run(int argc, char** argv) {
     for (const auto& [parsed, command] : added) {
         if (*parsed) return command->run(asked);
     }
-    if (asked.call.any_tool) return call(asked.common, asked.call);
+    if (asked.call.by_command) return call(asked.common, asked.call);
     return kUsage;
 }
 
