@@ -101,7 +101,7 @@ void kvUnsubscribe(void* self, std::uint64_t subscription) noexcept {
 }  // namespace
 
 const howdah_kv_v1 kKernelKv{
-    sizeof(howdah_kv_v1), 0,           &kvGet,       &kvSet,     &kvSetIfAbsent, &kvAdd,     &kvRemove,
-    &kvReplace,           &kvRemoveIf, &kvAddLeased, &kvPublish, &kvSubscribe,   &kvReceive, &kvUnsubscribe};
+    sizeof(howdah_kv_v1), HOWDAH_KV_LOCAL, &kvGet,       &kvSet,     &kvSetIfAbsent, &kvAdd,     &kvRemove,
+    &kvReplace,           &kvRemoveIf,     &kvAddLeased, &kvPublish, &kvSubscribe,   &kvReceive, &kvUnsubscribe};
 
 }  // namespace howdah::kernel

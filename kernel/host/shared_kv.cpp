@@ -8,9 +8,10 @@
 namespace howdah::kernel {
 namespace {
 
-// The later half of the table is one that a plugin built before does not have.
+// The later half of the table is one that a plugin built before does not have. One that nobody else sees is none here.
 bool isWhole(const Service<howdah_kv_v1>& kv) {
-    return kv && kv.table->struct_size >= sizeof(howdah_kv_v1) && kv.table->unsubscribe;
+    return kv && kv.table->struct_size >= sizeof(howdah_kv_v1) && kv.table->unsubscribe &&
+           !(kv.table->reserved & HOWDAH_KV_LOCAL);
 }
 
 const Service<howdah_kv_v1>* kvOf(const GenerationPin& generation) {

@@ -33,6 +33,10 @@ Peers::~Peers() {
 }
 
 Result<void> Peers::begin() {
+    if (!kv_.isShared())
+        return Error::unavailable(
+            "cache.shared.enabled needs a howdah.kv/1 that other instances see, and no plugin offers one: add the "
+            "plugin redis, or set cache.shared.enabled: false where there is one instance");
     if (!kv_.isWhole())
         return Error::unavailable("cache.shared needs a howdah.kv/1 with leases and channels, as the plugin redis has");
     const bool spawned = jobs_.spawn([this](Context& context) { hear(context); }) &&

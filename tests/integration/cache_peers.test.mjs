@@ -108,6 +108,12 @@ test('cache_invalidate through one instance holds for all', async () => {
   assert.equal(await read(two.url, sql), 'past the server');
 });
 
+test('without a kv that others see the server does not start, and says what to do', async () => {
+  await assert.rejects(startServer({
+    databases: databasesOf(database.dsn), plugins: ['pool', 'guard', 'query', { cache: { shared: { enabled: true } } }],
+  }), /cache\.shared\.enabled needs a howdah\.kv\/1 that other instances see.*add the plugin redis/);
+});
+
 // One lane: its own table, one operation after the other, each through some instance; so it knows what it must see. A
 // statement that is cut off by a kill may have been committed or not: then the table says.
 async function lane(id, operations, random, seen, alive) {

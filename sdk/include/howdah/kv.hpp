@@ -42,6 +42,8 @@ public:
         return Kv(found->table, found->self);
     }
     explicit operator bool() const { return table_ != nullptr; }
+    // By other processes, too; the kernel's own is this one's memory.
+    bool isShared() const { return table_ && !(table_->reserved & HOWDAH_KV_LOCAL); }
     // Leases, and channels.
     bool isWhole() const { return table_ && table_->struct_size >= sizeof(howdah_kv_v1) && table_->unsubscribe; }
 

@@ -48,12 +48,13 @@ typedef struct howdah_auth_v1 {
 } howdah_auth_v1;
 
 #define HOWDAH_KV_1 "howdah.kv/1"
+#define HOWDAH_KV_LOCAL 1u /* nobody outside this process sees it */
 #define HOWDAH_KV_MISSED 1 /* receive(): subscribed again; messages of the time in between may have been missed */
 /* Offered by the kernel (memory of this process); a plugin may offer a shared one. Keys and channels are at most 512
  * bytes, values and messages 64 KiB; ttl_ms 0 = no expiry. */
 typedef struct howdah_kv_v1 {
     uint32_t struct_size;
-    uint32_t reserved;
+    uint32_t reserved; /* HOWDAH_KV_LOCAL, or 0 */
     /* [shard] Value in the arena of ctx; NOT_FOUND when absent or expired. */
     howdah_status (*get)(void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value);
     howdah_status (*set)(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, uint64_t ttl_ms);

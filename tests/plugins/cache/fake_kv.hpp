@@ -1,0 +1,246 @@
+// howdah.kv/1 that several instances in one test share, as a server of its own would be: values, counters, channels. A
+// test looks at it, changes it, and is called before each operation.
+//
+// Threads: any; `before` is called on the thread of whoever asks, without the lock.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <howdah/abi/auth.h>
+#include <howdah/test/fake_host.hpp>
+
+namespace howdah::cache::test {
+
+class FakeKv {
+public:
+    explicit FakeKv(std::uint32_t flags = 0)
+        : table_{sizeof table_, flags,     &get,     &set,       &setIfAbsent, &add,     &remove,
+                 &replace,      &removeIf, &add,     &publish,   &subscribe,   &receive, &unsubscribe} {}
+    std::pair<const void*, void*> service() { return {&table_, this}; }
+
+    // Before an operation is done; an error is its answer instead.
+    using Before = std::function<std::optional<Error>(std::string_view what, std::string_view key)>;
+    void setBefore(Before before) {
+        const std::lock_guard lock(mutex_);
+        before_ = std::make_shared<const Before>(std::move(before));
+    }
+
+    // --- the test as one more instance
+    std::optional<std::string> value(std::string_view key) const {
+        const std::lock_guard lock(mutex_);
+        const std::string* found = find(key);
+        return found ? std::optional(*found) : std::nullopt;
+    }
+    void put(std::string_view key, std::string value) {
+        const std::lock_guard lock(mutex_);
+        values_[std::string(key)] = {std::move(value), UINT64_MAX};
+    }
+    void erase(std::string_view key) {
+        const std::lock_guard lock(mutex_);
+        values_.erase(std::string(key));
+    }
+    void clear() {
+        const std::lock_guard lock(mutex_);
+        values_.clear();
+    }
+    std::int64_t count(std::string_view key, std::int64_t delta) {
+        const std::lock_guard lock(mutex_);
+        return addLocked(key, delta);
+    }
+    void tell(std::string_view channel, std::string_view message) {
+        const std::lock_guard lock(mutex_);
+        for (auto& [number, listener] : listeners_)
+            if (listener.channel == channel) listener.waiting.emplace_back(message);
+        told_.emplace_back(channel, message);
+        arrived_.notify_all();
+    }
+    // All that waits is lost, and who listens is told so.
+    void lose() {
+        const std::lock_guard lock(mutex_);
+        for (auto& [number, listener] : listeners_) {
+            listener.waiting.clear();
+            listener.missed = true;
+        }
+        arrived_.notify_all();
+    }
+    // Messages that were published so far, of channels that end so.
+    std::vector<std::string> told(std::string_view channel) const {
+        const std::lock_guard lock(mutex_);
+        std::vector<std::string> all;
+        for (const auto& [name, message] : told_)
+            if (name.ends_with(channel)) all.push_back(message);
+        return all;
+    }
+
+private:
+    struct Value {
+        std::string text;
+        std::uint64_t ends_ns = UINT64_MAX;
+    };
+    struct Listener {
+        std::string channel;
+        std::deque<std::string> waiting;
+        std::string taken;
+        bool missed = false;
+    };
+
+    static FakeKv& of(void* self) { return *static_cast<FakeKv*>(self); }
+    static std::uint64_t endOf(std::uint64_t ttl_ms) {
+        return ttl_ms == 0 ? UINT64_MAX : howdah::test::monotonicNs() + ttl_ms * 1'000'000;
+    }
+    const std::string* find(std::string_view key) const {
+        const auto found = values_.find(std::string(key));
+        if (found == values_.end() || found->second.ends_ns <= howdah::test::monotonicNs()) return nullptr;
+        return &found->second.text;
+    }
+    std::int64_t addLocked(std::string_view key, std::int64_t delta) {
+        const std::string* found = find(key);
+        const std::int64_t sum = (found ? std::stoll(*found) : 0) + delta;
+        values_[std::string(key)] = {std::to_string(sum), UINT64_MAX};
+        return sum;
+    }
+    // With the lock, unless the test or the end of the request says no.
+    template <typename Body>
+    static howdah_status with(void* self, howdah_ctx* ctx, std::string_view what, howdah_str key, Body&& body) {
+        FakeKv& own = of(self);
+        const auto fail = [&](Error error) {
+            ctx->error = std::move(error);
+            return static_cast<howdah_status>(ctx->error.code);
+        };
+        std::shared_ptr<const Before> before;
+        {
+            const std::lock_guard lock(own.mutex_);
+            before = own.before_;
+        }
+        if (before && *before)
+            if (auto error = (*before)(what, fromAbi(key))) return fail(std::move(*error));
+        if (ctx->cancelled) return fail(Error::cancelled("the request was cancelled"));
+        if (howdah::test::monotonicNs() >= ctx->deadline_ns) return fail(Error::timeout("the deadline has passed"));
+        const std::lock_guard lock(own.mutex_);
+        return body(own);
+    }
+
+    static howdah_status get(void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value) {
+        return with(self, ctx, "get", key, [&](FakeKv& own) -> howdah_status {
+            const std::string* found = own.find(fromAbi(key));
+            if (!found) {
+                ctx->error = Error::notFound("no value with this key");
+                return HOWDAH_ERROR_NOT_FOUND;
+            }
+            ctx->arena.push_back(std::make_unique<unsigned char[]>(found->size() + 1));
+            std::memcpy(ctx->arena.back().get(), found->data(), found->size());
+            *value = {reinterpret_cast<const char*>(ctx->arena.back().get()), found->size()};
+            return HOWDAH_OK;
+        });
+    }
+    static howdah_status set(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl_ms) {
+        return with(self, ctx, "set", key, [&](FakeKv& own) -> howdah_status {
+            own.values_[std::string(fromAbi(key))] = {std::string(fromAbi(value)), endOf(ttl_ms)};
+            return HOWDAH_OK;
+        });
+    }
+    static howdah_status setIfAbsent(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value,
+                                     std::uint64_t ttl_ms) {
+        return with(self, ctx, "set_if_absent", key, [&](FakeKv& own) -> howdah_status {
+            if (own.find(fromAbi(key))) return 0;
+            own.values_[std::string(fromAbi(key))] = {std::string(fromAbi(value)), endOf(ttl_ms)};
+            return 1;
+        });
+    }
+    static howdah_status add(void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t,
+                             std::int64_t* value) {
+        return with(self, ctx, "add", key, [&](FakeKv& own) -> howdah_status {
+            *value = own.addLocked(fromAbi(key), delta);
+            return HOWDAH_OK;
+        });
+    }
+    static howdah_status remove(void* self, howdah_ctx* ctx, howdah_str key) {
+        return with(self, ctx, "remove", key, [&](FakeKv& own) -> howdah_status {
+            own.values_.erase(std::string(fromAbi(key)));
+            return HOWDAH_OK;
+        });
+    }
+    static howdah_status replace(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected, howdah_str value,
+                                 std::uint64_t ttl_ms) {
+        return with(self, ctx, "replace", key, [&](FakeKv& own) -> howdah_status {
+            const std::string* found = own.find(fromAbi(key));
+            if (!found || *found != fromAbi(expected)) return 0;
+            own.values_[std::string(fromAbi(key))] = {std::string(fromAbi(value)), endOf(ttl_ms)};
+            return 1;
+        });
+    }
+    static howdah_status removeIf(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected) {
+        return with(self, ctx, "remove_if", key, [&](FakeKv& own) -> howdah_status {
+            const std::string* found = own.find(fromAbi(key));
+            if (!found || *found != fromAbi(expected)) return 0;
+            own.values_.erase(std::string(fromAbi(key)));
+            return 1;
+        });
+    }
+    static howdah_status publish(void* self, howdah_ctx* ctx, howdah_str channel, howdah_str message) {
+        const howdah_status asked =
+            with(self, ctx, "publish", channel, [](FakeKv&) -> howdah_status { return HOWDAH_OK; });
+        if (asked >= 0) of(self).tell(fromAbi(channel), fromAbi(message));
+        return asked;
+    }
+    static howdah_status subscribe(void* self, howdah_ctx* ctx, howdah_str channel, std::uint64_t* subscription) {
+        return with(self, ctx, "subscribe", channel, [&](FakeKv& own) -> howdah_status {
+            *subscription = ++own.last_;
+            own.listeners_[own.last_].channel = fromAbi(channel);
+            return HOWDAH_OK;
+        });
+    }
+    static howdah_status receive(void* self, howdah_ctx* ctx, std::uint64_t subscription, std::uint64_t deadline_ns,
+                                 howdah_str* message) {
+        FakeKv& own = of(self);
+        std::unique_lock lock(own.mutex_);
+        for (;;) {
+            Listener& listener = own.listeners_.at(subscription);
+            if (std::exchange(listener.missed, false)) return HOWDAH_KV_MISSED;
+            if (!listener.waiting.empty()) {
+                listener.taken = std::move(listener.waiting.front());
+                listener.waiting.pop_front();
+                *message = toAbi(listener.taken);
+                return HOWDAH_OK;
+            }
+            if (ctx->cancelled) {
+                ctx->error = Error::cancelled("the request was cancelled");
+                return HOWDAH_ERROR_CANCELLED;
+            }
+            if (howdah::test::monotonicNs() >= deadline_ns) {
+                ctx->error = Error::timeout("no message came in time");
+                return HOWDAH_ERROR_TIMEOUT;
+            }
+            // A cancel has no way to this condition: it is looked for every few milliseconds.
+            own.arrived_.wait_for(lock, std::chrono::milliseconds(2));
+        }
+    }
+    static void unsubscribe(void* self, std::uint64_t subscription) {
+        const std::lock_guard lock(of(self).mutex_);
+        of(self).listeners_.erase(subscription);
+    }
+
+    const howdah_kv_v1 table_;
+    mutable std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::map<std::string, Value> values_;
+    std::map<std::uint64_t, Listener> listeners_;
+    std::vector<std::pair<std::string, std::string>> told_;
+    std::uint64_t last_ = 0;
+    std::shared_ptr<const Before> before_;
+};
+
+}  // namespace howdah::cache::test

@@ -1,0 +1,57 @@
+// The plugin among other instances, over a fake kv: who starts, what is kept, what a write waits for.
+#include "tests/plugins/cache/peers_stage.hpp"
+
+using namespace howdah;
+using namespace howdah::cache;
+using namespace howdah::cache::test;
+
+TEST_CASE("peers: a kv that nobody else sees is refused at the start, and the remedy named") {
+    Folder folder;
+    FakeKv kv(HOWDAH_KV_LOCAL);
+    CacheHost host(folder.path());
+    host.services[HOWDAH_KV_1] = kv.service();
+    REQUIRE(host.load(&howdah_plugin_v1) == "");
+    const std::string why = host.start(kShared);
+    CHECK(why.find("cache.shared.enabled needs a howdah.kv/1 that other instances see") != std::string::npos);
+    CHECK(why.find("add the plugin redis") != std::string::npos);
+}
+
+TEST_CASE("peers: what another instance writes is kept from its begin to its end by nobody") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    one.untilKept(41);
+    one.untilKept(42);
+    Played other(kv);
+    const auto number = other.begin(41);
+    CacheHost::until([&] { return one.shared()["heard"] == 1; });
+    CHECK_FALSE(one.answersFromMemory(41));
+    CHECK_FALSE(one.answersFromMemory(41));  // what was read meanwhile neither
+    CHECK(one.answersFromMemory(42));
+    other.end(number);
+    one.untilKept(41);
+}
+
+TEST_CASE("peers: a write of another instance that was told to nobody is found in the log") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    one.untilKept(41);
+    Played other(kv);
+    other.begin({"", kShop, 0, {Ledger::slotOf(kShop, 41)}}, false);
+    CacheHost::until([&] { return !one.answersFromMemory(41); });
+    CHECK_FALSE(one.answersFromMemory(41));
+}
+
+TEST_CASE("peers: the answer to a write waits until the other has it in its ledger") {
+    FakeKv kv;
+    Instance one(kv), two(kv);
+    one.untilState("member");
+    two.untilState("member");
+    CacheHost::until([&] { return one.shared()["instances"] == 2; });
+    two.untilKept(41);
+    one.write(FakeQuery::writes("update t", {41}));
+    const auto read = two.host.read(readOf(41), "new");
+    CHECK(read.asked);
+    CHECK(one.shared()["writes"]["announced"].get<int>() >= 1);
+}
