@@ -95,6 +95,7 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     if (*number <= 0) return cannot(Error::internal("the shared counter of writes is none"));
     auto announced = std::make_shared<Announced>(host_);
     announced->number_ = static_cast<std::uint64_t>(*number);
+    announced->begun_ns_ = begun_ns;
     announced->message_ = std::move(write);
     const std::string text = begunText(announced->number_, announced->message_);
     const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
@@ -132,19 +133,25 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     return announced;
 }
 
-// Told again where the store was emptied while it ran: who has joined since has not heard of it.
-void Peers::settle(const Context& context, const AnnouncedPtr& write) {
-    await(context, *write);
-    bool moved = false;
-    {
-        const std::lock_guard lock(mutex_);
-        moved = !write->store_.empty() && write->store_ != store_;
+// Where it took so long, the others hold what it reaches back no more, and have read it as it was. Where the store was
+// emptied while it ran, who has joined since has not heard of it.
+bool Peers::mustBeToldAgain(const Announced& write) const {
+    if (bootNs() - write.begun_ns_ >= config_.unsettled_ns) return true;
+    const std::lock_guard lock(mutex_);
+    return !write.store_.empty() && write.store_ != store_;
+}
+
+void Peers::settle(const Context& context, const AnnouncedPtr& write, bool settled) {
+    bool again = mustBeToldAgain(*write);
+    if (!again) {
+        await(context, *write);
+        again = mustBeToldAgain(*write);
     }
-    if (!moved) return;
-    const auto again = announce(context, write->message_);
-    if (!again || !*again) return;
-    await(context, **again);
-    finish(*again, true);
+    if (!again) return;
+    const auto told = announce(context, write->message_);
+    if (!told || !*told) return;
+    await(context, **told);
+    finish(*told, settled);
 }
 
 void Peers::await(const Context& context, Announced& write) {

@@ -68,6 +68,7 @@ public:
         friend class Peers;
         Event all_;  // have acknowledged it
         std::uint64_t number_ = 0;
+        std::uint64_t begun_ns_ = 0;
         std::uint64_t due_ns_ = 0;  // by then nobody has a lease that does not know of it
         WriteMessage message_;
         std::string store_;  // it lies in; empty: this instance was no member
@@ -75,8 +76,8 @@ public:
     using AnnouncedPtr = std::shared_ptr<Announced>;
     // May wait. Null: nobody could be told, and the operator wants writes all the same.
     Result<AnnouncedPtr> announce(const Context& context, WriteMessage write);
-    // May wait, until due_ns_ at most: before the write is answered.
-    void settle(const Context& context, const AnnouncedPtr& write);
+    // May wait, for somewhat more than lease_ms at most: before the write is answered.
+    void settle(const Context& context, const AnnouncedPtr& write, bool settled);
     // Its end is known, or never will be.
     void finish(const AnnouncedPtr& write, bool settled);
 
@@ -100,6 +101,7 @@ private:
     std::string channelOf(std::string_view instance) const { return concat(prefix_, "to/", instance); }
 
     void await(const Context& context, Announced& write);
+    bool mustBeToldAgain(const Announced& write) const;
     void hear(const Context& context);         // a task: what is told to all
     void hearAnswers(const Context& context);  // a task: what is told to this one
     void lookSoon();

@@ -273,7 +273,7 @@ void Recall::endWrite(const Query& query, std::unique_ptr<Writing> writing, bool
     const Peers::AnnouncedPtr announced = writing->announced;
     writing.reset();
     if (!announced) return;
-    peers_->settle(query.context(), announced);
+    peers_->settle(query.context(), announced, settled);
     peers_->finish(announced, settled);
 }
 

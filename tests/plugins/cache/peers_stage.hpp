@@ -79,12 +79,14 @@ private:
     std::string name_;
 };
 
-// The last write that instances told of, as it was begun.
-inline std::optional<PeerMessage> lastBegun(const FakeKv& kv) {
-    std::optional<PeerMessage> last;
-    for (const std::string& text : kv.told("/all"))
-        if (auto message = peerMessage(text); message && message->kind == 'b') last = std::move(message);
-    return last;
+// How many numbers were given to writes.
+inline std::uint64_t lastNumber(const FakeKv& kv) {
+    return std::stoull(kv.value("cache/default/count").value_or("0"));
+}
+
+inline std::optional<PeerMessage> logged(const FakeKv& kv, std::uint64_t number) {
+    const auto text = kv.value(concat(kLogged, number));
+    return text ? peerMessage(*text) : std::nullopt;
 }
 
 inline std::size_t endsTold(const FakeKv& kv, std::uint64_t number, bool settled) {

@@ -1,4 +1,5 @@
 // The plugin among other instances, over a fake kv: who starts, what is kept, what a write waits for.
+#include "plugins/cache/clock.hpp"
 #include "tests/plugins/cache/peers_stage.hpp"
 
 using namespace howdah;
@@ -50,8 +51,27 @@ TEST_CASE("peers: the answer to a write waits until the other has it in its ledg
     two.untilState("member");
     CacheHost::until([&] { return one.shared()["instances"] == 2; });
     two.untilKept(41);
-    one.write(FakeQuery::writes("update t", {41}));
-    const auto read = two.host.read(readOf(41), "new");
-    CHECK(read.asked);
-    CHECK(one.shared()["writes"]["announced"].get<int>() >= 1);
+    auto write = FakeQuery::writes("update t", {41});
+    one.begin(*write);
+    const auto number = lastNumber(kv);
+    one.host.after(*write, {});
+    CHECK(two.host.read(readOf(41), "new").asked);
+    CHECK(lastNumber(kv) == number);  // it was told once
+}
+
+TEST_CASE("peers: a write that took longer than others hold it back is told again before it is answered") {
+    FakeKv kv;
+    Instance one(kv, R"({"unsettled_ms":1000,"shared":{"enabled":true,"lease_ms":1200}})");
+    one.untilState("member");
+    auto write = FakeQuery::writes("update t", {41});
+    one.begin(*write);
+    const auto first = lastNumber(kv);
+    const std::uint64_t begun_ns = bootNs();
+    CacheHost::until([&] { return bootNs() - begun_ns > 1000 * kMs; });
+    one.host.after(*write, {});
+    REQUIRE(lastNumber(kv) > first);
+    const auto again = logged(kv, lastNumber(kv));
+    REQUIRE(again);
+    CHECK(again->write.slots == std::vector<std::uint32_t>{Ledger::slotOf(kShop, 41)});
+    CacheHost::until([&] { return endsTold(kv, again->number, true) == 1; });
 }
