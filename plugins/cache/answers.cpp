@@ -101,6 +101,7 @@ Document sharedOf(const Peers& peers) {
              {{"announced", figures.announced},
               {"acknowledged", figures.acknowledged},
               {"waited_out", figures.waited_out},
+              {"cut_short", figures.cut_short},
               {"refused", figures.refused}}},
             {"heard", figures.heard},
             {"joined", figures.joined}};

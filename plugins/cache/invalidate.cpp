@@ -49,9 +49,9 @@ Result<void> tellPeers(const Context& context, Peers* peers, std::uint32_t datab
     auto told = peers->announce(context, std::move(message));
     if (!told) return std::move(told).error();
     if (!*told) return {};
-    peers->settle(context, *told, true);
+    auto heard = peers->settle(context, *told, true);
     peers->finish(*told, true);
-    return {};
+    return heard;
 }
 
 }  // namespace

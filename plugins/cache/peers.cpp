@@ -11,6 +11,7 @@ namespace howdah::cache {
 namespace {
 
 const std::string kNobody = "?";  // never acknowledges: the lease is waited out
+constexpr std::uint64_t kLastWord_ns = 50 * kMs;
 
 }  // namespace
 
@@ -141,27 +142,38 @@ bool Peers::mustBeToldAgain(const Announced& write) const {
     return !write.store_.empty() && write.store_ != store_;
 }
 
-void Peers::settle(const Context& context, const AnnouncedPtr& write, bool settled) {
+Result<void> Peers::settle(const Context& context, const AnnouncedPtr& write, bool settled) {
+    const auto unheard = [](std::string_view why) {
+        return Error::timeout("the statement was executed, and other instances may still answer with what was before: ",
+                              why)
+            .withHint("do not send it again; what is read through this instance is new");
+    };
+    constexpr std::string_view kCut = "the time to wait for them is over";
     bool again = mustBeToldAgain(*write);
     if (!again) {
-        await(context, *write);
+        if (!await(context, *write)) return unheard(kCut);
         again = mustBeToldAgain(*write);
     }
-    if (!again) return;
+    if (!again) return {};
     const auto told = announce(context, write->message_);
-    if (!told || !*told) return;
-    await(context, **told);
+    if (!told) return unheard(told.error().message);
+    if (!*told) return {};  // as the operator wants it
+    const bool heard = await(context, **told);
     finish(*told, settled);
+    if (!heard) return unheard(kCut);
+    return {};
 }
 
-void Peers::await(const Context& context, Announced& write) {
+// False: cut short. It ends before the time of a hook does, or nobody would hear what the hook has to say.
+bool Peers::await(const Context& context, Announced& write) {
     const std::uint64_t now_ns = bootNs();
+    bool heard = true;
     if (now_ns < write.due_ns_) {
-        const howdah_status all = write.all_.wait(context, host_.nowNs() + (write.due_ns_ - now_ns));
-        if (all >= 0)
-            ++acknowledged_;
-        else
-            ++waited_out_;
+        const std::uint64_t end_ns = context.deadlineNs();
+        const std::uint64_t due_ns = host_.nowNs() + (write.due_ns_ - now_ns);
+        const howdah_status all = write.all_.wait(context, std::min(due_ns, end_ns - std::min(end_ns, kLastWord_ns)));
+        heard = all >= 0 || bootNs() >= write.due_ns_;
+        ++(all >= 0 ? acknowledged_ : heard ? waited_out_ : cut_short_);
     }
     std::vector<std::string> silent;
     {
@@ -170,8 +182,8 @@ void Peers::await(const Context& context, Announced& write) {
             silent.assign(waited.mapped().members.begin(), waited.mapped().members.end());
     }
     std::erase(silent, kNobody);
-    if (silent.empty()) return;
-    jobs_.spawn([this, silent](Context& own) { retire(own, silent); });
+    if (!silent.empty()) jobs_.spawn([this, silent](Context& own) { retire(own, silent); });
+    return heard;
 }
 
 // The others hold back what it reaches until they hear this; by themselves after unsettled_ns.
@@ -242,6 +254,7 @@ Peers::Figures Peers::figures() const {
     figures.announced = announced_;
     figures.acknowledged = acknowledged_;
     figures.waited_out = waited_out_;
+    figures.cut_short = cut_short_;
     figures.heard = heard_;
     figures.joined = joined_;
     figures.refused = refused_;

@@ -14,8 +14,9 @@
 //
 // Threads: any; the mutex is not held across a host call. Two tasks listen, one at a time looks at the store.
 // Owns:    what it knows of the others; marks in the ledger for their writes, given back when the tasks end.
-// Errors:  announce(): unavailable where the others cannot be told: then the write must not be sent. Nothing else is
-//          heard by a caller. What comes from the store is checked; what makes no sense counts as everything changed.
+// Errors:  announce(): unavailable where the others cannot be told: then the write must not be sent. settle(): timeout
+//          where it is not known that all have heard, and whoever wrote must know that. Nothing else is heard by a
+//          caller. What comes from the store is checked; what makes no sense counts as everything changed.
 // Source:  docs/adr/0031; the argument with clocks is that of leases: Gray and Cheriton, SOSP 1989.
 #pragma once
 
@@ -76,15 +77,16 @@ public:
     using AnnouncedPtr = std::shared_ptr<Announced>;
     // May wait. Null: nobody could be told, and the operator wants writes all the same.
     Result<AnnouncedPtr> announce(const Context& context, WriteMessage write);
-    // May wait, for somewhat more than lease_ms at most: before the write is answered.
-    void settle(const Context& context, const AnnouncedPtr& write, bool settled);
+    // May wait, for somewhat more than lease_ms at most: before the write is answered. An error where the time of the
+    // request, or of the hook, ends sooner: then others may still give out what was before.
+    Result<void> settle(const Context& context, const AnnouncedPtr& write, bool settled);
     // Its end is known, or never will be.
     void finish(const AnnouncedPtr& write, bool settled);
 
     struct Figures {
         std::string state;  // joining, member, alone (nothing is given out from memory)
         std::size_t members = 0;
-        std::uint64_t announced = 0, acknowledged = 0, waited_out = 0, heard = 0, joined = 0, refused = 0;
+        std::uint64_t announced = 0, acknowledged = 0, waited_out = 0, cut_short = 0, refused = 0, heard = 0, joined = 0;
         std::string trouble;
     };
     Figures figures() const;
@@ -100,7 +102,7 @@ private:
     std::string logKey(std::uint64_t number) const { return concat(prefix_, "log/", number); }
     std::string channelOf(std::string_view instance) const { return concat(prefix_, "to/", instance); }
 
-    void await(const Context& context, Announced& write);
+    bool await(const Context& context, Announced& write);
     bool mustBeToldAgain(const Announced& write) const;
     void hear(const Context& context);         // a task: what is told to all
     void hearAnswers(const Context& context);  // a task: what is told to this one
@@ -133,7 +135,8 @@ private:
     const std::string self_;  // this instance of the plugin, whatever member it is
     std::atomic<std::uint64_t> lease_until_ns_{0};
     std::atomic<bool> looking_{false};
-    std::atomic<std::uint64_t> announced_{0}, acknowledged_{0}, waited_out_{0}, heard_{0}, joined_{0}, refused_{0};
+    std::atomic<std::uint64_t> announced_{0}, acknowledged_{0}, waited_out_{0}, cut_short_{0}, refused_{0}, heard_{0},
+        joined_{0};
 
     mutable std::mutex mutex_;
     std::string member_;      // empty: not on the list

@@ -268,13 +268,14 @@ Result<void> Recall::tellPeers(const Query& query, Writing& writing) {
 }
 
 // Its own epochs move before the others may keep what it reached again; its answer goes out after both.
-void Recall::endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled) {
+Result<void> Recall::endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled) {
     writing->settled = settled;
     const Peers::AnnouncedPtr announced = writing->announced;
     writing.reset();
-    if (!announced) return;
-    peers_->settle(query.context(), announced, settled);
+    if (!announced) return {};
+    auto heard = peers_->settle(query.context(), announced, settled);
     peers_->finish(announced, settled);
+    return heard;
 }
 
 // All rows of its database move, too, if its grounds have: what it reached is no longer what was known.
@@ -292,16 +293,19 @@ Recall::Writing::~Writing() {
 
 // --- on the way out
 
-void Recall::after(Query& query, const howdah_result& result) {
+Verdict Recall::after(Query& query, const howdah_result& result) {
     const std::size_t shard = shardOf(query);
-    if (auto writing = shards_[shard].writings.extract(query.raw()))
-        return endWrite(query, std::move(writing.mapped()), true);
-    const auto found = shards_[shard].readings.extract(query.raw());
-    if (!found) return;
-    Reading& reading = *found.mapped();
-    Counters& counters = counters_[shard];
+    if (auto writing = shards_[shard].writings.extract(query.raw())) {
+        auto heard = endWrite(query, std::move(writing.mapped()), true);
+        return heard ? Verdict::proceed() : Verdict::deny(std::move(heard).error());
+    }
+    if (auto reading = shards_[shard].readings.extract(query.raw())) landRead(shard, *reading.mapped(), result);
+    return Verdict::proceed();
+}
+
+void Recall::landRead(std::size_t shard, Reading& reading, const howdah_result& result) {
     if (result.flags & HOWDAH_RESULT_STREAMED || sizeOf(result) > config_.entry_bytes_max) {
-        ++counters.too_large;
+        ++counters_[shard].too_large;
         return reading.land(Flights::Landing::kept_by_nobody);
     }
     if (result.flags & HOWDAH_RESULT_REPLIED) return reading.land(Flights::Landing::apart);
@@ -314,7 +318,8 @@ void Recall::failed(Query& query, const Error& error) {
     if (auto writing = shards_[shard].writings.extract(query.raw())) {
         const bool settled = (query.flags() & HOWDAH_RUN_DRY) || isSettled(error);
         if (!settled) ++counters_[shard].writes_unsettled;
-        return endWrite(query, std::move(writing.mapped()), settled);
+        (void)endWrite(query, std::move(writing.mapped()), settled);  // an error is told already
+        return;
     }
     const auto found = shards_[shard].readings.extract(query.raw());
     if (!found) return;

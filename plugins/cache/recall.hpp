@@ -30,7 +30,7 @@ public:
            const Notices* notices, Peers* peers);
 
     Verdict before(Query& query);
-    void after(Query& query, const howdah_result& result);
+    Verdict after(Query& query, const howdah_result& result);
     void failed(Query& query, const Error& error);
 
     const Memory& memory() const { return memory_; }
@@ -97,11 +97,12 @@ private:
     bool isOver(const Query& query) const;
     Verdict beforeWrite(Query& query, std::size_t shard);
     Result<void> tellPeers(const Query& query, Writing& writing);
-    void endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled);
+    Result<void> endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled);
     bool mayBeKept(const Query& query, Counters& counters) const;
     Verdict miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash);
     EntryPtr fromShelf(const Query& query, std::uint64_t hash, std::string_view key, Counters& counters);
     Verdict give(std::size_t shard, const Entry& entry, std::uint32_t source, std::uint64_t now_ns);
+    void landRead(std::size_t shard, Reading& reading, const howdah_result& result);
     void keep(std::size_t shard, Reading& reading, EntryPtr entry);
     bool holds(const Entry& entry, Counters& counters) const;
     void cover(const Query& query, const Database& database, Reading& reading) const;

@@ -159,6 +159,14 @@ public:
         howdah::test::FakeCall call(*this, std::chrono::seconds(60), shard);
         CHECK(hooks_->after_query(self(), call.ctx(), &query, &result) == HOWDAH_PROCEED);
     }
+    // What the hook says of a result without rows, to a call that has so much time left.
+    std::uint32_t afterWithin(FakeQuery& query, std::chrono::milliseconds time) {
+        const FakeRows rows({});
+        howdah::test::FakeCall call(*this, time);
+        const std::uint32_t verdict = hooks_->after_query(self(), call.ctx(), &query, &rows.result());
+        denied = call.error();
+        return verdict;
+    }
     void failed(FakeQuery& query, const Error& error, std::uint32_t shard = 0) {
         howdah::test::FakeCall call(*this, std::chrono::seconds(60), shard);
         const howdah_error abi = toAbi(error);

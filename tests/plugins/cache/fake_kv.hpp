@@ -27,8 +27,8 @@ namespace howdah::cache::test {
 class FakeKv {
 public:
     explicit FakeKv(std::uint32_t flags = 0)
-        : table_{sizeof table_, flags,     &get,     &set,       &setIfAbsent, &add,     &remove,
-                 &replace,      &removeIf, &add,     &publish,   &subscribe,   &receive, &unsubscribe} {}
+        : table_{sizeof table_, flags,     &get, &set,     &setIfAbsent, &add,     &remove,
+                 &replace,      &removeIf, &add, &publish, &subscribe,   &receive, &unsubscribe} {}
     std::pair<const void*, void*> service() { return {&table_, this}; }
 
     // Before an operation is done; an error is its answer instead.

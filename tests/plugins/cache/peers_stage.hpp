@@ -67,9 +67,7 @@ public:
         return number;
     }
     std::uint64_t begin(std::uint32_t relation) { return begin({"", kShop, 0, {Ledger::slotOf(kShop, relation)}}); }
-    void end(std::uint64_t number, bool settled = true) {
-        kv_.tell("cache/default/all", endedText(number, settled));
-    }
+    void end(std::uint64_t number, bool settled = true) { kv_.tell("cache/default/all", endedText(number, settled)); }
     void hear(std::uint64_t number, std::string_view writer) {
         kv_.tell(concat("cache/default/to/", writer), heardText(number, name_));
     }

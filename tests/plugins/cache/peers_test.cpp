@@ -75,3 +75,23 @@ TEST_CASE("peers: a write that took longer than others hold it back is told agai
     CHECK(again->write.slots == std::vector<std::uint32_t>{Ledger::slotOf(kShop, 41)});
     CacheHost::until([&] { return endsTold(kv, again->number, true) == 1; });
 }
+
+TEST_CASE("peers: a write whose time is over before another has heard of it is not answered as if all had") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    Played other(kv);
+    other.join();  // and never acknowledges
+    CacheHost::until([&] { return one.shared()["instances"] == 2; });
+    auto write = FakeQuery::writes("update t", {41});
+    one.begin(*write);
+    CHECK(one.host.afterWithin(*write, std::chrono::milliseconds(1)) == HOWDAH_DENY);
+    CHECK(CacheHost::denied.code == Code::timeout);
+    CHECK(CacheHost::denied.message.find("the statement was executed") != std::string::npos);
+    CHECK(one.shared()["writes"]["cut_short"] == 1);
+
+    auto patient = FakeQuery::writes("update t", {41});
+    one.begin(*patient);
+    CHECK(one.host.afterWithin(*patient, std::chrono::seconds(60)) == HOWDAH_PROCEED);
+    CHECK(one.shared()["writes"]["waited_out"] == 1);
+}
