@@ -61,6 +61,8 @@ Result<void> Peers::renew(const Context& context) {
     const std::uint64_t begun_ns = bootNs();
     const auto counted = kv_.add(context, key("count"), 0, 0);
     if (!counted) return counted.error();
+    // All numbers up to it were given out by now, and not before begun_ns, however long the store took.
+    const std::uint64_t counted_ns = bootNs();
     auto store = storeName(context);
     if (!store) return std::move(store).error();
     const std::uint64_t count = static_cast<std::uint64_t>(std::max<std::int64_t>(*counted, 0));
@@ -82,7 +84,7 @@ Result<void> Peers::renew(const Context& context) {
     {
         const std::lock_guard lock(mutex_);
         for (; known_ < count; ++known_)
-            holes_.emplace(known_ + 1, begun_ns);
+            holes_.emplace(known_ + 1, counted_ns);
     }
     if (auto filled = fillHoles(context); !filled) return filled;
     if (auto asked = askForEnds(context); !asked) return asked;
@@ -168,7 +170,8 @@ Result<void> Peers::rehearse(const Context& context) {
     return {};
 }
 
-// A number without an entry is of a writer that has not sent its write yet, and never will when it takes so long.
+// A number without an entry is of a writer that has not sent its write yet, and never will when it takes so long: from
+// when the number was seen to before the entry was looked for.
 Result<void> Peers::fillHoles(const Context& context) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> holes;
     {
@@ -176,6 +179,7 @@ Result<void> Peers::fillHoles(const Context& context) {
         holes.assign(holes_.begin(), holes_.end());
     }
     for (const auto& [number, since_ns] : holes) {
+        const std::uint64_t asked_ns = bootNs();
         const auto text = kv_.get(context, logKey(number));
         if (text) {
             auto message = peerMessage(*text);
@@ -184,7 +188,7 @@ Result<void> Peers::fillHoles(const Context& context) {
             begun(context, number, std::move(message->write));
         } else if (text.error().code != Code::not_found) {
             return text.error();
-        } else if (bootNs() - since_ns > config_.shared.lease_ns) {
+        } else if (asked_ns - since_ns > config_.shared.lease_ns) {
             const std::lock_guard lock(mutex_);
             holes_.erase(number);
         }

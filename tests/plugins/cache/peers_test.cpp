@@ -95,3 +95,30 @@ TEST_CASE("peers: a write whose time is over before another has heard of it is n
     CHECK(one.host.afterWithin(*patient, std::chrono::seconds(60)) == HOWDAH_PROCEED);
     CHECK(one.shared()["writes"]["waited_out"] == 1);
 }
+
+TEST_CASE("peers: a number is a writer's from when it was seen, not from when a slow store was asked") {
+    std::atomic<std::uint64_t> number{0};
+    std::atomic<int> looked_for{0};
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    // The store takes for the counter longer than a writer may; one comes meanwhile, and its entry at the second look.
+    kv.setBefore([&](std::string_view what, std::string_view key) -> std::optional<Error> {
+        if (what == "add" && number == 0) {
+            const std::uint64_t begun_ns = bootNs();
+            CacheHost::until([&] { return bootNs() - begun_ns > 1300 * kMs; });
+            number = static_cast<std::uint64_t>(kv.count(key, 1));
+        }
+        const WriteMessage write{"played-1", kShop, 0, {Ledger::slotOf(kShop, 41)}};
+        if (what == "get" && number > 0 && key == concat(kLogged, number.load()) && ++looked_for == 2)
+            kv.put(key, begunText(number, write));
+        return std::nullopt;
+    });
+    CacheHost::until([&] { return looked_for >= 2; });
+    const auto held = [&] { return one.host.stats()["not_kept"]["written_meanwhile"].get<int>(); };
+    const int before = held();
+    CacheHost::until([&] {
+        one.answersFromMemory(41);
+        return held() > before;
+    });
+}
