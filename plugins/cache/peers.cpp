@@ -142,20 +142,22 @@ bool Peers::mustBeToldAgain(const Announced& write) const {
     return !write.store_.empty() && write.store_ != store_;
 }
 
-Result<void> Peers::settle(const Context& context, const AnnouncedPtr& write, bool settled) {
+Result<void> Peers::settle(const Context& context, const AnnouncedPtr& write, bool settled, bool grown) {
     const auto unheard = [](std::string_view why) {
         return Error::timeout("the statement was executed, and other instances may still answer with what was before: ",
                               why)
             .withHint("do not send it again; what is read through this instance is new");
     };
     constexpr std::string_view kCut = "the time to wait for them is over";
-    bool again = mustBeToldAgain(*write);
+    bool again = grown || mustBeToldAgain(*write);
     if (!again) {
         if (!await(context, *write)) return unheard(kCut);
         again = mustBeToldAgain(*write);
     }
     if (!again) return {};
-    const auto told = announce(context, write->message_);
+    WriteMessage message = write->message_;
+    if (grown) message.slots = {Ledger::slotOf(message.database, 0)};
+    const auto told = announce(context, std::move(message));
     if (!told) return unheard(told.error().message);
     if (!*told) return {};  // as the operator wants it
     const bool heard = await(context, **told);

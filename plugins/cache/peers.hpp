@@ -79,7 +79,8 @@ public:
     Result<AnnouncedPtr> announce(const Context& context, WriteMessage write);
     // May wait, for somewhat more than lease_ms at most: before the write is answered. An error where the time of the
     // request, or of the hook, ends sooner: then others may still give out what was before.
-    Result<void> settle(const Context& context, const AnnouncedPtr& write, bool settled);
+    // `grown`: it may have reached any row of its database.
+    Result<void> settle(const Context& context, const AnnouncedPtr& write, bool settled, bool grown = false);
     // Its end is known, or never will be.
     void finish(const AnnouncedPtr& write, bool settled);
 

@@ -271,19 +271,24 @@ Result<void> Recall::tellPeers(const Query& query, Writing& writing) {
 Result<void> Recall::endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled) {
     writing->settled = settled;
     const Peers::AnnouncedPtr announced = writing->announced;
+    const bool grown = writing->hasGrown();
     writing.reset();
     if (!announced) return {};
-    auto heard = peers_->settle(query.context(), announced, settled);
+    auto heard = peers_->settle(query.context(), announced, settled, grown);
     peers_->finish(announced, settled);
     return heard;
 }
 
 // All rows of its database move, too, if its grounds have: what it reached is no longer what was known.
+bool Recall::Writing::hasGrown() const {
+    return reach == Ledger::Reach::relations && !recall.ledger_.stands(grounds);
+}
+
 Recall::Writing::~Writing() {
     Ledger& ledger = recall.ledger_;
     const std::uint64_t now_ns = bootNs();
     if (defines) recall.databases_.noteDefinition(database, now_ns);
-    if (reach == Ledger::Reach::relations && !ledger.stands(grounds)) {
+    if (hasGrown()) {
         const std::uint32_t all[] = {Ledger::slotOf(database, 0)};
         ledger.beginWrite(all);
         ledger.endWrite(all, settled, now_ns);

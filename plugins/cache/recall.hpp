@@ -75,6 +75,7 @@ private:
         Writing(const Writing&) = delete;
         Writing& operator=(const Writing&) = delete;
         ~Writing();
+        bool hasGrown() const;
 
         Recall& recall;
         const std::uint32_t database;  // 0: not known which

@@ -122,3 +122,20 @@ TEST_CASE("peers: a number is a writer's from when it was seen, not from when a 
         return held() > before;
     });
 }
+
+TEST_CASE("peers: a write that may have reached more than it told, as definitions moved, tells of its whole database") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    auto narrow = FakeQuery::writes("update t", {41});
+    one.begin(*narrow);
+    auto defines = FakeQuery::writes("create trigger", {41});
+    defines->judged.kind = HOWDAH_STATEMENT_DDL;
+    one.write(std::move(defines));
+    const auto before = lastNumber(kv);
+    one.host.after(*narrow, {});
+    REQUIRE(lastNumber(kv) > before);
+    const auto again = logged(kv, lastNumber(kv));
+    REQUIRE(again);
+    CHECK(again->write.slots == std::vector<std::uint32_t>{Ledger::slotOf(kShop, 0)});
+}
