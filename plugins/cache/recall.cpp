@@ -170,7 +170,7 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
         ticket.part = outcome.part;
     }
     auto reading = std::make_unique<Reading>(
-        flights_, ticket.part == Flights::Part::leader ? std::move(ticket.flight) : nullptr, key);
+        flights_, ticket.part == Flights::Part::leader ? std::move(ticket.flight) : nullptr, key, database);
 
     if (const EntryPtr kept = fromShelf(query, hash, key.bytes(), counters)) {
         ++counters.hits_l3;
@@ -185,7 +185,9 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
     reading->born_ns = bootNs();
     reading->footings = footingsOf(query, database);
     if (notices_) cover(query, database, *reading);
-    if (!isQuiet(reading->footings, reading->born_ns)) {
+    // While it waited somebody else may have defined anew what the guard has judged it by. That is noted before the
+    // epochs move.
+    if (!isQuiet(reading->footings, reading->born_ns) || database.isDefinedElsewhere(bootNs())) {
         ++counters.written_meanwhile;
         reading->land(Flights::Landing::apart);
         return Verdict::proceed();
@@ -346,7 +348,7 @@ void Recall::keep(std::size_t shard, Reading& reading, EntryPtr entry) {
         ++counters_[shard].expired;
         return reading.land(Flights::Landing::apart);
     }
-    if (!ledger_.stands(entry->footings())) {
+    if (!ledger_.stands(entry->footings()) || reading.database.isDefinedElsewhere(bootNs())) {
         ++counters_[shard].written_meanwhile;
         return reading.land(Flights::Landing::apart);
     }

@@ -40,8 +40,8 @@ public:
 private:
     // A read that was let through. What nobody landed has failed.
     struct Reading {
-        Reading(Flights& its_flights, Flights::FlightPtr its_flight, SharedKey its_key)
-            : flights(its_flights), flight(std::move(its_flight)), key(std::move(its_key)) {}
+        Reading(Flights& its_flights, Flights::FlightPtr its_flight, SharedKey its_key, const Database& its_database)
+            : flights(its_flights), flight(std::move(its_flight)), key(std::move(its_key)), database(its_database) {}
         Reading(const Reading&) = delete;
         Reading& operator=(const Reading&) = delete;
         ~Reading() { land(Flights::Landing::failed); }
@@ -52,6 +52,7 @@ private:
         Flights& flights;
         Flights::FlightPtr flight;  // null: nobody waits for it
         SharedKey key;
+        const Database& database;
         std::uint64_t hash = 0;
         std::uint64_t born_ns = 0;
         const Notices::Good* good_until_ns = nullptr;

@@ -139,3 +139,25 @@ TEST_CASE("peers: a write that may have reached more than it told, as definition
     REQUIRE(again);
     CHECK(again->write.slots == std::vector<std::uint32_t>{Ledger::slotOf(kShop, 0)});
 }
+
+TEST_CASE("peers: what was judged before another instance defined anew is not kept, also when it waited for a read") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    auto leader = readOf(41);
+    REQUIRE(one.host.before(*leader) == HOWDAH_PROCEED);
+    auto follower = readOf(41);
+    std::atomic<std::uint32_t> verdict{HOWDAH_FAULT};
+    std::thread waiting([&] { verdict = one.host.before(*follower, 1); });
+    CacheHost::until([&] { return one.host.stats()["waiting"] == 1; });
+    Played other(kv);
+    const auto number = other.begin({"", kShop, WriteMessage::kWhole | WriteMessage::kDefines,
+                                     {Ledger::slotOf(kShop, 0), Ledger::slotOf(kShop, Ledger::kDefinitions)}});
+    other.end(number);
+    CacheHost::until([&] { return one.shared()["heard"] == 2; });
+    one.host.failed(*leader, Error::unavailable("the connection broke"));
+    waiting.join();
+    REQUIRE(verdict == HOWDAH_PROCEED);
+    one.host.after(*follower, {"by the old definition"}, 1);
+    CHECK_FALSE(one.answersFromMemory(41));
+}
