@@ -49,6 +49,26 @@ bool isPeerName(std::string_view name) {
     return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), fits);
 }
 
+std::string membersText(const std::vector<std::string>& members) {
+    std::string text;
+    for (const std::string& member : members)
+        text += concat(text.empty() ? "" : " ", member);
+    return text;
+}
+
+std::optional<std::vector<std::string>> membersIn(std::string_view text) {
+    std::vector<std::string> members;
+    if (text.empty()) return members;
+    for (std::size_t from = 0; from <= text.size();) {
+        const std::size_t end = std::min(text.find(' ', from), text.size());
+        const std::string_view name = text.substr(from, end - from);
+        if (!isPeerName(name) || members.size() == kMembersMax) return std::nullopt;
+        members.emplace_back(name);
+        from = end + 1;
+    }
+    return members;
+}
+
 std::string begunText(std::uint64_t number, const WriteMessage& write) {
     std::string text = concat("b ", number, ' ', write.instance, ' ', write.database, ' ', write.flags, ' ');
     for (std::size_t i = 0; i < write.slots.size(); ++i)

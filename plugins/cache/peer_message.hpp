@@ -39,6 +39,11 @@ struct PeerMessage {
 // A name in messages and keys: 1 to 64 letters, digits and -.
 bool isPeerName(std::string_view name);
 
+// The list of members: names with a space in between. Nothing for a list of more than that many, or of what is no name.
+inline constexpr std::size_t kMembersMax = 64;
+std::string membersText(const std::vector<std::string>& members);
+std::optional<std::vector<std::string>> membersIn(std::string_view text);
+
 std::string begunText(std::uint64_t number, const WriteMessage& write);
 std::string endedText(std::uint64_t number, bool settled);
 std::string heardText(std::uint64_t number, std::string_view member);

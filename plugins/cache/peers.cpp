@@ -1,6 +1,7 @@
 #include "plugins/cache/peers.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "plugins/cache/clock.hpp"
@@ -50,15 +51,9 @@ Result<std::vector<std::string>> Peers::readMembers(const Context& context) {
     auto text = kv_.get(context, key("members"));
     if (!text && text.error().code == Code::not_found) return std::vector<std::string>{};
     if (!text) return std::move(text).error();
-    std::vector<std::string> members;
-    for (std::string_view rest = *text; !rest.empty();) {
-        const std::size_t end = std::min(rest.find(' '), rest.size());
-        if (!isPeerName(rest.substr(0, end)) || members.size() == kMembersMax)
-            return Error::unavailable("the list of instances in the shared store is not one");
-        members.emplace_back(rest.substr(0, end));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    return members;
+    auto members = membersIn(*text);
+    if (!members) return Error::unavailable("the list of instances in the shared store is not one");
+    return std::move(*members);
 }
 
 void Peers::noteMembers(std::vector<std::string> members, std::uint64_t read_ns) {
@@ -184,7 +179,7 @@ bool Peers::await(const Context& context, Announced& write) {
             silent.assign(waited.mapped().members.begin(), waited.mapped().members.end());
     }
     std::erase(silent, kNobody);
-    if (!silent.empty()) jobs_.spawn([this, silent](Context& own) { retire(own, silent); });
+    if (!silent.empty()) jobs_.spawn([this](Context& own) { retireTheDead(own); });
     return heard;
 }
 
@@ -204,23 +199,26 @@ void Peers::finish(const AnnouncedPtr& write, bool settled) {
 }
 
 // One whose sign of life has run out had its last lease longer ago than that.
-void Peers::retire(const Context& context, const std::vector<std::string>& silent) {
-    for (const std::string& member : silent) {
-        const auto alive = kv_.get(context, key("alive/" + member));
-        if (alive || alive.error().code != Code::not_found) continue;
-        auto text = kv_.get(context, key("members"));
-        if (!text) return;
-        std::string left;
-        for (std::string_view rest = *text; !rest.empty();) {
-            const std::size_t end = std::min(rest.find(' '), rest.size());
-            if (rest.substr(0, end) != member) left += concat(left.empty() ? "" : " ", rest.substr(0, end));
-            rest.remove_prefix(std::min(end + 1, rest.size()));
-        }
-        if (left == *text) continue;
-        const auto done = kv_.replace(context, key("members"), *text, left, 0);  // else somebody else has changed it
-        if (done && *done)
-            host_.log(LogLevel::info, "instance ", member, " is gone: writes do not wait for it any more");
+Result<std::vector<std::string>> Peers::living(const Context& context, std::vector<std::string> members) {
+    for (auto member = members.begin(); member != members.end();) {
+        const auto alive = kv_.get(context, key("alive/" + *member));
+        if (!alive && alive.error().code != Code::not_found) return alive.error();
+        member = alive ? std::next(member) : members.erase(member);
     }
+    return members;
+}
+
+void Peers::retireTheDead(const Context& context) {
+    const auto members = readMembers(context);
+    if (!members) return;
+    const auto left = living(context, *members);
+    if (!left || left->size() == members->size()) return;
+    const auto done =
+        kv_.replace(context, key("members"), membersText(*members), membersText(*left), 0);
+    if (!done || !*done) return;  // somebody else has changed it
+    for (const std::string& member : *members)
+        if (std::find(left->begin(), left->end(), member) == left->end())
+            host_.log(LogLevel::info, "instance ", member, " is gone: writes do not wait for it any more");
 }
 
 // --- what is told to this instance: acknowledgements

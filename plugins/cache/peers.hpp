@@ -47,7 +47,6 @@ inline Ledger::Reach reachOf(const WriteMessage& write) {
 
 class Peers {
 public:
-    static constexpr std::size_t kMembersMax = 64;
     static constexpr std::uint64_t kReplayMax =
         1'024;  // writes looked at again; more, and all is held for unsettled_ns
 
@@ -107,6 +106,7 @@ private:
     bool mustBeToldAgain(const Announced& write) const;
     void hear(const Context& context);         // a task: what is told to all
     void hearAnswers(const Context& context);  // a task: what is told to this one
+    void leave(const Context& context);
     void lookSoon();
     void look(const Context& context);  // a task that ends, one at a time
     Result<void> renew(const Context& context);
@@ -116,7 +116,8 @@ private:
     Result<void> askForEnds(const Context& context);
     Result<std::vector<std::string>> readMembers(const Context& context);
     void noteMembers(std::vector<std::string> members, std::uint64_t read_ns);
-    void retire(const Context& context, const std::vector<std::string>& silent);
+    Result<std::vector<std::string>> living(const Context& context, std::vector<std::string> members);
+    void retireTheDead(const Context& context);
     Result<std::string> storeName(const Context& context);
 
     void take(const Context& context, std::string_view message);
@@ -143,6 +144,7 @@ private:
     std::string member_;      // empty: not on the list
     std::string store_;       // the name of what the counter lies in
     bool rehearsed_ = false;  // the log was read since it is a member
+    bool has_left_ = false;
     std::uint64_t joined_ns_ = 0, joined_at_ = 0;
     std::uint64_t incarnation_ = 0;
     static constexpr std::uint64_t kNothing = UINT64_MAX;

@@ -34,7 +34,21 @@ void Peers::hear(const Context& context) {
         }
         (void)rest.wait(context, host_.nowNs() + every_ns);
     }
-    lease_until_ns_ = 0;
+    leave(context);
+}
+
+// Nobody need wait for who answers no more. The time of this task is over: it is sent, and the answer not waited for.
+void Peers::leave(const Context& context) {
+    std::vector<std::string> members, left;
+    {
+        const std::lock_guard lock(mutex_);
+        has_left_ = true;
+        lease_until_ns_.store(0, std::memory_order_release);
+        if (member_.empty()) return;
+        members = left = members_;
+        std::erase(left, member_);
+    }
+    (void)kv_.replace(context, key("members"), membersText(members), membersText(left), 0);
 }
 
 // On a fiber that ends: what a call of the store gives stays in the memory of its request.
@@ -52,7 +66,7 @@ void Peers::look(const Context& context) {
     if (auto done = renew(context); !done) return leaseEnds(done.error());
     const std::lock_guard lock(mutex_);
     trouble_.clear();
-    if (!rehearsed_ || member_.empty() || known_ == kNothing) return;
+    if (has_left_ || !rehearsed_ || member_.empty() || known_ == kNothing) return;
     lease_until_ns_.store(begun_ns + config_.shared.lease_ns, std::memory_order_release);
 }
 
@@ -114,16 +128,15 @@ Result<void> Peers::join(const Context& context, std::uint64_t counted, std::str
     if (!alive) return alive;
     auto members = readMembers(context);
     if (!members) return std::move(members).error();
-    std::string before, after;
-    for (const std::string& member : *members) {
-        before += concat(before.empty() ? "" : " ", member);
-        if (member != old) after += concat(member, ' ');
-    }
-    after += name;
-    if (members->size() >= kMembersMax) return Error::unavailable("the shared store has ", kMembersMax, " instances");
+    auto after = living(context, *members);
+    if (!after) return std::move(after).error();
+    std::erase(*after, old);
+    if (after->size() >= kMembersMax) return Error::unavailable("the shared store has ", kMembersMax, " instances");
+    after->push_back(name);
+    const std::string before_text = membersText(*members), after_text = membersText(*after);
     Result<bool> listed = false;
-    if (before.empty()) listed = kv_.setIfAbsent(context, key("members"), after, 0);
-    if (listed && !*listed) listed = kv_.replace(context, key("members"), before, after, 0);
+    if (before_text.empty()) listed = kv_.setIfAbsent(context, key("members"), after_text, 0);
+    if (listed && !*listed) listed = kv_.replace(context, key("members"), before_text, after_text, 0);
     if (!listed) return listed.error();
     if (!*listed) return Error::unavailable("the list of instances has just changed");
     const std::lock_guard lock(mutex_);
@@ -132,8 +145,7 @@ Result<void> Peers::join(const Context& context, std::uint64_t counted, std::str
     rehearsed_ = false;
     joined_ns_ = bootNs();
     joined_at_ = known_ = counted;
-    members_ = std::move(*members);
-    members_.push_back(name);
+    members_ = std::move(*after);
     members_read_ns_ = 0;  // read again before a write relies on it
     ++joined_;
     return {};

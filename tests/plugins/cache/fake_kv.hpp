@@ -127,10 +127,15 @@ private:
         }
         if (before && *before)
             if (auto error = (*before)(what, fromAbi(key))) return fail(std::move(*error));
+        howdah_status status = HOWDAH_OK;
+        {
+            const std::lock_guard lock(own.mutex_);
+            status = body(own);
+        }
+        // What is sent by a request that is over is done, and its answer not waited for.
         if (ctx->cancelled) return fail(Error::cancelled("the request was cancelled"));
         if (howdah::test::monotonicNs() >= ctx->deadline_ns) return fail(Error::timeout("the deadline has passed"));
-        const std::lock_guard lock(own.mutex_);
-        return body(own);
+        return status;
     }
 
     static howdah_status get(void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value) {

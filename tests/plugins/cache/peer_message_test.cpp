@@ -69,6 +69,18 @@ TEST_CASE("peer message: as many slots as may be, and not one more") {
     CHECK_FALSE(peerMessage(begunText(1, write)));
 }
 
+TEST_CASE("peer message: a list of members is read as it was written, and nothing else is one") {
+    std::vector<std::string> members;
+    CHECK(membersIn(membersText(members)) == members);
+    for (std::size_t i = 0; i < kMembersMax; ++i)
+        members.push_back("m-" + std::to_string(i));
+    CHECK(membersIn(membersText(members)) == members);
+    members.emplace_back("one-more");
+    CHECK_FALSE(membersIn(membersText(members)));
+    for (const char* text : {" ", "a ", " a", "a  b", "a,b", "a\n"})
+        CHECK_FALSE_MESSAGE(membersIn(text), text);
+}
+
 TEST_CASE("peer message: a name is short and plain") {
     CHECK(isPeerName(std::string(64, 'a')));
     CHECK_FALSE(isPeerName(std::string(65, 'a')));

@@ -161,3 +161,31 @@ TEST_CASE("peers: what was judged before another instance defined anew is not ke
     one.host.after(*follower, {"by the old definition"}, 1);
     CHECK_FALSE(one.answersFromMemory(41));
 }
+
+TEST_CASE("peers: who joins takes the place of those whose sign of life has run out, and of no others") {
+    FakeKv kv;
+    std::vector<std::string> dead;
+    for (std::size_t i = 1; i < kMembersMax; ++i)
+        dead.push_back("dead-" + std::to_string(i));
+    kv.put("cache/default/members", membersText(dead));
+    Played other(kv);
+    other.join();
+    Instance one(kv);
+    one.untilState("member");
+    CacheHost::until([&] { return one.shared()["instances"] == 2; });
+    const auto members = membersIn(kv.value("cache/default/members").value_or("?"));
+    REQUIRE(members);
+    CHECK(members->front() == "played-1");
+}
+
+TEST_CASE("peers: who stops is no longer on the list") {
+    FakeKv kv;
+    Played other(kv);
+    other.join();
+    {
+        Instance one(kv);
+        one.untilState("member");
+        REQUIRE(kv.value("cache/default/members") != "played-1");
+    }
+    CHECK(kv.value("cache/default/members") == "played-1");
+}
