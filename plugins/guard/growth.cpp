@@ -20,7 +20,7 @@ bool isSmallText(std::string_view text) {
 GrowthVerdict tooLargeValue(const NodeView& statement, bool has_parameters) {
     Estimate any(false);
     any.of(statement);
-    if (!any.found() || !has_parameters) return {any.found(), 0};
+    if (!any.found() || !has_parameters || any.isOver()) return {any.found(), 0};
     Estimate small(true);
     small.of(statement);
     if (small.found()) return {small.found(), 0};

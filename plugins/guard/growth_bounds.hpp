@@ -37,6 +37,14 @@ struct Bound {
         grown = std::max(grown, other.grown);
         note(other);
     }
+    // The same of two columns of one name, of which one alone is used.
+    void beEither(const Bound& other) {
+        const Bound before = *this;
+        widen(other);
+        parts = std::max(before.parts, other.parts);
+        made = std::max(before.made, other.made);
+        work = std::max(before.work, other.work);
+    }
     // What it costs besides, whatever becomes of its value.
     void note(const Bound& other) {
         parts += other.parts;

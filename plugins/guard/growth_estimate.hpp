@@ -24,6 +24,8 @@ public:
     explicit Estimate(bool small_parameters) : small_parameters_(small_parameters) {}
 
     void of(const NodeView& statement);
+    // It was too much to look at: there is no second try with smaller parameters.
+    bool isOver() const { return over_; }
     const std::optional<Growth>& found() const { return found_; }
     // Those that what was found is made of.
     std::uint64_t parameters() const { return parameters_; }
@@ -46,9 +48,15 @@ private:
     };
 
     void find(Rule rule, std::string_view what, const NodeView& node, std::uint64_t parameters);
-    void step(const NodeView& node, std::size_t steps);
+    // Asked before so many columns are copied, or names looked at. False: the statement has had all its steps and is
+    // refused, so nothing more is done.
+    bool step(const NodeView& node, std::size_t steps);
     void spend(Bound& cost, const Bound& bound, const NodeView& node);
     bool isTooDeep(const NodeView& node, const Place& place);
+
+    // Columns are copied by these alone, and by addStar().
+    SharedColumns renamedBy(const NodeList& names, const SharedColumns& columns, const NodeView& node);
+    void makeOnceBehind(const NodeView& node, Columns& columns);
 
     // Queries.
     Rows rowsOf(const NodeView& select, const Place& outer);
@@ -92,7 +100,8 @@ private:
     Bound defined(const NodeView& node, const Place& place);
 
     const bool small_parameters_;
-    std::uint32_t steps_ = 0;
+    std::size_t steps_ = 0;
+    bool over_ = false;
     std::uint64_t parameters_ = 0;
     std::optional<Growth> found_;  // the first
 };

@@ -34,15 +34,15 @@ Bound Estimate::columnBound(const NodeView& node, const Place& place) {
     Bound others = dataBound();
     for (const Scope* scope = place.scope; scope; scope = scope->outer) {
         std::optional<Bound> found;
-        step(node, scope->sources.size() + 1);
+        if (!step(node, scope->sources.size() + 1)) return unknownBound();
         for (const Source& item : scope->sources) {
             if (!source.empty() && item.name != source) continue;
             const Bound* column = item.columns->find(name);
             if (!column && source.empty() && item.name == name) {  // the whole row
+                if (!step(node, item.columns->list().size())) return unknownBound();
                 found = found.value_or(noBound());
                 for (const Column& part : item.columns->list())
                     put(*found, part.bound);
-                step(node, item.columns->list().size());
                 if (item.columns->others) found->widen(*item.columns->others);
             }
             if (column) {
@@ -155,9 +155,8 @@ Bound Estimate::casts(const NodeView& node, const Place& place) {
 
 Bound Estimate::sublink(const NodeView& node, const Place& place) {
     const Rows rows = rowsOf(node.child(Field::subselect), place);
-    Columns once = *rows.columns;
-    makeOnce(once);
-    Bound bound = once.widest();
+    makeOnceBehind(node, *rows.columns);
+    Bound bound = rows.columns->widest();
     bound.note(rows.cost);
     bound.note(expression(node.child(Field::testexpr), place));
     bound.parts += 1;

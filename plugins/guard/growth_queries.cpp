@@ -10,7 +10,8 @@ namespace howdah::guard {
 namespace {
 
 constexpr int kDepthMax = 250;                                   // of the walk; what is deeper is refused
-constexpr std::uint32_t kStepsMax = 2'000'000;                   // names looked at, columns copied
+constexpr std::size_t kStepsMax = 100'000;                       // names looked at, columns copied
+constexpr std::size_t kColumnsMax = 1'664;                       // of one SELECT; PostgreSQL takes no more
 constexpr std::int64_t kMaterialized = 1, kNotMaterialized = 2;  // CTEMaterialize
 constexpr std::string_view kUnnamed = "?column?";
 
@@ -26,12 +27,21 @@ void Estimate::find(Rule rule, std::string_view what, const NodeView& node, std:
     if (!found_) found_ = Growth{rule, std::string(what), static_cast<std::uint32_t>(std::max(node.location(), 0))};
 }
 
-void Estimate::step(const NodeView& node, std::size_t steps) {
-    steps_ += static_cast<std::uint32_t>(std::min<std::size_t>(steps, kStepsMax));
-    if (steps_ > kStepsMax) {
-        steps_ = 0;
-        find(Rule::expression_too_large, {}, node, ~std::uint64_t{0});
-    }
+bool Estimate::step(const NodeView& node, std::size_t steps) {
+    if (over_) return false;
+    steps_ += std::min(steps, kStepsMax + 1);
+    over_ = steps_ > kStepsMax;
+    if (over_) find(Rule::expression_too_large, "it copies its columns too often", node, ~std::uint64_t{0});
+    return !over_;
+}
+
+SharedColumns Estimate::renamedBy(const NodeList& names, const SharedColumns& columns, const NodeView& node) {
+    if (names.empty() || !step(node, columns->list().size())) return columns;
+    return renamed(columns, names);
+}
+
+void Estimate::makeOnceBehind(const NodeView& node, Columns& columns) {
+    if (step(node, columns.list().size())) makeOnce(columns);
 }
 
 void Estimate::spend(Bound& cost, const Bound& bound, const NodeView& node) {
@@ -43,6 +53,7 @@ void Estimate::spend(Bound& cost, const Bound& bound, const NodeView& node) {
 }
 
 bool Estimate::isTooDeep(const NodeView& node, const Place& place) {
+    if (over_) return true;
     if (place.depth <= kDepthMax) return false;
     find(Rule::expression_too_large, {}, node, 0);
     return true;
@@ -75,7 +86,7 @@ Estimate::Rows Estimate::rowsOf(const NodeView& select, const Place& outer) {
         valuesOf(values, place, rows);
     else
         selected(select, place, rows);
-    if (select.has(Field::limitCount) || select.has(Field::limitOffset)) makeOnce(*rows.columns);
+    if (select.has(Field::limitCount) || select.has(Field::limitOffset)) makeOnceBehind(select, *rows.columns);
     return rows;
 }
 
@@ -86,8 +97,9 @@ void Estimate::settle(With& with, std::size_t index, int depth) {
     const std::size_t seen = with.recursive ? with.queries.size() : index;
     Rows rows = rowsOf(node.child(Field::ctequery), {with.scope, &with, seen, depth + 1});
     WithQuery& query = with.queries[index];
-    if (query.recursive || node.number(Field::ctematerialized) == kMaterialized) makeOnce(*rows.columns);
-    query.columns = renamed(rows.columns, node.list(Field::aliascolnames));
+    if (query.recursive || node.number(Field::ctematerialized) == kMaterialized)
+        makeOnceBehind(node, *rows.columns);
+    query.columns = renamedBy(node.list(Field::aliascolnames), rows.columns, node);
     query.cost = rows.cost;
     query.state = WithQuery::State::done;
 }
@@ -107,10 +119,9 @@ void Estimate::arms(const NodeView& select, const Place& place, Rows& rows) {
     for (std::size_t i = found.size(); i-- > 0;) {
         const Rows arm = rowsOf(found[i], place);
         spend(rows.cost, arm.cost, found[i]);
-        step(found[i], arm.columns->list().size());
         if (i + 1 == found.size())
             rows.columns = arm.columns;
-        else
+        else if (step(found[i], rows.columns->list().size() + arm.columns->list().size()))
             addArm(*rows.columns, *arm.columns);
     }
     ending(select, place, rows.cost);
@@ -135,7 +146,7 @@ void Estimate::valuesOf(const NodeList& values, const Place& place, Rows& rows) 
         if (i >= std::size(kNames)) others.widen(columns[i]);
     }
     if (columns.size() > std::size(kNames)) rows.columns->others = others;
-    if (values.size() > 1) makeOnce(*rows.columns);
+    if (values.size() > 1) makeOnceBehind(values[0], *rows.columns);
 }
 
 void Estimate::selected(const NodeView& select, const Place& place, Rows& rows) {
@@ -197,7 +208,9 @@ void Estimate::addStar(std::string_view source, const NodeView& node, const Plac
         for (const Source& item : scope->sources) {
             if (!source.empty() && item.name != source) continue;
             any = true;
-            step(node, item.columns->list().size() + 1);
+            const std::size_t more = item.columns->list().size();
+            const bool fits = columns.list().size() + more <= kColumnsMax;
+            if (!step(node, fits ? more + 1 : kStepsMax + 1)) return;
             for (const Column& column : item.columns->list()) {
                 columns.add(column.name, used(column.bound));
                 spend(cost, used(column.bound), node);
@@ -233,7 +246,7 @@ void Estimate::addItem(const NodeView& node, const Place& place, From& from) {
     const NodeView alias = node.child(Field::alias);
     const std::string_view name = alias.text(Field::aliasname);
     const auto add = [&](std::string_view called, const SharedColumns& columns) {
-        from.scope.sources.push_back({called, renamed(columns, alias.list(Field::colnames))});
+        from.scope.sources.push_back({called, renamedBy(alias.list(Field::colnames), columns, node)});
     };
     switch (node.tag()) {
         case Tag::RangeVar: return addRelation(node, place, from);
@@ -252,8 +265,10 @@ void Estimate::addItem(const NodeView& node, const Place& place, From& from) {
             auto all = std::make_shared<Columns>();
             all->exact = false;
             all->others = noBound();
-            for (std::size_t i = first; i < from.scope.sources.size(); ++i)
-                all->others->widen(from.scope.sources[i].columns->widest());
+            for (std::size_t i = first; i < from.scope.sources.size(); ++i) {
+                const Columns& columns = *from.scope.sources[i].columns;
+                if (step(node, columns.list().size() + 1)) all->others->widen(columns.widest());
+            }
             from.exact = false;
             return add(name, all);
         }
@@ -292,7 +307,7 @@ void Estimate::addRelation(const NodeView& node, const Place& place, From& from)
     std::size_t seen = place.seen;
     for (With* with = place.with; with && node.text(Field::schemaname).empty();
          seen = with->outer_seen, with = with->outer) {
-        step(node, seen);
+        if (!step(node, seen)) break;
         std::size_t index = seen;
         while (index > 0 && with->queries[index - 1].name != relation)
             --index;
@@ -305,6 +320,7 @@ void Estimate::addRelation(const NodeView& node, const Place& place, From& from)
         break;
     }
     const std::string_view name = alias.text(Field::aliasname);
-    from.scope.sources.push_back({name.empty() ? relation : name, renamed(columns, alias.list(Field::colnames))});
+    columns = renamedBy(alias.list(Field::colnames), columns, node);
+    from.scope.sources.push_back({name.empty() ? relation : name, columns});
 }
 }  // namespace howdah::guard

@@ -15,14 +15,14 @@ void Columns::add(std::string_view name, const Bound& bound) {
     list_.push_back({name, bound});
     if (list_.size() > kListedMax) return;
     for (std::size_t i = 0; i + 1 < list_.size(); ++i)
-        if (list_[i].name == name) list_[i].bound.widen(bound);
+        if (list_[i].name == name) list_[i].bound.beEither(bound);
 }
 
 const Bound* Columns::find(std::string_view name) const {
     if (list_.size() > kListedMax) {
         for (; indexed_ < list_.size(); ++indexed_) {
             const auto [at, fresh] = places_.try_emplace(list_[indexed_].name, indexed_);
-            if (!fresh) list_[at->second].bound.widen(list_[indexed_].bound);
+            if (!fresh) list_[at->second].bound.beEither(list_[indexed_].bound);
         }
         const auto found = places_.find(name);
         return found == places_.end() ? nullptr : &list_[found->second].bound;
@@ -44,6 +44,7 @@ SharedColumns renamed(SharedColumns columns, const NodeList& names) {
     auto made = std::make_shared<Columns>();
     made->exact = columns->exact;
     made->others = columns->others;
+    made->reserve(columns->list().size());
     const Bound widest = columns->exact ? noBound() : columns->widest();
     std::size_t place = 0;
     for (const NodeView name : names) {
@@ -65,6 +66,7 @@ void makeOnce(Columns& columns) {
     Columns made;
     made.exact = columns.exact;
     made.others = columns.others;
+    made.reserve(columns.list().size());
     const auto once = [](Bound bound) {
         bound.parts = 1;
         bound.made = bound.work = 0;
@@ -79,6 +81,7 @@ void makeOnce(Columns& columns) {
 void addArm(Columns& columns, const Columns& arm) {
     Columns made;
     made.exact = columns.exact && arm.exact && columns.list().size() == arm.list().size();
+    made.reserve(columns.list().size());
     if (made.exact) {
         for (std::size_t i = 0; i < arm.list().size(); ++i) {
             Bound bound = columns.list()[i].bound;

@@ -24,6 +24,7 @@ class Columns {
 public:
     // A name that is there already (a column of JOIN USING) is widened: PostgreSQL says which of the two is meant.
     void add(std::string_view name, const Bound& bound);
+    void reserve(std::size_t count) { list_.reserve(count); }
     const Bound* find(std::string_view name) const;
     const std::vector<Column>& list() const { return list_; }
     Bound widest() const;  // of all of them, and of the others

@@ -244,6 +244,43 @@ TEST_CASE("guard growth: expressions that double where columns are written out a
         CHECK_MESSAGE(ruleOf(sql) == "allowed", sql.substr(0, 200));
 }
 
+// The walk itself is what costs here: 26 levels would be 2^26 columns.
+TEST_CASE("guard growth: columns that double with each level, or are copied too often, are refused before that") {
+    const auto in_from = [](const std::string& columns, const std::string& alias) {
+        return [=](const std::string& inner) { return "select " + columns + " from (" + inner + ") " + alias; };
+    };
+    const auto from_both = [](const std::string& between) {
+        return [=](const std::string& from) { return "select * from " + from + " x" + between + from + " y"; };
+    };
+    const auto twice = [](const std::string& from) { return "select *,* from " + from; };
+    const std::string wide = "with a as (select " + times(5000, "1", ",") + ") ";
+    const std::string narrower = "with a as (select " + times(1000, "1", ",") + ") ";
+    for (const std::string& sql : {
+             nested(26, "select 1 a", in_from("*,*", "q")),
+             nested(26, "select a from t", in_from("q.*,q.*", "q")),
+             nested(26, "select 1 a", in_from("*,*", "q(b)")),
+             nested(26, "select 1 a",
+                    [](const std::string& inner) { return "(select *,* from (" + inner + ") q) limit 1"; }),
+             "select (" + nested(26, "select 1 a", in_from("*,*", "q")) + ")",
+             chain(26, "as", "select 1", twice),
+             chain(26, "as materialized", "values (1)", twice),
+             chain(26, "as", "select 1", from_both(",")),
+             chain(26, "as", "select 1", from_both(" natural join ")),
+             wide + "select 1 from " + times(1000, "a b(c)", ","),
+             wide + "select 1 from " + times(1000, "(table a) b(c)", ","),
+             wide + "select " + times(2000, "a.*", ",") + " from a",
+             narrower + "select 1 from " + times(1000, "a b(c)", ","),
+             narrower + "select " + times(1000, "(select a from a)", ","),
+             narrower + times(1000, "table a", " union all "),
+             narrower + "select 1 from " + times(150, "(", "") + "a" + times(150, " cross join a x) x", ""),
+         })
+        CHECK_MESSAGE(ruleOf(sql) == "expression-too-large", sql.substr(0, 100));
+    CHECK(ruleOf(nested(26, "select $1::int a", in_from("*,*", "q"))) != "allowed");
+    CHECK(ruleOf(narrower + "select " + times(150, "(select count(*) from a)", ",")) == "allowed");
+    CHECK(ruleOf(chain(20, "as", "select n.*, " + times(200, "length(name) as length", ",") + " from n",
+                       [](const std::string& from) { return "select * from " + from; })) == "allowed");
+}
+
 TEST_CASE("guard growth: a parameter that makes a value grow must be small, others may be of any size") {
     CHECK(smallParameters("select name from t where id = any($1) and name like $2") == 0);
     CHECK(smallParameters("select replace(name, $1, $2) from t where id = any($3)") == 3);
