@@ -136,7 +136,7 @@ private:
     const std::string prefix_;
     const std::string self_;  // this instance of the plugin, whatever member it is
     std::atomic<std::uint64_t> lease_until_ns_{0};
-    std::atomic<bool> looking_{false};
+    const std::shared_ptr<std::atomic<bool>> looking_ = std::make_shared<std::atomic<bool>>(false);  // outlives this
     std::atomic<std::uint64_t> announced_{0}, acknowledged_{0}, waited_out_{0}, cut_short_{0}, refused_{0}, heard_{0},
         joined_{0};
 

@@ -52,13 +52,11 @@ void Peers::leave(const Context& context) {
 }
 
 // On a fiber that ends: what a call of the store gives stays in the memory of its request.
+// Whatever becomes of the task, done, thrown out of or dropped before it ran, the next look may begin.
 void Peers::lookSoon() {
-    if (looking_.exchange(true)) return;
-    const bool spawned = jobs_.spawn([this](Context& context) {
-        look(context);
-        looking_ = false;
-    });
-    if (!spawned) looking_ = false;
+    if (looking_->exchange(true)) return;
+    const std::shared_ptr<void> looks(nullptr, [looking = looking_](void*) { *looking = false; });
+    jobs_.spawn([this, looks](Context& context) { look(context); });
 }
 
 void Peers::look(const Context& context) {

@@ -189,3 +189,15 @@ TEST_CASE("peers: who stops is no longer on the list") {
     }
     CHECK(kv.value("cache/default/members") == "played-1");
 }
+
+TEST_CASE("peers: a look that is thrown out of is not the last one") {
+    std::atomic<bool> thrown{false};
+    FakeKv kv;
+    kv.setBefore([&](std::string_view what, std::string_view) -> std::optional<Error> {
+        if (what == "add" && !thrown.exchange(true)) throw std::bad_alloc();
+        return std::nullopt;
+    });
+    Instance one(kv);
+    one.untilState("member");
+    CHECK(thrown);
+}
