@@ -66,9 +66,13 @@ void Peers::noteMembers(std::vector<std::string> members, std::uint64_t read_ns)
 Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage write) {
     const std::uint64_t begun_ns = bootNs();
     const std::uint64_t quarter_ns = config_.shared.lease_ns / 4;
+    AnnouncedPtr announced;
     const auto cannot = [&](const Error& why) -> Result<AnnouncedPtr> {
         ++refused_;
-        if (!config_.shared.refuses_writes) return AnnouncedPtr();
+        if (!config_.shared.refuses_writes) {
+            if (announced) forget(*announced);  // who found it in the log holds it back for unsettled_ns
+            return AnnouncedPtr();
+        }
         Error error = Error::unavailable("other instances cannot be told of this write: ", why.message)
                           .withHint("nothing was sent; try again");
         error.retry_after_ms = config_.shared.lease_ns / kMs;
@@ -89,10 +93,11 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     const auto number = kv_.add(context, key("count"), 1, 0);
     if (!number) return cannot(number.error());
     if (*number <= 0) return cannot(Error::internal("the shared counter of writes is none"));
-    auto announced = std::make_shared<Announced>(host_);
+    announced = std::make_shared<Announced>(host_);
     announced->number_ = static_cast<std::uint64_t>(*number);
     announced->begun_ns_ = begun_ns;
     announced->message_ = std::move(write);
+    const std::string listed_as = expect(announced);
     const std::string text = begunText(announced->number_, announced->message_);
     const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
     if (auto logged = kv_.set(context, logKey(announced->number_), text, log_ms); !logged)
@@ -103,30 +108,44 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     // Who looked for it before it lay there, and took it for dropped, must be right.
     if (now_ns - begun_ns > quarter_ns) return cannot(Error::timeout("the shared store answers too slowly"));
     announced->due_ns_ = now_ns + config_.shared.lease_ns + config_.shared.lease_ns / 16;
-    bool alone = true;
+    bool emptied = false, all_heard = false;
     {
         const std::lock_guard lock(mutex_);
         // By the name after the entry: where the store is another one, members of the first do not know of this.
         const bool is_member = !member_.empty() && known_ != kNothing;
-        if (is_member && (!store || *store != store_))
-            return cannot(Error::unavailable("the shared store was emptied"));
+        emptied = is_member && (!store || *store != store_);
         if (is_member) announced->store_ = store_;
-        Awaited awaited{announced, {}};
-        for (const std::string& member : members_)
-            if (member != member_) awaited.members.insert(member);
         // A list without this instance may be a new one, and those of the old one have leases still.
-        if (!is_member || awaited.members.size() == members_.size()) awaited.members.insert(kNobody);
-        alone = awaited.members.empty();
-        // Of those whose end nobody was told.
-        if (awaited_.size() > kReplayMax)
-            std::erase_if(awaited_, [](const auto& one) { return one.second.write.expired(); });
-        if (!alone) awaited_.emplace(announced->number_, std::move(awaited));
+        if (is_member && listed_as == member_) all_heard = hasHeard(announced->number_, kNobody);
     }
-    if (alone) announced->all_.set();
+    if (emptied) return cannot(Error::unavailable("the shared store was emptied"));
+    if (all_heard) announced->all_.set();
     ++announced_;
     // If this is lost, they find it when they look.
-    if (!alone) (void)kv_.publish(context, key("all"), text);
+    if (!all_heard) (void)kv_.publish(context, key("all"), text);
     return announced;
+}
+
+// Before anybody can find it: an acknowledgement may come as soon as the log has it. Gives under which name this
+// instance is on the list, if it is.
+std::string Peers::expect(const AnnouncedPtr& write) {
+    const std::lock_guard lock(mutex_);
+    // Of those whose end nobody was told.
+    if (awaited_.size() > kReplayMax)
+        std::erase_if(awaited_, [](const auto& one) { return one.second.write.expired(); });
+    Awaited awaited{write, {members_.begin(), members_.end()}};
+    const bool is_listed = !member_.empty() && awaited.members.erase(member_) > 0;
+    awaited.members.insert(kNobody);  // until it has been told
+    awaited_.emplace(write->number_, std::move(awaited));
+    return is_listed ? member_ : "";
+}
+
+// With the lock. True when nobody else is awaited any more.
+bool Peers::hasHeard(std::uint64_t number, const std::string& member) {
+    const auto awaited = awaited_.find(number);
+    if (awaited == awaited_.end()) return false;
+    awaited->second.members.erase(member);
+    return awaited->second.members.empty();
 }
 
 // Where it took so long, the others hold what it reaches back no more, and have read it as it was. Where the store was
@@ -183,12 +202,14 @@ bool Peers::await(const Context& context, Announced& write) {
     return heard;
 }
 
+void Peers::forget(const Announced& write) {
+    const std::lock_guard lock(mutex_);
+    awaited_.erase(write.number_);
+}
+
 // The others hold back what it reaches until they hear this; by themselves after unsettled_ns.
 void Peers::finish(const AnnouncedPtr& write, bool settled) {
-    {
-        const std::lock_guard lock(mutex_);
-        awaited_.erase(write->number_);
-    }
+    forget(*write);
     const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
     jobs_.spawn([this, write, settled, log_ms](Context& context) {
         WriteMessage ended = write->message_;
@@ -235,13 +256,7 @@ void Peers::hearAnswers(const Context& context) {
             AnnouncedPtr all;
             {
                 const std::lock_guard lock(mutex_);
-                const auto awaited = awaited_.find(message->number);
-                if (awaited == awaited_.end()) continue;
-                awaited->second.members.erase(message->member);
-                if (awaited->second.members.empty()) {
-                    all = awaited->second.write.lock();
-                    awaited_.erase(awaited);
-                }
+                if (hasHeard(message->number, message->member)) all = awaited_.at(message->number).write.lock();
             }
             if (all) all->all_.set();
         }

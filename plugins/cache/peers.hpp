@@ -102,6 +102,9 @@ private:
     std::string logKey(std::uint64_t number) const { return concat(prefix_, "log/", number); }
     std::string channelOf(std::string_view instance) const { return concat(prefix_, "to/", instance); }
 
+    std::string expect(const AnnouncedPtr& write);
+    bool hasHeard(std::uint64_t number, const std::string& member);
+    void forget(const Announced& write);
     bool await(const Context& context, Announced& write);
     bool mustBeToldAgain(const Announced& write) const;
     void hear(const Context& context);         // a task: what is told to all

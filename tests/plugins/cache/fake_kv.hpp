@@ -76,6 +76,14 @@ public:
         }
         arrived_.notify_all();
     }
+    // How many were received of channels that end so.
+    std::size_t taken(std::string_view channel) const {
+        const std::lock_guard lock(mutex_);
+        std::size_t sum = 0;
+        for (const auto& [name, count] : taken_)
+            if (name.ends_with(channel)) sum += count;
+        return sum;
+    }
     // Messages that were published so far, of channels that end so.
     std::vector<std::string> told(std::string_view channel) const {
         const std::lock_guard lock(mutex_);
@@ -218,6 +226,7 @@ private:
             if (!listener.waiting.empty()) {
                 listener.taken = std::move(listener.waiting.front());
                 listener.waiting.pop_front();
+                ++own.taken_[listener.channel];
                 *message = toAbi(listener.taken);
                 return HOWDAH_OK;
             }
@@ -244,6 +253,7 @@ private:
     std::map<std::string, Value> values_;
     std::map<std::uint64_t, Listener> listeners_;
     std::vector<std::pair<std::string, std::string>> told_;
+    std::map<std::string, std::size_t> taken_;
     std::uint64_t last_ = 0;
     std::shared_ptr<const Before> before_;
 };

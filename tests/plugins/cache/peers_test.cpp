@@ -201,3 +201,26 @@ TEST_CASE("peers: a look that is thrown out of is not the last one") {
     one.untilState("member");
     CHECK(thrown);
 }
+
+TEST_CASE("peers: who has found a write in the log before it was told may say so at once") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    Played other(kv);
+    other.join();
+    CacheHost::until([&] { return one.shared()["instances"] == 2; });
+    kv.setBefore([&](std::string_view what, std::string_view key) -> std::optional<Error> {
+        if (what != "get" || !key.ends_with("/store")) return std::nullopt;
+        const auto entry = logged(kv, lastNumber(kv));  // a look gets the store's name, too: then there is none yet
+        if (!entry) return std::nullopt;
+        const std::size_t heard = kv.taken("/to/" + entry->write.instance);
+        for (int twice = 0; twice < 2; ++twice)  // who takes the second has done with the first
+            other.hear(entry->number, entry->write.instance);
+        CacheHost::until([&] { return kv.taken("/to/" + entry->write.instance) >= heard + 2; });
+        return std::nullopt;
+    });
+    one.write(FakeQuery::writes("update t", {41}));
+    const Json writes = one.shared()["writes"];
+    CHECK(writes["acknowledged"] == 1);
+    CHECK(writes["waited_out"] == 0);
+}
