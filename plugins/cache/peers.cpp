@@ -73,6 +73,7 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
             if (announced) forget(*announced);  // who found it in the log holds it back for unsettled_ns
             return AnnouncedPtr();
         }
+        if (announced) finish(announced, true);  // it is not sent
         Error error = Error::unavailable("other instances cannot be told of this write: ", why.message)
                           .withHint("nothing was sent; try again");
         error.retry_after_ms = config_.shared.lease_ns / kMs;

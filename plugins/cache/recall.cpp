@@ -272,7 +272,7 @@ Result<void> Recall::tellPeers(const Query& query, Writing& writing) {
 // Its own epochs move before the others may keep what it reached again; its answer goes out after both.
 Result<void> Recall::endWrite(const Query& query, std::unique_ptr<Writing> writing, bool settled) {
     writing->settled = settled;
-    const Peers::AnnouncedPtr announced = writing->announced;
+    const Peers::AnnouncedPtr announced = std::exchange(writing->announced, nullptr);
     const bool grown = writing->hasGrown();
     writing.reset();
     if (!announced) return {};
@@ -296,6 +296,7 @@ Recall::Writing::~Writing() {
         ledger.endWrite(all, settled, now_ns);
     }
     ledger.endWrite(slots, settled, now_ns, reach);
+    if (announced) recall.peers_->finish(announced, settled);  // nobody waited for its end
 }
 
 // --- on the way out

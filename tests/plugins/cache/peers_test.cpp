@@ -224,3 +224,48 @@ TEST_CASE("peers: who has found a write in the log before it was told may say so
     CHECK(writes["acknowledged"] == 1);
     CHECK(writes["waited_out"] == 0);
 }
+
+TEST_CASE("peers: a write that is refused holds nothing back elsewhere, and one whose end nobody told is said to be open") {
+    std::atomic<bool> fails{true};
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    kv.setBefore([&](std::string_view what, std::string_view key) -> std::optional<Error> {
+        if (what == "set" && key.starts_with(kLogged) && fails.exchange(false)) return Error::unavailable("no room");
+        return std::nullopt;
+    });
+    auto write = FakeQuery::writes("update t", {41});
+    REQUIRE(one.host.before(*write) == HOWDAH_DENY);
+    const auto refused = lastNumber(kv);
+    CacheHost::until([&] { return endsTold(kv, refused, true) == 1; });
+    const auto entry = logged(kv, refused);
+    REQUIRE(entry);
+    CHECK((entry->write.flags & WriteMessage::kEnded) != 0);
+
+    one.begin(*write);
+    const auto lost = lastNumber(kv);
+    one.begin(*write);  // another query at the same address
+    CacheHost::until([&] { return endsTold(kv, lost, false) == 1; });
+    one.host.after(*write, {});
+}
+
+TEST_CASE("peers: with writes_alone: allow a write goes on when nobody can be told, and waits for nobody") {
+    std::atomic<bool> away{false};
+    FakeKv kv;
+    Instance one(kv, R"({"shared":{"enabled":true,"lease_ms":1200,"writes_alone":"allow"}})");
+    one.untilState("member");
+    kv.setBefore([&](std::string_view, std::string_view) -> std::optional<Error> {
+        if (away) return Error::unavailable("the store is away");
+        return std::nullopt;
+    });
+    away = true;
+    auto write = FakeQuery::writes("update t", {41});
+    CHECK(one.host.before(*write) == HOWDAH_PROCEED);
+    CHECK(one.host.afterWithin(*write, std::chrono::milliseconds(0)) == HOWDAH_PROCEED);
+    CHECK(one.shared()["writes"]["refused"] == 1);
+    CacheHost::until([&] { return one.shared()["state"] != "member"; });
+    CHECK_FALSE(one.answersFromMemory(42));
+    CHECK_FALSE(one.answersFromMemory(42));  // nothing is given out without a lease
+    away = false;
+    one.untilState("member");
+}
