@@ -55,7 +55,7 @@ Result<void> Subscription::subscribe(const Context& context, std::uint64_t deadl
     if (!watch) return failed(std::move(watch).error());
     line_->watch = std::move(*watch);
     const Commands command = std::move(Commands().add({"SUBSCRIBE", channel_}));
-    const auto wait = waitUntil(context, operationEnd());
+    const auto wait = waitUntil(context, std::min(deadline_ns, operationEnd()));
     if (auto sent = line_->connection.send(command, wait); !sent) return failed(std::move(sent).error());
     auto reply = line_->connection.next(wait);
     if (!reply) return failed(std::move(reply).error());

@@ -1,6 +1,10 @@
 // Leases and channels of howdah.kv/1 against a real redis-server, through the SDK's wrapper.
 #include <thread>
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "tests/plugins/redis/stage.hpp"
 
 using namespace howdah;
@@ -20,7 +24,64 @@ std::string failed(Code code) {
     return concat("error ", static_cast<int>(code));
 }
 
+// Answers what a connection begins with, and SUBSCRIBE once; then it ends, and to the second it says nothing before
+// whoever asks has gone, or for three seconds.
+class ReluctantServer {
+public:
+    ReluctantServer() : path_(concat("/tmp/howdah-reluctant.", getpid())), listener_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path_.copy(address.sun_path, sizeof address.sun_path - 1);
+        unlink(path_.c_str());
+        REQUIRE(bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        REQUIRE(listen(listener_, 4) == 0);
+        serving_ = std::thread([this] { serve(); });
+    }
+    ~ReluctantServer() {
+        serving_.join();
+        close(listener_);
+        unlink(path_.c_str());
+    }
+    const std::string& path() const { return path_; }
+
+private:
+    static void answer(int client, std::string_view text) { send(client, text.data(), text.size(), MSG_NOSIGNAL); }
+    // Until the end of what it asks; false when it has gone.
+    static bool hear(int client, std::string_view end) {
+        std::string heard;
+        for (char byte = 0; heard.find(end) == std::string::npos; heard += byte)
+            if (read(client, &byte, 1) != 1) return false;
+        return true;
+    }
+    void serve() {
+        for (const bool first : {true, false}) {
+            const int client = accept(listener_, nullptr, nullptr);
+            if (hear(client, "PING\r\n")) answer(client, "+OK\r\n+PONG\r\n");
+            if (hear(client, "SUBSCRIBE\r\n") && hear(client, "x\r\n")) {
+                pollfd gone{client, POLLRDHUP, 0};
+                if (!first) poll(&gone, 1, 3000);
+                answer(client, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+            }
+            close(client);
+        }
+    }
+
+    const std::string path_;
+    const int listener_;
+    std::thread serving_;
+};
+
 }  // namespace
+
+TEST_CASE("redis: who subscribes again while it waits for a message waits no longer than it said") {
+    ReluctantServer server;
+    Stage stage({{"socket", server.path()}, {"operation_timeout_ms", 5000}, {"connect_timeout_ms", 60000}});
+    Caller call(stage);
+    auto heard = call.kv().subscribe(call.context(), "x");
+    REQUIRE(heard);
+    REQUIRE(next(call, *heard) == failed(Code::unavailable));  // it has ended
+    CHECK(next(call, *heard, monotonicNs() + 100'000'000) == failed(Code::unavailable));
+}
 
 TEST_CASE("redis: replace is compare and set, and a lease is renewed and given back by its holder alone") {
     RedisServer server;
