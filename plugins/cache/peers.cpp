@@ -235,8 +235,7 @@ void Peers::retireTheDead(const Context& context) {
     if (!members) return;
     const auto left = living(context, *members);
     if (!left || left->size() == members->size()) return;
-    const auto done =
-        kv_.replace(context, key("members"), membersText(*members), membersText(*left), 0);
+    const auto done = kv_.replace(context, key("members"), membersText(*members), membersText(*left), 0);
     if (!done || !*done) return;  // somebody else has changed it
     for (const std::string& member : *members)
         if (std::find(left->begin(), left->end(), member) == left->end())

@@ -55,7 +55,7 @@ TEST_CASE("peers: the answer to a write waits until the other has it in its ledg
     one.begin(*write);
     const auto number = lastNumber(kv);
     one.host.after(*write, {});
-    CHECK(two.host.read(readOf(41), "new").asked);
+    CHECK(two.host.read(rowsOf(41), "new").asked);
     CHECK(lastNumber(kv) == number);  // it was told once
 }
 
@@ -144,14 +144,16 @@ TEST_CASE("peers: what was judged before another instance defined anew is not ke
     FakeKv kv;
     Instance one(kv);
     one.untilState("member");
-    auto leader = readOf(41);
+    auto leader = rowsOf(41);
     REQUIRE(one.host.before(*leader) == HOWDAH_PROCEED);
-    auto follower = readOf(41);
+    auto follower = rowsOf(41);
     std::atomic<std::uint32_t> verdict{HOWDAH_FAULT};
     std::thread waiting([&] { verdict = one.host.before(*follower, 1); });
     CacheHost::until([&] { return one.host.stats()["waiting"] == 1; });
     Played other(kv);
-    const auto number = other.begin({"", kShop, WriteMessage::kWhole | WriteMessage::kDefines,
+    const auto number = other.begin({"",
+                                     kShop,
+                                     WriteMessage::kWhole | WriteMessage::kDefines,
                                      {Ledger::slotOf(kShop, 0), Ledger::slotOf(kShop, Ledger::kDefinitions)}});
     other.end(number);
     CacheHost::until([&] { return one.shared()["heard"] == 2; });
@@ -225,7 +227,8 @@ TEST_CASE("peers: who has found a write in the log before it was told may say so
     CHECK(writes["waited_out"] == 0);
 }
 
-TEST_CASE("peers: a write that is refused holds nothing back elsewhere, and one whose end nobody told is said to be open") {
+TEST_CASE(
+    "peers: a write that is refused holds nothing back elsewhere, and one whose end nobody told is said to be open") {
     std::atomic<bool> fails{true};
     FakeKv kv;
     Instance one(kv);
