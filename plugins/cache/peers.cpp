@@ -276,7 +276,7 @@ Peers::Figures Peers::figures() const {
     const bool serves = mayServe(bootNs());
     const std::lock_guard lock(mutex_);
     figures.members = members_.size();
-    figures.state = serves ? "member" : member_.empty() ? "alone" : "joining";
+    figures.state = serves ? "member" : trouble_.empty() ? "joining" : "alone";
     figures.trouble = trouble_;
     return figures;
 }

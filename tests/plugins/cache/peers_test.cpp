@@ -266,7 +266,7 @@ TEST_CASE("peers: with writes_alone: allow a write goes on when nobody can be to
     CHECK(one.host.before(*write) == HOWDAH_PROCEED);
     CHECK(one.host.afterWithin(*write, std::chrono::milliseconds(0)) == HOWDAH_PROCEED);
     CHECK(one.shared()["writes"]["refused"] == 1);
-    CacheHost::until([&] { return one.shared()["state"] != "member"; });
+    one.untilState("alone");
     CHECK_FALSE(one.answersFromMemory(42));
     CHECK_FALSE(one.answersFromMemory(42));  // nothing is given out without a lease
     away = false;
