@@ -14,6 +14,11 @@ namespace {
 const std::string kNobody = "?";  // never acknowledges: the lease is waited out
 constexpr std::uint64_t kLastWord_ns = 50 * kMs;
 
+// All rows of its database; not the definitions.
+void widen(WriteMessage& write) {
+    write.slots = {Ledger::slotOf(write.database, 0)};
+}
+
 }  // namespace
 
 // What a write and its answer have to do with the others. What members do besides stands in peers_member.cpp.
@@ -79,7 +84,7 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
         error.retry_after_ms = config_.shared.lease_ns / kMs;
         return error;
     };
-    if (write.slots.size() > WriteMessage::kSlotsMax) return cannot(Error::internal("it reaches too many tables"));
+    if (write.slots.size() > WriteMessage::kSlotsMax) widen(write);
     bool old_list = false;
     {
         const std::lock_guard lock(mutex_);
@@ -171,7 +176,7 @@ Result<void> Peers::settle(const Context& context, const AnnouncedPtr& write, bo
     }
     if (!again) return {};
     WriteMessage message = write->message_;
-    if (grown) message.slots = {Ledger::slotOf(message.database, 0)};
+    if (grown) widen(message);
     const auto told = announce(context, std::move(message));
     if (!told) return unheard(told.error().message);
     if (!*told) return {};  // as the operator wants it

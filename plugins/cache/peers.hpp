@@ -86,7 +86,8 @@ public:
     struct Figures {
         std::string state;  // member, joining (will be), alone (there is trouble); only a member gives out from memory
         std::size_t members = 0;
-        std::uint64_t announced = 0, acknowledged = 0, waited_out = 0, cut_short = 0, refused = 0, heard = 0, joined = 0;
+        std::uint64_t announced = 0, acknowledged = 0, waited_out = 0, cut_short = 0, refused = 0, heard = 0,
+                      joined = 0;
         std::string trouble;
     };
     Figures figures() const;

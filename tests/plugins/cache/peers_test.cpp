@@ -272,3 +272,18 @@ TEST_CASE("peers: with writes_alone: allow a write goes on when nobody can be to
     away = false;
     one.untilState("member");
 }
+
+TEST_CASE("peers: a write that reaches more tables than a message holds is one of its whole database") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    std::vector<std::uint32_t> tables(WriteMessage::kSlotsMax);
+    for (const std::size_t more : {0, 1}) {
+        tables.resize(WriteMessage::kSlotsMax + more, 41);
+        one.write(FakeQuery::writes("update", tables));
+        const auto entry = logged(kv, lastNumber(kv));
+        REQUIRE(entry);
+        CHECK(entry->write.slots.size() == (more ? 1 : WriteMessage::kSlotsMax));
+        CHECK((entry->write.slots[0] == Ledger::slotOf(kShop, 0)) == (more == 1));
+    }
+}
