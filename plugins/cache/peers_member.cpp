@@ -10,7 +10,8 @@ namespace howdah::cache {
 namespace {
 
 constexpr std::size_t kAskedMax = 64;   // ends asked for in one look
-constexpr std::size_t kAbsentMax = 64;  // in a row, and what is older has run out
+// In a row, and what is older has run out: so many writers in a row that had a number and then no store are not met.
+constexpr std::size_t kAbsentMax = Peers::kReplayMax / 2;
 
 }  // namespace
 

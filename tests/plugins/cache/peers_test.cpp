@@ -287,3 +287,16 @@ TEST_CASE("peers: a write that reaches more tables than a message holds is one o
         CHECK((entry->write.slots[0] == Ledger::slotOf(kShop, 0)) == (more == 1));
     }
 }
+
+TEST_CASE("peers: who joins finds a write that is under way, also behind many numbers without an entry") {
+    FakeKv kv;
+    Played other(kv);
+    const auto number = other.begin(41);
+    kv.count("cache/default/count", 200);  // writers that did not get so far as to log
+    Instance one(kv);
+    one.untilState("member");
+    CHECK_FALSE(one.answersFromMemory(41));
+    CHECK_FALSE(one.answersFromMemory(41));
+    other.end(number);
+    one.untilKept(41);
+}
