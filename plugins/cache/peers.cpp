@@ -86,9 +86,16 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     };
     if (write.slots.size() > WriteMessage::kSlotsMax) widen(write);
     bool old_list = false;
+    std::string store;
     {
         const std::lock_guard lock(mutex_);
         old_list = members_read_ns_ + quarter_ns < begun_ns;
+        if (!member_.empty() && known_ != kNothing) store = store_;
+    }
+    if (store.empty()) {
+        auto name = storeName(context);
+        if (!name) return cannot(name.error());
+        store = std::move(*name);
     }
     if (old_list) {
         auto members = readMembers(context);
@@ -103,28 +110,26 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     announced->number_ = static_cast<std::uint64_t>(*number);
     announced->begun_ns_ = begun_ns;
     announced->message_ = std::move(write);
+    announced->store_ = std::move(store);
     const std::string listed_as = expect(announced);
     const std::string text = begunText(announced->number_, announced->message_);
     const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
     if (auto logged = kv_.set(context, logKey(announced->number_), text, log_ms); !logged)
         return cannot(logged.error());
-    const auto store = kv_.get(context, key("store"));
-    if (!store && store.error().code != Code::not_found) return cannot(store.error());
+    // The name after the entry: where the store is another one, who counts in it does not find this.
+    if (auto same = liesIn(context, announced->store_); !same || !*same)
+        return cannot(same ? Error::unavailable("the shared store was emptied") : same.error());
     const std::uint64_t now_ns = bootNs();
     // Who looked for it before it lay there, and took it for dropped, must be right.
     if (now_ns - begun_ns > quarter_ns) return cannot(Error::timeout("the shared store answers too slowly"));
     announced->due_ns_ = now_ns + config_.shared.lease_ns + config_.shared.lease_ns / 16;
-    bool emptied = false, all_heard = false;
+    bool all_heard = false;
     {
         const std::lock_guard lock(mutex_);
-        // By the name after the entry: where the store is another one, members of the first do not know of this.
-        const bool is_member = !member_.empty() && known_ != kNothing;
-        emptied = is_member && (!store || *store != store_);
-        if (is_member) announced->store_ = store_;
         // A list without this instance may be a new one, and those of the old one have leases still.
+        const bool is_member = !member_.empty() && known_ != kNothing && store_ == announced->store_;
         if (is_member && listed_as == member_) all_heard = hasHeard(announced->number_, kNobody);
     }
-    if (emptied) return cannot(Error::unavailable("the shared store was emptied"));
     if (all_heard) announced->all_.set();
     ++announced_;
     // If this is lost, they find it when they look.
@@ -154,12 +159,25 @@ bool Peers::hasHeard(std::uint64_t number, const std::string& member) {
     return awaited->second.members.empty();
 }
 
+Result<bool> Peers::liesIn(const Context& context, const std::string& store) {
+    const auto name = kv_.get(context, key("store"));
+    if (name) return *name == store;
+    if (name.error().code == Code::not_found) return false;
+    return name.error();
+}
+
 // Where it took so long, the others hold what it reaches back no more, and have read it as it was. Where the store was
-// emptied while it ran, who has joined since has not heard of it.
-bool Peers::mustBeToldAgain(const Announced& write) const {
-    if (bootNs() - write.begun_ns_ >= config_.unsettled_ns) return true;
+// emptied while it ran, who has joined since has not heard of it; but nobody has a lease in a new one before this
+// instance's own, from the old one, is over.
+Result<bool> Peers::mustBeToldAgain(const Context& context, const Announced& write) {
+    const std::uint64_t now_ns = bootNs();
+    if (now_ns - write.begun_ns_ >= config_.unsettled_ns) return true;
+    if (!mayServe(now_ns)) {
+        auto same = liesIn(context, write.store_);
+        return same ? Result<bool>(!*same) : same;
+    }
     const std::lock_guard lock(mutex_);
-    return !write.store_.empty() && write.store_ != store_;
+    return write.store_ != store_;
 }
 
 Result<void> Peers::settle(const Context& context, const AnnouncedPtr& write, bool settled, bool grown) {
@@ -169,12 +187,13 @@ Result<void> Peers::settle(const Context& context, const AnnouncedPtr& write, bo
             .withHint("do not send it again; what is read through this instance is new");
     };
     constexpr std::string_view kCut = "the time to wait for them is over";
-    bool again = grown || mustBeToldAgain(*write);
-    if (!again) {
+    Result<bool> again = grown ? true : mustBeToldAgain(context, *write);
+    if (again && !*again) {
         if (!await(context, *write)) return unheard(kCut);
-        again = mustBeToldAgain(*write);
+        again = mustBeToldAgain(context, *write);
     }
-    if (!again) return {};
+    if (!again) return unheard(again.error().message);
+    if (!*again) return {};
     WriteMessage message = write->message_;
     if (grown) widen(message);
     const auto told = announce(context, std::move(message));

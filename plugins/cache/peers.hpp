@@ -71,7 +71,7 @@ public:
         std::uint64_t begun_ns_ = 0;
         std::uint64_t due_ns_ = 0;  // by then nobody has a lease that does not know of it
         WriteMessage message_;
-        std::string store_;  // it lies in; empty: this instance was no member
+        std::string store_;  // the name of the one it lies in
     };
     using AnnouncedPtr = std::shared_ptr<Announced>;
     // May wait. Null: nobody could be told, and the operator wants writes all the same.
@@ -107,7 +107,8 @@ private:
     bool hasHeard(std::uint64_t number, const std::string& member);
     void forget(const Announced& write);
     bool await(const Context& context, Announced& write);
-    bool mustBeToldAgain(const Announced& write) const;
+    Result<bool> liesIn(const Context& context, const std::string& store);
+    Result<bool> mustBeToldAgain(const Context& context, const Announced& write);
     void hear(const Context& context);         // a task: what is told to all
     void hearAnswers(const Context& context);  // a task: what is told to this one
     void leave(const Context& context);

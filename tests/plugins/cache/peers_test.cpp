@@ -300,3 +300,42 @@ TEST_CASE("peers: who joins finds a write that is under way, also behind many nu
     other.end(number);
     one.untilKept(41);
 }
+
+TEST_CASE("peers: a write whose number is of a store that was emptied before its entry lay there is not sent") {
+    std::atomic<bool> empties{false};
+    FakeKv kv;
+    Played other(kv);
+    other.join();
+    Instance one(kv);
+    kv.setBefore([&](std::string_view what, std::string_view key) -> std::optional<Error> {
+        if (what == "set" && key.starts_with(kLogged) && empties.exchange(false)) {
+            kv.clear();
+            kv.put("cache/default/store", "another");
+        }
+        return std::nullopt;
+    });
+    const auto isRefused = [&] {
+        empties = true;
+        auto write = FakeQuery::writes("update t", {41});
+        return one.host.before(*write) == HOWDAH_DENY && CacheHost::denied.message.ends_with("store was emptied");
+    };
+    CHECK(isRefused());  // also while it is no member
+    one.untilState("member");
+    CHECK(isRefused());
+}
+
+TEST_CASE("peers: a write while which the store was emptied is told again in the new one") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    auto write = FakeQuery::writes("update t", {41});
+    one.begin(*write);
+    const int joined = one.shared()["joined"].get<int>();
+    kv.clear();
+    CacheHost::until([&] { return one.shared()["joined"] > joined; });
+    REQUIRE(lastNumber(kv) == 0);
+    one.host.after(*write, {});
+    const auto again = logged(kv, lastNumber(kv));
+    REQUIRE(again);
+    CHECK(again->write.slots == std::vector<std::uint32_t>{Ledger::slotOf(kShop, 41)});
+}
