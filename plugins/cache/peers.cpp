@@ -269,11 +269,13 @@ void Peers::retireTheDead(const Context& context) {
 // --- what is told to this instance: acknowledgements
 
 void Peers::hearAnswers(const Context& context) {
-    const Event rest(host_);
+    const Event never(host_);
+    const auto rest = [&] { (void)never.wait(context, host_.nowNs() + config_.shared.lease_ns / 8); };
     while (context.goOn()) {
         auto heard = kv_.subscribe(context, channelOf(self_));
         while (heard && context.goOn()) {
             auto received = heard->receive(context);
+            if (!received) rest();
             if (!received || received->missed) continue;  // who waits for it waits out the lease
             const auto message = peerMessage(received->message);
             if (!message || message->kind != 'a') continue;
@@ -284,7 +286,7 @@ void Peers::hearAnswers(const Context& context) {
             }
             if (all) all->all_.set();
         }
-        (void)rest.wait(context, host_.nowNs() + config_.shared.lease_ns / 8);
+        rest();
     }
 }
 

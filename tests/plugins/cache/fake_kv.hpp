@@ -67,6 +67,24 @@ public:
         told_.emplace_back(channel, message);
         arrived_.notify_all();
     }
+    // Whoever listens is told so at once, each time; what was published meanwhile is lost.
+    void setDeaf(bool deaf) {
+        const std::lock_guard lock(mutex_);
+        deaf_ = deaf;
+        for (auto& [number, listener] : listeners_) {
+            listener.waiting.clear();
+            listener.missed = true;
+        }
+        arrived_.notify_all();
+    }
+    // How often that was told of channels that are called so, among other things.
+    std::size_t failedToHear(std::string_view part) const {
+        const std::lock_guard lock(mutex_);
+        std::size_t sum = 0;
+        for (const auto& [number, listener] : listeners_)
+            if (listener.channel.find(part) != std::string::npos) sum += listener.failed;
+        return sum;
+    }
     // All that waits is lost, and who listens is told so.
     void lose() {
         const std::lock_guard lock(mutex_);
@@ -103,6 +121,7 @@ private:
         std::deque<std::string> waiting;
         std::string taken;
         bool missed = false;
+        std::size_t failed = 0;
     };
 
     static FakeKv& of(void* self) { return *static_cast<FakeKv*>(self); }
@@ -222,6 +241,11 @@ private:
         std::unique_lock lock(own.mutex_);
         for (;;) {
             Listener& listener = own.listeners_.at(subscription);
+            if (own.deaf_) {
+                ++listener.failed;
+                ctx->error = Error::unavailable("nothing is heard at the moment");
+                return HOWDAH_ERROR_UNAVAILABLE;
+            }
             if (std::exchange(listener.missed, false)) return HOWDAH_KV_MISSED;
             if (!listener.waiting.empty()) {
                 listener.taken = std::move(listener.waiting.front());
@@ -255,6 +279,7 @@ private:
     std::vector<std::pair<std::string, std::string>> told_;
     std::map<std::string, std::size_t> taken_;
     std::uint64_t last_ = 0;
+    bool deaf_ = false;
     std::shared_ptr<const Before> before_;
 };
 

@@ -38,6 +38,12 @@ struct Instance {
     void untilKept(std::uint32_t relation) {
         CacheHost::until([&] { return answersFromMemory(relation); });
     }
+    // Until no answer is kept because somebody writes.
+    void untilHeld(std::uint32_t relation) {
+        const auto held = [&] { return host.stats()["not_kept"]["written_meanwhile"].get<int>(); };
+        const int before = held();
+        CacheHost::until([&] { return answersFromMemory(relation), held() > before; });
+    }
     // Refused is not written, and a busy machine may make the fake store slow.
     void begin(FakeQuery& query) {
         CacheHost::until([&] {

@@ -115,12 +115,7 @@ TEST_CASE("peers: a number is a writer's from when it was seen, not from when a 
         return std::nullopt;
     });
     CacheHost::until([&] { return looked_for >= 2; });
-    const auto held = [&] { return one.host.stats()["not_kept"]["written_meanwhile"].get<int>(); };
-    const int before = held();
-    CacheHost::until([&] {
-        one.answersFromMemory(41);
-        return held() > before;
-    });
+    one.untilHeld(41);
 }
 
 TEST_CASE("peers: a write that may have reached more than it told, as definitions moved, tells of its whole database") {
@@ -338,4 +333,23 @@ TEST_CASE("peers: a write while which the store was emptied is told again in the
     const auto again = logged(kv, lastNumber(kv));
     REQUIRE(again);
     CHECK(again->write.slots == std::vector<std::uint32_t>{Ledger::slotOf(kShop, 41)});
+}
+
+TEST_CASE("peers: who cannot hear does not ask without a rest, finds writes in the log, and hears again") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    kv.setDeaf(true);
+    CacheHost::until([&] { return kv.failedToHear("/to/") >= 2 && kv.failedToHear("/all") >= 2; });
+    // Both rest for an eighth of a lease: the one has not run away while the other came so far.
+    CHECK(kv.failedToHear("/to/") < 50);
+    CHECK(kv.failedToHear("/all") < 50);
+    Played other(kv);
+    other.begin(41);
+    one.untilHeld(41);
+    kv.setDeaf(false);
+    const int heard = one.shared()["heard"].get<int>();
+    const auto number = other.begin(42);
+    CacheHost::until([&] { return one.shared()["heard"].get<int>() > heard; });
+    other.end(number);
 }
