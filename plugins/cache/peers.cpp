@@ -216,14 +216,15 @@ bool Peers::await(const Context& context, Announced& write) {
         heard = all >= 0 || bootNs() >= write.due_ns_;
         ++(all >= 0 ? acknowledged_ : heard ? waited_out_ : cut_short_);
     }
-    std::vector<std::string> silent;
+    bool some_are_silent = false;
     {
         const std::lock_guard lock(mutex_);
-        if (auto waited = awaited_.extract(write.number_))
-            silent.assign(waited.mapped().members.begin(), waited.mapped().members.end());
+        if (auto waited = awaited_.extract(write.number_)) {
+            waited.mapped().members.erase(kNobody);
+            some_are_silent = !waited.mapped().members.empty();
+        }
     }
-    std::erase(silent, kNobody);
-    if (!silent.empty()) jobs_.spawn([this](Context& own) { retireTheDead(own); });
+    if (some_are_silent) spawnAlone(retiring_, &Peers::retireTheDead);
     return heard;
 }
 

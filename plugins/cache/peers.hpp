@@ -99,6 +99,8 @@ private:
         std::uint64_t since_ns = 0;
     };
 
+    using Running = std::shared_ptr<std::atomic<bool>>;  // outlives this, as a task may that is dropped
+
     std::string key(std::string_view what) const { return concat(prefix_, what); }
     std::string logKey(std::uint64_t number) const { return concat(prefix_, "log/", number); }
     std::string channelOf(std::string_view instance) const { return concat(prefix_, "to/", instance); }
@@ -112,7 +114,8 @@ private:
     void hear(const Context& context);         // a task: what is told to all
     void hearAnswers(const Context& context);  // a task: what is told to this one
     void leave(const Context& context);
-    void lookSoon();
+    void spawnAlone(const Running& running, void (Peers::*task)(const Context&));
+    void lookSoon() { spawnAlone(looking_, &Peers::look); }
     void look(const Context& context);  // a task that ends, one at a time
     Result<void> renew(const Context& context);
     Result<void> join(const Context& context, std::uint64_t counted, std::string store);
@@ -141,7 +144,8 @@ private:
     const std::string prefix_;
     const std::string self_;  // this instance of the plugin, whatever member it is
     std::atomic<std::uint64_t> lease_until_ns_{0};
-    const std::shared_ptr<std::atomic<bool>> looking_ = std::make_shared<std::atomic<bool>>(false);  // outlives this
+    const Running looking_ = std::make_shared<std::atomic<bool>>(false);
+    const Running retiring_ = std::make_shared<std::atomic<bool>>(false);
     std::atomic<std::uint64_t> announced_{0}, acknowledged_{0}, waited_out_{0}, cut_short_{0}, refused_{0}, heard_{0},
         joined_{0};
 

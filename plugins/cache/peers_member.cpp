@@ -9,7 +9,7 @@
 namespace howdah::cache {
 namespace {
 
-constexpr std::size_t kAskedMax = 64;   // ends asked for in one look
+constexpr std::size_t kAskedMax = 64;  // ends asked for in one look
 // In a row, and what is older has run out: so many writers in a row that had a number and then no store are not met.
 constexpr std::size_t kAbsentMax = Peers::kReplayMax / 2;
 
@@ -53,11 +53,11 @@ void Peers::leave(const Context& context) {
 }
 
 // On a fiber that ends: what a call of the store gives stays in the memory of its request.
-// Whatever becomes of the task, done, thrown out of or dropped before it ran, the next look may begin.
-void Peers::lookSoon() {
-    if (looking_->exchange(true)) return;
-    const std::shared_ptr<void> looks(nullptr, [looking = looking_](void*) { *looking = false; });
-    jobs_.spawn([this, looks](Context& context) { look(context); });
+// Whatever becomes of it, done, thrown out of or dropped before it ran, the next one may begin.
+void Peers::spawnAlone(const Running& running, void (Peers::*task)(const Context&)) {
+    if (running->exchange(true)) return;
+    const std::shared_ptr<void> runs(nullptr, [running](void*) { *running = false; });
+    jobs_.spawn([this, task, runs](Context& context) { (this->*task)(context); });
 }
 
 void Peers::look(const Context& context) {

@@ -353,3 +353,18 @@ TEST_CASE("peers: who cannot hear does not ask without a rest, finds writes in t
     CacheHost::until([&] { return one.shared()["heard"].get<int>() > heard; });
     other.end(number);
 }
+
+TEST_CASE("peers: who is silent and gives no sign of life is taken off the list by a write that waited for it") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    Played other(kv);
+    other.join();
+    CacheHost::until([&] { return one.shared()["instances"] == 2; });
+    one.write(FakeQuery::writes("update t", {41}));
+    CHECK(one.shared()["writes"]["waited_out"] == 1);
+    CHECK(one.shared()["instances"] == 2);  // it lives
+    kv.erase("cache/default/alive/played-1");
+    one.write(FakeQuery::writes("update t", {41}));
+    CacheHost::until([&] { return one.shared()["instances"] == 1; });
+}
