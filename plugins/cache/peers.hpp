@@ -50,6 +50,8 @@ public:
     static constexpr std::uint64_t kReplayMax =
         1'024;  // writes looked at again; more, and all is held for unsettled_ns
 
+    static constexpr std::size_t kForeignMax = 4'096;  // writes of others under way; more, and all is begun anew
+
     Peers(const Host& host, Jobs& jobs, const Config& config, Ledger& ledger, Databases& databases, Kv kv);
     ~Peers();
 

@@ -246,7 +246,8 @@ void Peers::take(const Context& context, std::string_view text) {
         const std::lock_guard lock(mutex_);
         if (member_.empty() || known_ == kNothing || message->number <= joined_at_) return;  // the log has these
         // A message may come before the one with a smaller number, or in place of it.
-        if (message->number > known_ + kReplayMax) return;  // found when the counter is looked at
+        // Found when the counter is looked at: many at once, or what somebody has made up.
+        if (message->number > known_ && message->number - known_ + holes_.size() > kReplayMax) return;
         for (; known_ < message->number; ++known_)
             holes_.emplace(known_ + 1, now_ns);
         if (!holes_.contains(message->number)) return;
@@ -260,6 +261,7 @@ void Peers::begun(const Context& context, std::uint64_t number, WriteMessage wri
     std::string member;
     const bool unsettled = (write.flags & WriteMessage::kUnsettled) != 0;
     const bool is_over = unsettled || (write.flags & WriteMessage::kEnded) != 0;
+    bool too_many = false;
     if (writer != self_) {
         if (write.flags & WriteMessage::kDefines) databases_.noteForeignDefinition(write.database, bootNs());
         ledger_.beginWrite(write.slots, reachOf(write));
@@ -268,6 +270,7 @@ void Peers::begun(const Context& context, std::uint64_t number, WriteMessage wri
             const std::lock_guard lock(mutex_);
             member = member_;
             known = !foreign_.emplace(number, Foreign{write, bootNs()}).second;
+            too_many = foreign_.size() > kForeignMax;
         }
         if (known) ledger_.endWrite(write.slots, true, bootNs(), reachOf(write));
     }
@@ -276,6 +279,7 @@ void Peers::begun(const Context& context, std::uint64_t number, WriteMessage wri
         holes_.erase(number);
     }
     if (writer == self_) return;
+    if (too_many) return startAfresh();
     if (is_over)
         over(number, !unsettled);
     else if (!member.empty())

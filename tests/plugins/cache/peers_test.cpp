@@ -368,3 +368,19 @@ TEST_CASE("peers: who is silent and gives no sign of life is taken off the list 
     one.write(FakeQuery::writes("update t", {41}));
     CacheHost::until([&] { return one.shared()["instances"] == 1; });
 }
+
+TEST_CASE("peers: of more writes under way than are remembered none leaves an answer") {
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    one.untilKept(42);
+    const int joined = one.shared()["joined"].get<int>();
+    Played other(kv);
+    for (std::size_t i = 0; i <= Peers::kForeignMax; ++i) {
+        other.begin(41);
+        if (i % 256 == 0) CacheHost::until([&] { return one.shared()["heard"].get<std::size_t>() >= i; });
+    }
+    CacheHost::until([&] { return one.shared()["joined"].get<int>() > joined; });
+    one.untilHeld(41);
+    CHECK_FALSE(one.answersFromMemory(42));
+}
