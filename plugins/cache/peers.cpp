@@ -71,6 +71,10 @@ void Peers::noteMembers(std::vector<std::string> members, std::uint64_t read_ns)
 Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage write) {
     const std::uint64_t begun_ns = bootNs();
     const std::uint64_t quarter_ns = config_.shared.lease_ns / 4;
+    // Who looked for its entry before it lay there, and took it for dropped, must be right. And a hook whose time is
+    // spent while it waits is not listened to: the write would be sent.
+    const auto late = [&] { return bootNs() - begun_ns > quarter_ns; };
+    const Error slow = Error::timeout("the shared store answers too slowly");
     AnnouncedPtr announced;
     const auto cannot = [&](const Error& why) -> Result<AnnouncedPtr> {
         ++refused_;
@@ -97,11 +101,13 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
         if (!name) return cannot(name.error());
         store = std::move(*name);
     }
+    if (late()) return cannot(slow);
     if (old_list) {
         auto members = readMembers(context);
         if (!members) return cannot(members.error());
         noteMembers(std::move(*members), begun_ns);
     }
+    if (late()) return cannot(slow);
     write.instance = self_;
     const auto number = kv_.add(context, key("count"), 1, 0);
     if (!number) return cannot(number.error());
@@ -111,6 +117,7 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     announced->begun_ns_ = begun_ns;
     announced->message_ = std::move(write);
     announced->store_ = std::move(store);
+    if (late()) return cannot(slow);
     const std::string listed_as = expect(announced);
     const std::string text = begunText(announced->number_, announced->message_);
     const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
@@ -119,10 +126,8 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     // The name after the entry: where the store is another one, who counts in it does not find this.
     if (auto same = liesIn(context, announced->store_); !same || !*same)
         return cannot(same ? Error::unavailable("the shared store was emptied") : same.error());
-    const std::uint64_t now_ns = bootNs();
-    // Who looked for it before it lay there, and took it for dropped, must be right.
-    if (now_ns - begun_ns > quarter_ns) return cannot(Error::timeout("the shared store answers too slowly"));
-    announced->due_ns_ = now_ns + config_.shared.lease_ns + config_.shared.lease_ns / 16;
+    if (late()) return cannot(slow);
+    announced->due_ns_ = bootNs() + config_.shared.lease_ns + config_.shared.lease_ns / 16;
     bool all_heard = false;
     {
         const std::lock_guard lock(mutex_);

@@ -384,3 +384,27 @@ TEST_CASE("peers: of more writes under way than are remembered none leaves an an
     one.untilHeld(41);
     CHECK_FALSE(one.answersFromMemory(42));
 }
+
+TEST_CASE("peers: a write for which the store was too slow is given up at once") {
+    const auto writer = std::this_thread::get_id();
+    std::atomic<int> asked_after{0};
+    std::atomic<bool> slow{true};
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    kv.setBefore([&](std::string_view what, std::string_view) -> std::optional<Error> {
+        if (std::this_thread::get_id() != writer) return std::nullopt;
+        if (!slow) ++asked_after;
+        if (what == "add" && slow.exchange(false)) {
+            const std::uint64_t begun_ns = bootNs();
+            CacheHost::until([&] { return bootNs() - begun_ns > 301 * kMs; });
+        }
+        return std::nullopt;
+    });
+    auto write = FakeQuery::writes("update t", {41});
+    CHECK(one.host.before(*write) == HOWDAH_DENY);
+    CHECK(CacheHost::denied.message.ends_with("answers too slowly"));
+    CHECK(asked_after == 0);
+    const auto refused = lastNumber(kv);
+    CacheHost::until([&] { return endsTold(kv, refused, true) == 1; });
+}
