@@ -69,25 +69,29 @@ void Peers::noteMembers(std::vector<std::string> members, std::uint64_t read_ns)
 }
 
 Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage write) {
+    AnnouncedPtr announced;
+    const auto told = tell(context, std::move(write), announced);
+    if (told) return announced;
+    ++refused_;
+    if (!config_.shared.refuses_writes) {
+        if (announced) forget(*announced);  // who found it in the log holds it back for unsettled_ns
+        return AnnouncedPtr();
+    }
+    if (announced) finish(announced, true);  // it is not sent
+    Error error = Error::unavailable("other instances cannot be told of this write: ", told.error().message)
+                      .withHint("nothing was sent; try again");
+    error.retry_after_ms = config_.shared.lease_ns / kMs;
+    return error;
+}
+
+// `announced` is set as soon as it has a number.
+Result<void> Peers::tell(const Context& context, WriteMessage write, AnnouncedPtr& announced) {
     const std::uint64_t begun_ns = bootNs();
     const std::uint64_t quarter_ns = config_.shared.lease_ns / 4;
     // Who looked for its entry before it lay there, and took it for dropped, must be right. And a hook whose time is
     // spent while it waits is not listened to: the write would be sent.
     const auto late = [&] { return bootNs() - begun_ns > quarter_ns; };
     const Error slow = Error::timeout("the shared store answers too slowly");
-    AnnouncedPtr announced;
-    const auto cannot = [&](const Error& why) -> Result<AnnouncedPtr> {
-        ++refused_;
-        if (!config_.shared.refuses_writes) {
-            if (announced) forget(*announced);  // who found it in the log holds it back for unsettled_ns
-            return AnnouncedPtr();
-        }
-        if (announced) finish(announced, true);  // it is not sent
-        Error error = Error::unavailable("other instances cannot be told of this write: ", why.message)
-                          .withHint("nothing was sent; try again");
-        error.retry_after_ms = config_.shared.lease_ns / kMs;
-        return error;
-    };
     if (write.slots.size() > WriteMessage::kSlotsMax) widen(write);
     bool old_list = false;
     std::string store;
@@ -98,35 +102,34 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     }
     if (store.empty()) {
         auto name = storeName(context);
-        if (!name) return cannot(name.error());
+        if (!name) return std::move(name).error();
         store = std::move(*name);
     }
-    if (late()) return cannot(slow);
+    if (late()) return slow;
     if (old_list) {
         auto members = readMembers(context);
-        if (!members) return cannot(members.error());
+        if (!members) return std::move(members).error();
         noteMembers(std::move(*members), begun_ns);
     }
-    if (late()) return cannot(slow);
-    write.instance = self_;
+    if (late()) return slow;
     const auto number = kv_.add(context, key("count"), 1, 0);
-    if (!number) return cannot(number.error());
-    if (*number <= 0) return cannot(Error::internal("the shared counter of writes is none"));
+    if (!number) return number.error();
+    if (*number <= 0) return Error::internal("the shared counter of writes is none");
+    write.instance = self_;
     announced = std::make_shared<Announced>(host_);
     announced->number_ = static_cast<std::uint64_t>(*number);
     announced->begun_ns_ = begun_ns;
     announced->message_ = std::move(write);
     announced->store_ = std::move(store);
-    if (late()) return cannot(slow);
+    if (late()) return slow;
     const std::string listed_as = expect(announced);
     const std::string text = begunText(announced->number_, announced->message_);
-    const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
-    if (auto logged = kv_.set(context, logKey(announced->number_), text, log_ms); !logged)
-        return cannot(logged.error());
+    if (auto logged = kv_.set(context, logKey(announced->number_), text, logMs()); !logged) return logged;
     // The name after the entry: where the store is another one, who counts in it does not find this.
-    if (auto same = liesIn(context, announced->store_); !same || !*same)
-        return cannot(same ? Error::unavailable("the shared store was emptied") : same.error());
-    if (late()) return cannot(slow);
+    const auto same = liesIn(context, announced->store_);
+    if (!same) return same.error();
+    if (!*same) return Error::unavailable("the shared store was emptied");
+    if (late()) return slow;
     announced->due_ns_ = bootNs() + config_.shared.lease_ns + config_.shared.lease_ns / 16;
     bool all_heard = false;
     {
@@ -139,7 +142,7 @@ Result<Peers::AnnouncedPtr> Peers::announce(const Context& context, WriteMessage
     ++announced_;
     // If this is lost, they find it when they look.
     if (!all_heard) (void)kv_.publish(context, key("all"), text);
-    return announced;
+    return {};
 }
 
 // Before anybody can find it: an acknowledgement may come as soon as the log has it. Gives under which name this
@@ -241,11 +244,10 @@ void Peers::forget(const Announced& write) {
 // The others hold back what it reaches until they hear this; by themselves after unsettled_ns.
 void Peers::finish(const AnnouncedPtr& write, bool settled) {
     forget(*write);
-    const std::uint64_t log_ms = (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs;
-    jobs_.spawn([this, write, settled, log_ms](Context& context) {
+    jobs_.spawn([this, write, settled](Context& context) {
         WriteMessage ended = write->message_;
         ended.flags |= settled ? WriteMessage::kEnded : WriteMessage::kUnsettled;
-        (void)kv_.set(context, logKey(write->number_), begunText(write->number_, ended), log_ms);
+        (void)kv_.set(context, logKey(write->number_), begunText(write->number_, ended), logMs());
         (void)kv_.publish(context, key("all"), endedText(write->number_, settled));
     });
 }

@@ -107,6 +107,10 @@ private:
     std::string logKey(std::uint64_t number) const { return concat(prefix_, "log/", number); }
     std::string channelOf(std::string_view instance) const { return concat(prefix_, "to/", instance); }
 
+    // How long an entry is of use to who joins.
+    std::uint64_t logMs() const { return (config_.unsettled_ns + 4 * config_.shared.lease_ns) / kMs; }
+
+    Result<void> tell(const Context& context, WriteMessage write, AnnouncedPtr& announced);
     std::string expect(const AnnouncedPtr& write);
     bool hasHeard(std::uint64_t number, const std::string& member);
     void forget(const Announced& write);
