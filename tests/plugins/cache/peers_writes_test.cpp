@@ -148,7 +148,7 @@ TEST_CASE("peers: a write that reaches more tables than a message holds is one o
     FakeKv kv;
     Instance one(kv);
     one.untilState("member");
-    std::vector<std::uint32_t> tables(WriteMessage::kSlotsMax);
+    std::vector<std::uint32_t> tables(WriteMessage::kSlotsMax, 41);
     for (const std::size_t more : {0, 1}) {
         tables.resize(WriteMessage::kSlotsMax + more, 41);
         one.write(FakeQuery::writes("update", tables));
@@ -161,6 +161,7 @@ TEST_CASE("peers: a write that reaches more tables than a message holds is one o
 
 TEST_CASE("peers: a write whose number is of a store that was emptied before its entry lay there is not sent") {
     std::atomic<bool> empties{false};
+    std::atomic<int> stores{0};
     FakeKv kv;
     Played other(kv);
     other.join();
@@ -168,7 +169,7 @@ TEST_CASE("peers: a write whose number is of a store that was emptied before its
     kv.setBefore([&](std::string_view what, std::string_view key) -> std::optional<Error> {
         if (what == "set" && key.starts_with(kLogged) && empties.exchange(false)) {
             kv.clear();
-            kv.put("cache/default/store", "another");
+            kv.put("cache/default/store", concat("store-", ++stores));
         }
         return std::nullopt;
     });
