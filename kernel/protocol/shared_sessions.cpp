@@ -307,11 +307,9 @@ std::optional<Refusal> SharedSessions::resume(const std::shared_ptr<Session>& se
     const auto lives = link_.lives(position->instance);
     if (!lives) return cannotReach(lives.error());
     if (position->request.empty()) return takeOver(*session, *position, std::move(link));
-    Json message{{"k", "follow"}, {"to", position->instance}, {"s", session->id}, {"n", position->stream}};
     if (!followers_.follow(session, keyOf(session->id), std::move(*position), std::move(link), limits_.streams_max))
         return Refusal{.http_status = 409,
                        .message = concat("a session has at most ", limits_.streams_max, " event streams")};
-    link_.sayLater(std::move(message));
     return std::nullopt;
 }
 

@@ -63,13 +63,24 @@ bool StreamFollowers::follow(const std::shared_ptr<Session>& session, std::strin
 }
 
 void StreamFollowers::run(Follower& follower) {
+    askToTell(follower);
     while (!stopping_ && !follower.session->shared->over && follower.link.open()) {
         switch (step(follower)) {
-            case Step::again: break;
-            case Step::wait: wait(follower); break;
+            case Step::again: follower.ask_at = Deadline::in(kAskAgain); break;
+            case Step::wait:
+                if (follower.ask_at.passed()) askToTell(follower);
+                wait(follower);
+                break;
             case Step::over: return;
         }
     }
+}
+
+void StreamFollowers::askToTell(Follower& follower) {
+    const StreamLog::Position& at = follower.position;
+    link_.sayLater(
+        {{"k", "follow"}, {"to", at.instance}, {"s", follower.session->id}, {"n", at.stream}, {"after", at.event}});
+    follower.ask_at = Deadline::in(kAskAgain);
 }
 
 StreamFollowers::Step StreamFollowers::step(Follower& follower) {
@@ -82,7 +93,7 @@ StreamFollowers::Step StreamFollowers::step(Follower& follower) {
     const std::string end_key = keyOfEnd(follower.session_key, at.instance, at.stream);
     const auto end = texts_.get(end_key);
     if (!end) return Step::over;
-    if (*end) return atEnd(follower, **end);
+    if (*end) return atEnd(follower, **end, was_unknown);
     if (was_unknown) {
         fail(follower, kNotKept);
         return Step::over;
@@ -94,8 +105,9 @@ StreamFollowers::Step StreamFollowers::step(Follower& follower) {
     return Step::again;
 }
 
-// The end is written behind the events before it: what is missing now is lost.
-StreamFollowers::Step StreamFollowers::atEnd(Follower& follower, const std::string& how) {
+// The end is written behind the events before it: what is missing now was not kept, and only its own instance may have
+// it still.
+StreamFollowers::Step StreamFollowers::atEnd(Follower& follower, const std::string& how, bool was_unknown) {
     const StreamLog::Position& at = follower.position;
     if (how == kGone) {
         fail(follower, kInstanceGone);
@@ -105,8 +117,11 @@ StreamFollowers::Step StreamFollowers::atEnd(Follower& follower, const std::stri
     const auto read = std::from_chars(how.data(), how.data() + how.size(), last);
     if (read.ec == std::errc() && at.event >= last) return Step::over;
     const auto event = texts_.get(keyOfEvent(follower.session_key, at.instance, at.stream, at.event + 1));
-    if (event && *event) return say(follower, **event) ? Step::again : Step::over;
-    if (event) fail(follower, kNotKept);
+    if (!event) return Step::over;
+    if (*event) return say(follower, **event) ? Step::again : Step::over;
+    if (!was_unknown)
+        if (const auto lives = link_.lives(at.instance); !lives || *lives) return Step::wait;
+    fail(follower, kNotKept);
     return Step::over;
 }
 

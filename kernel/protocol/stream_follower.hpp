@@ -30,6 +30,9 @@ class StreamFollowers {
 public:
     // The other instance tells when there is more; this is for when that was lost, and for its death.
     static constexpr std::chrono::milliseconds kLook{150};
+    // The other instance is asked to tell, and again whenever nothing has come for as long: the request may be lost,
+    // and what it wrote may not have been kept.
+    static constexpr std::chrono::seconds kAskAgain{1};
     static constexpr std::string_view kGone = "gone";  // how a stream ended whose instance died
 
     static constexpr std::chrono::minutes kEventLife{10};  // of what was said, in the shared kv
@@ -44,7 +47,7 @@ public:
     bool follow(const std::shared_ptr<Session>& session, std::string session_key, StreamLog::Position position,
                 StreamLog::Link link, std::size_t limit);
     void said(std::string_view session_id, std::string_view instance, StreamLog::Number stream);
-    // Its instance knows nothing of it.
+    // Its instance knows nothing of it, or no longer.
     void unknown(std::string_view session_id, std::string_view instance, StreamLog::Number stream);
     void stop();
 
@@ -55,6 +58,7 @@ private:
         StreamLog::Position position;  // the event that was said last
         StreamLog::Link link;
         std::atomic<bool> unknown{false};
+        Deadline ask_at;  // when to ask (again)
         std::mutex mutex;
         bool more = false;
         std::shared_ptr<Event> wake;  // a new one for each wait
@@ -63,7 +67,8 @@ private:
 
     void run(Follower& follower);
     Step step(Follower& follower);
-    Step atEnd(Follower& follower, const std::string& how);
+    Step atEnd(Follower& follower, const std::string& how, bool was_unknown);
+    void askToTell(Follower& follower);
     bool say(Follower& follower, const std::string& json);
     void fail(Follower& follower, std::string_view why);
     void wait(Follower& follower);

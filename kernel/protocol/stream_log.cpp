@@ -184,13 +184,18 @@ StreamLog::Resumed StreamLog::resume(std::string_view last_event_id, Link link) 
     return Resumed::yes;
 }
 
-bool StreamLog::follow(Number number) {
+bool StreamLog::follow(Number number, std::uint64_t after_event) {
     std::lock_guard lock(mutex_);
     const auto found = streams_.find(number);
-    if (found == streams_.end()) return false;
-    found->second.elsewhere = true;
-    found->second.followed = true;
-    found->second.link = {};
+    if (found == streams_.end() || after_event < found->second.forgotten) return false;
+    Stream& stream = found->second;
+    stream.elsewhere = true;
+    stream.followed = true;
+    stream.link = {};
+    if (!mirror_) return true;
+    for (const Event& event : stream.events)
+        if (event.number > after_event) mirror_->said(number, event.number, event.json, false);
+    if (stream.finished) mirror_->ended(number, stream.next - 1, false);
     return true;
 }
 

@@ -85,8 +85,9 @@ public:
     Resumed resume(std::string_view last_event_id, Link link);
 
     // --- from another instance
-    // Its client came back there: from now on the mirror tells. False when there is no such stream.
-    bool follow(Number stream);
+    // Its client came back there and has seen the events up to that one: the mirror is told those behind it again, as
+    // what it was told may not have been kept, and from now on tells at once. False when they are not on the log.
+    bool follow(Number stream, std::uint64_t after_event);
     // Its client listens there. What has been said since that event of that stream, to be said there too.
     std::vector<std::string> moveAway(Number stream, std::uint64_t after_event);
 

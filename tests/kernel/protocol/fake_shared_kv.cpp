@@ -16,6 +16,12 @@ auto with(Use&& use) -> decltype(use(*FakeSharedKv::current.load())) {
     return use(*kv);
 }
 
+bool forgets(FakeSharedKv& kv, std::string_view key) {
+    if (!kv.forgets || !key.starts_with("session/")) return false;
+    ++kv.forgotten;
+    return true;
+}
+
 KvStore::Clock::time_point storeNow() {
     return KvStore::Clock::now();
 }
@@ -29,10 +35,16 @@ Result<std::optional<std::string>> SharedKv::get(std::string_view key) const {
     return with([&](FakeSharedKv& kv) -> Result<std::optional<std::string>> { return kv.store.get(key, storeNow()); });
 }
 Result<void> SharedKv::set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) const {
-    return with([&](FakeSharedKv& kv) { return kv.store.set(key, value, ttl, storeNow()); });
+    return with([&](FakeSharedKv& kv) -> Result<void> {
+        if (forgets(kv, key)) return {};
+        return kv.store.set(key, value, ttl, storeNow());
+    });
 }
 Result<bool> SharedKv::setIfAbsent(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) const {
-    return with([&](FakeSharedKv& kv) { return kv.store.setIfAbsent(key, value, ttl, storeNow()); });
+    return with([&](FakeSharedKv& kv) -> Result<bool> {
+        if (forgets(kv, key)) return true;
+        return kv.store.setIfAbsent(key, value, ttl, storeNow());
+    });
 }
 Result<bool> SharedKv::replace(std::string_view key, std::string_view expected, std::string_view value,
                                std::chrono::milliseconds ttl) const {
@@ -45,7 +57,11 @@ Result<void> SharedKv::remove(std::string_view key) const {
     });
 }
 Result<void> SharedKv::publish(std::string_view channel, std::string_view message) const {
-    return with([&](FakeSharedKv& kv) { return kv.channels.publish(channel, message); });
+    return with([&](FakeSharedKv& kv) -> Result<void> {
+        if (!kv.is_mute) return kv.channels.publish(channel, message);
+        ++kv.unheard;
+        return {};
+    });
 }
 
 Result<SharedKv::Listener::Heard> SharedKv::Listener::next(std::string& message, Cancellation* cancellation,

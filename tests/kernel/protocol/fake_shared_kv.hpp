@@ -17,6 +17,11 @@ struct FakeSharedKv {
     static inline std::atomic<FakeSharedKv*> current{nullptr};  // null: no plugin offers one
     std::atomic<bool> away{false};
     std::atomic<unsigned> asked{0};
+    // It answers as ever, but nothing of a session is kept, or nobody hears what is said; and how much that was.
+    std::atomic<bool> forgets{false};
+    std::atomic<bool> is_mute{false};
+    std::atomic<unsigned> forgotten{0};
+    std::atomic<unsigned> unheard{0};
     KvStore store;
     KvChannels channels;
 };

@@ -6,72 +6,12 @@
 #include <doctest/doctest.h>
 
 #include "kernel/protocol/fake_shared_kv.hpp"
+#include "kernel/protocol/one_instance.hpp"
 #include "kernel/runtime/support.hpp"
 
 namespace howdah::kernel {
-namespace {
 
-using test::FakeSharedKv;
-
-const std::vector<std::string> kSealKeys{std::string(32, 'k')};
-
-struct OneInstance {
-    explicit OneInstance(Runtime& runtime, const std::vector<std::string>& seal_keys = kSealKeys)
-        : sessions(limits), shared(runtime, generations, sealer, sessions, limits) {
-        sealer.useKeys(seal_keys);
-        shared.start();
-    }
-    ~OneInstance() { shared.stop(); }
-
-    GenerationStore generations;
-    Sealer sealer;
-    SessionLimits limits;
-    SessionStore sessions;
-    SharedSessions shared;
-};
-
-Principal personNamed(std::string name) {
-    Principal principal;
-    principal.subject = std::move(name);
-    return principal;
-}
-
-Client knownClient() {
-    Client client{.name = "test", .version = "1"};
-    client.askable = 5;
-    return client;
-}
-
-class HeardStream final : public PeerLink {
-public:
-    bool push(std::string) override { return false; }
-    bool pushEvent(std::string json, std::string_view id) override {
-        const std::lock_guard lock(mutex_);
-        said_.emplace_back(std::string(id), std::move(json));
-        return true;
-    }
-    std::vector<std::pair<std::string, std::string>> said() {
-        const std::lock_guard lock(mutex_);
-        return said_;
-    }
-
-private:
-    std::mutex mutex_;
-    std::vector<std::pair<std::string, std::string>> said_;
-};
-
-// Asks on the fiber until it is so.
-template <typename Condition>
-bool comesTrue(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (std::chrono::steady_clock::now() < end) {
-        if (condition()) return true;
-        (void)sleepUntil(nullptr, Deadline::in(std::chrono::milliseconds(1)));
-    }
-    return false;
-}
-
-}  // namespace
+using namespace test;
 
 TEST_CASE("shared sessions: another instance finds what one has opened, for its principal alone, until it is ended") {
     auto runtime = startRuntime();
@@ -188,8 +128,8 @@ TEST_CASE("shared sessions: a stream goes on at another instance, and ends with 
         here->streams.append(answer, "three");
         here->streams.finishAnswer(answer, "the answer");
         CHECK(comesTrue([&] { return back.use_count() == 1; }));
-        using Said = std::vector<std::pair<std::string, std::string>>;
-        CHECK(back->said() == Said{{name + "-2", "two"}, {name + "-3", "three"}, {name + "-4", "the answer"}});
+        CHECK(back->said() ==
+              HeardStream::Said{{name + "-2", "two"}, {name + "-3", "three"}, {name + "-4", "the answer"}});
         // One that never ends.
         const auto lost = here->streams.beginAnswer("\"lost\"");
         here->streams.append(lost, "begun");

@@ -140,11 +140,18 @@ TEST_CASE("stream log: ids of a session that instances share tell the instance a
 
     log.append(answer, "one");
     CHECK(log.resume("there.1-1", {std::make_shared<Stream>(), nullptr}) == StreamLog::Resumed::elsewhere);
-    CHECK_FALSE(log.follow(answer + 1));
-    CHECK(log.follow(answer));
+    CHECK_FALSE(log.follow(answer + 1, 0));
+    CHECK(log.follow(answer, 1));
     CHECK(log.continuesElsewhere(answer));
     log.finishAnswer(answer, "two");
     CHECK(written.lines == std::vector<std::string>{"1-1 one", "1-2 two followed", "1-2 end"});
+    // What is asked for is written again; what is no longer kept is not known.
+    written.lines.clear();
+    CHECK(log.follow(answer, 1));
+    CHECK(written.lines == std::vector<std::string>{"1-2 two", "1-2 end"});
+    for (int i = 0; i < 3; ++i)
+        log.append(answer, std::string(StreamLog::kBytesMax / 2, 'x'));
+    CHECK_FALSE(log.follow(answer, 1));
 
     // A stream of no call that is listened to elsewhere: what it has said since goes there, and nothing more comes.
     auto listening = std::make_shared<Stream>();

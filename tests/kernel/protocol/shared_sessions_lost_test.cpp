@@ -1,0 +1,65 @@
+// What instances that share sessions do about what was lost on the way between them.
+#include <doctest/doctest.h>
+
+#include "kernel/protocol/fake_shared_kv.hpp"
+#include "kernel/protocol/one_instance.hpp"
+#include "kernel/protocol/shared_sessions.hpp"
+#include "kernel/runtime/support.hpp"
+
+namespace howdah::kernel {
+
+using namespace test;
+
+TEST_CASE("shared sessions: a stream is gone on with though its events, its end and the request for them were lost") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance two(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto there = *two.shared.find(here->id, personNamed("ada"));
+        REQUIRE(there);
+        kv.forgets = true;
+        const auto answer = here->streams.beginAnswer("1");
+        const std::string name = here->streams.nameOf(answer);
+        here->streams.append(answer, "one");
+        here->streams.finishAnswer(answer, "the answer");
+        CHECK(comesTrue([&] { return kv.forgotten == 3; }));
+        kv.forgets = false;
+        kv.is_mute = true;
+        auto back = std::make_shared<HeardStream>();
+        REQUIRE_FALSE(two.shared.resume(there, name + "-0", {back, nullptr}));
+        CHECK(comesTrue([&] { return kv.unheard > 0; }));
+        kv.is_mute = false;
+        CHECK(comesTrue([&] { return back.use_count() == 1; }));
+        CHECK(back->said() == HeardStream::Said{{name + "-1", "one"}, {name + "-2", "the answer"}});
+    });
+}
+
+TEST_CASE("shared sessions: the one event of a stream that was not kept is said all the same, in its place") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance two(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto there = *two.shared.find(here->id, personNamed("ada"));
+        REQUIRE(there);
+        const auto answer = here->streams.beginAnswer("1");
+        const std::string name = here->streams.nameOf(answer);
+        here->streams.append(answer, "one");
+        auto back = std::make_shared<HeardStream>();
+        REQUIRE_FALSE(two.shared.resume(there, name + "-0", {back, nullptr}));
+        CHECK(comesTrue([&] { return back->said().size() == 1 && here->streams.continuesElsewhere(answer); }));
+        kv.forgets = true;
+        here->streams.append(answer, "two");
+        CHECK(comesTrue([&] { return kv.forgotten == 1; }));
+        kv.forgets = false;
+        here->streams.finishAnswer(answer, "the answer");
+        CHECK(comesTrue([&] { return back.use_count() == 1; }));
+        CHECK(back->said() ==
+              HeardStream::Said{{name + "-1", "one"}, {name + "-2", "two"}, {name + "-3", "the answer"}});
+    });
+}
+
+}  // namespace howdah::kernel
