@@ -77,6 +77,7 @@ class SharedSessions::StreamMirror final : public StreamLog::Mirror {
 public:
     StreamMirror(SharedSessions& sessions, std::string_view id) : sessions_(sessions), id_(id), key_(keyOf(id)) {}
 
+    StreamLog::Number nextStream() override { return ++sessions_.last_stream_; }
     void said(StreamLog::Number stream, std::uint64_t event, const std::string& json, bool followed) override {
         write(json.size(), [&sessions = sessions_, key = keyOfEvent(stream, event), json] {
             sessions.noteWritten(sessions.texts_.put(key, json, StreamFollowers::kEventLife));

@@ -102,6 +102,9 @@ private:
     SessionStore& sessions_;
     const SessionLimits limits_;
     std::atomic<std::int64_t> kept_at_ns_{0};  // when those in use were kept last; 0 = it is time
+    // Of all sessions: one that is let go of and found again begins no second stream of a number. The name of the
+    // instance is new with each start.
+    std::atomic<StreamLog::Number> last_stream_{0};
     std::atomic<bool> has_warned_{false};
     bool started_ = false;
 };

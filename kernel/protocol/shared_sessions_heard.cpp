@@ -36,7 +36,8 @@ void SharedSessions::hear(const Json& message) {
     if (kind == "over") return sessions_.drop(id);
     const auto session = sessions_.held(id);
     if (kind == "follow") {
-        const bool known = session && session->shared && session->streams.follow(number, numberIn(message, "after"));
+        const bool known = session && session->shared &&
+                           session->streams.follow(number, textIn(message, "r"), numberIn(message, "after"));
         return link_.sayLater({{"k", known ? "said" : "unknown"}, {"to", from}, {"s", id}, {"n", number}});
     }
     if (!session || !session->shared) return;

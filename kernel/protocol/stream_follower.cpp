@@ -78,8 +78,12 @@ void StreamFollowers::run(Follower& follower) {
 
 void StreamFollowers::askToTell(Follower& follower) {
     const StreamLog::Position& at = follower.position;
-    link_.sayLater(
-        {{"k", "follow"}, {"to", at.instance}, {"s", follower.session->id}, {"n", at.stream}, {"after", at.event}});
+    link_.sayLater({{"k", "follow"},
+                    {"to", at.instance},
+                    {"s", follower.session->id},
+                    {"n", at.stream},
+                    {"r", at.request},
+                    {"after", at.event}});
     follower.ask_at = Deadline::in(kAskAgain);
 }
 

@@ -20,7 +20,16 @@ std::optional<std::uint64_t> numberOf(std::string_view text) {
     return bad == std::errc() && last == end ? std::optional(number) : std::nullopt;
 }
 
+// How the id of a request stands in the ids of its events.
+std::string inIds(std::string_view request_id) {
+    return request_id.empty() ? std::string() : concat('.', toBase64Url(request_id));
+}
+
 }  // namespace
+
+StreamLog::Number StreamLog::nextNumber() {
+    return mirror_ ? mirror_->nextStream() : ++last_;
+}
 
 std::string StreamLog::idOf(Number number, const Stream& stream, std::uint64_t event) const {
     if (!mirror_) return concat(number, "-", event);
@@ -55,9 +64,10 @@ StreamLog::Number StreamLog::beginAnswer(std::string_view request_id) {
     if (!primes_) return 0;
     std::lock_guard lock(mutex_);
     forgetFinished();
-    Stream& stream = streams_.try_emplace(++last_).first->second;
-    if (mirror_) stream.request = concat('.', toBase64Url(request_id));
-    return last_;
+    const Number number = nextNumber();
+    Stream& stream = streams_[number];
+    if (mirror_) stream.request = inIds(request_id);
+    return number;
 }
 
 std::string StreamLog::nameOf(Number number) {
@@ -98,9 +108,10 @@ bool StreamLog::listen(Link link, std::size_t limit) {
     forgetFinished();
     const auto open = std::ranges::count_if(streams_, [](const auto& entry) { return entry.second.link.open(); });
     if (static_cast<std::size_t>(open) >= limit) return false;
-    Stream& stream = streams_[++last_];
+    const Number number = nextNumber();
+    Stream& stream = streams_[number];
     stream.listens = true;
-    if (primes_) (void)link.peer->pushEvent({}, idOf(last_, stream, 0));
+    if (primes_) (void)link.peer->pushEvent({}, idOf(number, stream, 0));
     stream.link = std::move(link);
     return true;
 }
@@ -175,6 +186,7 @@ StreamLog::Resumed StreamLog::resume(std::string_view last_event_id, Link link) 
     auto found = streams_.find(id->stream);
     if (found == streams_.end() || id->event >= found->second.next) return Resumed::unknown;
     Stream& stream = found->second;
+    if (stream.request != inIds(id->request)) return Resumed::unknown;
     if (id->event < stream.forgotten) return Resumed::forgotten;
     stream.elsewhere = true;
     stream.link = {};
@@ -184,11 +196,12 @@ StreamLog::Resumed StreamLog::resume(std::string_view last_event_id, Link link) 
     return Resumed::yes;
 }
 
-bool StreamLog::follow(Number number, std::uint64_t after_event) {
+bool StreamLog::follow(Number number, std::string_view request, std::uint64_t after_event) {
     std::lock_guard lock(mutex_);
     const auto found = streams_.find(number);
-    if (found == streams_.end() || after_event < found->second.forgotten) return false;
+    if (found == streams_.end()) return false;
     Stream& stream = found->second;
+    if (after_event < stream.forgotten || stream.request != inIds(request)) return false;
     stream.elsewhere = true;
     stream.followed = true;
     stream.link = {};

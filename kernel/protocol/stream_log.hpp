@@ -42,6 +42,8 @@ public:
     class Mirror {
     public:
         virtual ~Mirror() = default;
+        // Of a new stream: greater with each, and never one that this instance has given, in whichever session or log.
+        virtual Number nextStream() = 0;
         virtual void said(Number stream, std::uint64_t event, const std::string& json, bool followed) = 0;
         virtual void ended(Number stream, std::uint64_t last_event, bool followed) = 0;
         virtual void forgot(Number stream, std::uint64_t event) = 0;
@@ -87,7 +89,7 @@ public:
     // --- from another instance
     // Its client came back there and has seen the events up to that one: the mirror is told those behind it again, as
     // what it was told may not have been kept, and from now on tells at once. False when they are not on the log.
-    bool follow(Number stream, std::uint64_t after_event);
+    bool follow(Number stream, std::string_view request, std::uint64_t after_event);
     // Its client listens there. What has been said since that event of that stream, to be said there too.
     std::vector<std::string> moveAway(Number stream, std::uint64_t after_event);
 
@@ -108,7 +110,8 @@ private:
         Link link;
     };
 
-    bool say(Number number, Stream& stream, std::string json);  // the caller holds the lock, here and below
+    Number nextNumber();  // the caller holds the lock, here and below
+    bool say(Number number, Stream& stream, std::string json);
     void makeRoom();
     void forgetFinished();
     std::string idOf(Number number, const Stream& stream, std::uint64_t event) const;
@@ -118,7 +121,7 @@ private:
     Mirror* const mirror_ = nullptr;
     std::mutex mutex_;
     std::map<Number, Stream> streams_;
-    Number last_ = 0;
+    Number last_ = 0;  // where there is no mirror to ask
     std::size_t bytes_ = 0;
 };
 

@@ -153,6 +153,21 @@ TEST_CASE("shared sessions: a stream goes on at another instance, and ends with 
     });
 }
 
+TEST_CASE("shared sessions: an instance that lets go of a session and finds it again gives no stream number twice") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto before = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        const auto first = before->streams.beginAnswer("1");
+        one.sessions.drop(before->id);
+        auto again = *one.shared.find(before->id, personNamed("ada"));
+        REQUIRE(again);
+        CHECK(again != before);
+        CHECK(again->streams.beginAnswer("1") > first);
+    });
+}
+
 TEST_CASE("shared sessions: what was not written by an instance is no session, and what cannot be asked is told") {
     auto runtime = startRuntime();
     FakeSharedKv kv;

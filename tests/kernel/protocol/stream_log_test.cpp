@@ -116,6 +116,7 @@ TEST_CASE("stream log: ids of a session that instances share tell the instance a
     CHECK(plain->event == 34);
 
     struct Written final : StreamLog::Mirror {
+        StreamLog::Number nextStream() override { return ++given; }
         void said(StreamLog::Number stream, std::uint64_t event, const std::string& json, bool followed) override {
             lines.push_back(howdah::concat(stream, "-", event, " ", json, followed ? " followed" : ""));
         }
@@ -124,6 +125,7 @@ TEST_CASE("stream log: ids of a session that instances share tell the instance a
         }
         void forgot(StreamLog::Number, std::uint64_t) override {}
         std::vector<std::string> lines;
+        StreamLog::Number given = 0;
     } written;
     StreamLog log(true, "here", &written);
     // Its base64url has a dash.
@@ -140,18 +142,22 @@ TEST_CASE("stream log: ids of a session that instances share tell the instance a
 
     log.append(answer, "one");
     CHECK(log.resume("there.1-1", {std::make_shared<Stream>(), nullptr}) == StreamLog::Resumed::elsewhere);
-    CHECK_FALSE(log.follow(answer + 1, 0));
-    CHECK(log.follow(answer, 1));
+    CHECK_FALSE(log.follow(answer + 1, request, 0));
+    CHECK_FALSE(log.follow(answer, "2", 1));
+    CHECK(log.resume("here.1.Mg-1", {std::make_shared<Stream>(), nullptr}) == StreamLog::Resumed::unknown);
+    CHECK(log.resume("here.1-1", {std::make_shared<Stream>(), nullptr}) == StreamLog::Resumed::unknown);
+    CHECK_FALSE(log.continuesElsewhere(answer));
+    CHECK(log.follow(answer, request, 1));
     CHECK(log.continuesElsewhere(answer));
     log.finishAnswer(answer, "two");
     CHECK(written.lines == std::vector<std::string>{"1-1 one", "1-2 two followed", "1-2 end"});
     // What is asked for is written again; what is no longer kept is not known.
     written.lines.clear();
-    CHECK(log.follow(answer, 1));
+    CHECK(log.follow(answer, request, 1));
     CHECK(written.lines == std::vector<std::string>{"1-2 two", "1-2 end"});
     for (int i = 0; i < 3; ++i)
         log.append(answer, std::string(StreamLog::kBytesMax / 2, 'x'));
-    CHECK_FALSE(log.follow(answer, 1));
+    CHECK_FALSE(log.follow(answer, request, 1));
 
     // A stream of no call that is listened to elsewhere: what it has said since goes there, and nothing more comes.
     auto listening = std::make_shared<Stream>();
