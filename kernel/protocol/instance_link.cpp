@@ -41,6 +41,7 @@ void InstanceLink::start(Listener listener) {
     listener_ = std::move(listener);
     cancellation_ = Cancellation::create(shard_);
     spawn(lease_ended_, &InstanceLink::lease, "instance lease");
+    spawn(ticks_ended_, &InstanceLink::tick, "instance ticks");
     spawn(channel_ended_, &InstanceLink::listen, "instance channel");
     spawn(queue_ended_, &InstanceLink::write, "instance queue");
 }
@@ -68,6 +69,7 @@ void InstanceLink::stop() {
     if (wake) wake->set();
     queue_ended_.get_future().wait();
     cancellation_->cancel(CancelReason::shutdown);
+    ticks_ended_.get_future().wait();
     lease_ended_.get_future().wait();
     channel_ended_.get_future().wait();
     cancellation_ = nullptr;
@@ -88,12 +90,18 @@ void InstanceLink::lease() {
         if (kv_.offered()) {
             leased_until_ns_.store(0, std::memory_order_relaxed);
             (void)holdLease();  // whoever gives something out asks again, and tells
-            listener_.tick();
         }
         (void)sleepUntil(cancellation_.get(), Deadline::in(kRenewal));
     }
     // Others need not wait for its end to know that nothing comes from here any more.
     if (kv_.offered()) (void)kv_.remove(leaseOf(tag_));
+}
+
+void InstanceLink::tick() {
+    while (!stopping()) {
+        if (kv_.offered()) listener_.tick();
+        (void)sleepUntil(cancellation_.get(), Deadline::in(kRenewal));
+    }
 }
 
 Result<bool> InstanceLink::lives(std::string_view tag) {

@@ -5,7 +5,8 @@
 //   channel   "instances"; each message is a JSON object, sealed; "to" names one instance, else it is for all others
 //
 // Threads: start() and stop() on a thread that is no shard; later() any; the rest on a fiber.
-// Owns:    three fibers of the first shard (lease, channel, queue) between start() and stop().
+// Owns:    four fibers of the first shard (lease, ticks, channel, queue) between start() and stop(). The lease
+//          has one to itself: nothing that waits for something else may keep it from being renewed.
 // Errors:  those of kv.
 #pragma once
 
@@ -42,7 +43,7 @@ public:
     struct Listener {
         std::function<void(const Json&)> message;  // on the channel's fiber; must not wait
         std::function<void()> missed;              // messages may have been lost; the same
-        std::function<void()> tick;                // at each renewal, on the lease's fiber; may wait
+        std::function<void()> tick;                // each kRenewal, on a fiber of its own; may wait
     };
 
     InstanceLink(Runtime& runtime, const GenerationStore& generations, const SharedKv& kv, const SharedTexts& texts);
@@ -72,6 +73,7 @@ private:
 
     void spawn(std::promise<void>& ended, void (InstanceLink::*loop)(), const char* label);
     void lease();
+    void tick();
     void listen();
     void write();
     void hear(std::string_view sealed);
@@ -85,6 +87,7 @@ private:
     Listener listener_;
     std::shared_ptr<Cancellation> cancellation_;  // null before start() and when it has stopped
     std::promise<void> lease_ended_;
+    std::promise<void> ticks_ended_;
     std::promise<void> channel_ended_;
     std::promise<void> queue_ended_;
     std::atomic<std::int64_t> leased_until_ns_{0};

@@ -37,6 +37,7 @@ Result<std::optional<std::string>> SharedKv::get(std::string_view key) const {
 Result<void> SharedKv::set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) const {
     return with([&](FakeSharedKv& kv) -> Result<void> {
         if (forgets(kv, key)) return {};
+        if (key.starts_with("instance/")) ++kv.leases;
         return kv.store.set(key, value, ttl, storeNow());
     });
 }
@@ -48,7 +49,11 @@ Result<bool> SharedKv::setIfAbsent(std::string_view key, std::string_view value,
 }
 Result<bool> SharedKv::replace(std::string_view key, std::string_view expected, std::string_view value,
                                std::chrono::milliseconds ttl) const {
-    return with([&](FakeSharedKv& kv) { return kv.store.replace(key, expected, value, ttl, storeNow()); });
+    return with([&](FakeSharedKv& kv) {
+        for (kv.held += kv.holds ? 1 : 0; kv.holds;)
+            (void)sleepUntil(nullptr, Deadline::in(std::chrono::milliseconds(1)));
+        return kv.store.replace(key, expected, value, ttl, storeNow());
+    });
 }
 Result<void> SharedKv::remove(std::string_view key) const {
     return with([&](FakeSharedKv& kv) -> Result<void> {

@@ -22,6 +22,10 @@ struct FakeSharedKv {
     std::atomic<bool> is_mute{false};
     std::atomic<unsigned> forgotten{0};
     std::atomic<unsigned> unheard{0};
+    // Who compares and sets waits, as for a server that does not answer.
+    std::atomic<bool> holds{false};
+    std::atomic<unsigned> held{0};
+    std::atomic<unsigned> leases{0};  // renewed or begun
     KvStore store;
     KvChannels channels;
 };

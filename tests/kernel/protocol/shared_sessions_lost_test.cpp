@@ -62,4 +62,23 @@ TEST_CASE("shared sessions: the one event of a stream that was not kept is said 
     });
 }
 
+TEST_CASE("shared sessions: an instance that waits to keep a session goes on renewing its own lease") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    kv.holds = true;
+    SessionLimits limits;
+    limits.idle_timeout = std::chrono::seconds(1);
+    OneInstance one(*runtime, kSealKeys, limits);
+    onFiber(runtime->shard(0), [&] {
+        auto session = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto cancellation = Cancellation::create(*Shard::current());
+        InFlight::Entry in_use;
+        REQUIRE(session->in_flight.enter(in_use, "7", *cancellation));
+        CHECK(comesTrue([&] { return kv.held > 0; }));
+        const unsigned before = kv.leases;
+        CHECK(comesTrue([&] { return kv.leases > before + 2; }));
+        kv.holds = false;
+    });
+}
+
 }  // namespace howdah::kernel
