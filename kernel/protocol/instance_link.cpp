@@ -5,6 +5,7 @@
 
 #include "kernel/base/log.hpp"
 #include "kernel/base/random_id.hpp"
+#include "kernel/base/steady_ns.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -77,20 +78,22 @@ void InstanceLink::stop() {
 
 Result<void> InstanceLink::holdLease() {
     if (tag_.empty()) return Error::unavailable("the system gave no random bytes to name this instance with");
-    const auto now = Clock::now().time_since_epoch().count();
-    if (leased_until_ns_.load(std::memory_order_relaxed) > now) return {};
+    if (leased_until_ns_.load(std::memory_order_relaxed) > steadyNs()) return {};
+    return renewLease();
+}
+
+Result<void> InstanceLink::renewLease() {
+    const std::int64_t began = steadyNs();
     auto done = kv_.set(leaseOf(tag_), "1", kLease);
+    if (!done) judges_at_ns_.store(steadyNs() + inNs(kJudgesAgain), std::memory_order_relaxed);
     // Counted from before it was asked for, so that others never see it end sooner than we do.
-    if (done) leased_until_ns_.store(now + std::chrono::nanoseconds(kLease).count(), std::memory_order_relaxed);
+    if (done) leased_until_ns_.store(began + inNs(kLease), std::memory_order_relaxed);
     return done;
 }
 
 void InstanceLink::lease() {
     while (!stopping()) {
-        if (kv_.offered()) {
-            leased_until_ns_.store(0, std::memory_order_relaxed);
-            (void)holdLease();  // whoever gives something out asks again, and tells
-        }
+        if (kv_.offered() && !tag_.empty()) (void)renewLease();  // whoever gives something out asks again, and tells
         (void)sleepUntil(cancellation_.get(), Deadline::in(kRenewal));
     }
     // Others need not wait for its end to know that nothing comes from here any more.
@@ -104,6 +107,13 @@ void InstanceLink::tick() {
     }
 }
 
+// Nor may whoever has stood still for so long that the others would be right to take it for dead.
+bool InstanceLink::mayJudge() const {
+    const std::int64_t now = steadyNs();
+    return now >= judges_at_ns_.load(std::memory_order_relaxed) &&
+           now < leased_until_ns_.load(std::memory_order_relaxed);
+}
+
 Result<bool> InstanceLink::lives(std::string_view tag) {
     if (tag == tag_) return true;
     const std::string name(tag);
@@ -115,10 +125,11 @@ Result<bool> InstanceLink::lives(std::string_view tag) {
     }
     auto lease = kv_.get(leaseOf(tag));
     if (!lease) return std::move(lease).error();
+    const bool counts = lease->has_value() || !mayJudge();
     const std::lock_guard lock(looks_mutex_);
     if (looks_.size() >= kLooksMax) looks_.clear();
-    looks_[name] = {now, lease->has_value()};
-    return lease->has_value();
+    looks_[name] = {now, counts};
+    return counts;
 }
 
 Result<void> InstanceLink::say(Json message) {

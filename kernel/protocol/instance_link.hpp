@@ -37,6 +37,9 @@ public:
     // A dead instance is found dead within kLease and one look of whoever waits for it, which together are under 2 s.
     static constexpr std::chrono::milliseconds kLease{1'500};
     static constexpr std::chrono::milliseconds kRenewal{400};
+    // Who could not renew its own lease (the kv was away) judges nobody dead for so long after its last failure: the
+    // others could not either, and may be let wait by their client of the kv before they try again (redis: up to 5 s).
+    static constexpr std::chrono::milliseconds kJudgesAgain{5'000 + 2 * kLease.count()};
     static constexpr std::size_t kTagBytes = 16;
     static constexpr std::size_t kQueueBytesMax = 8u << 20;
 
@@ -57,6 +60,7 @@ public:
 
     // Before anything is given out that names this instance.
     Result<void> holdLease();
+    // Also true while this instance is in no position to tell.
     Result<bool> lives(std::string_view tag);
 
     Result<void> say(Json message);
@@ -73,6 +77,8 @@ private:
 
     void spawn(std::promise<void>& ended, void (InstanceLink::*loop)(), const char* label);
     void lease();
+    Result<void> renewLease();
+    bool mayJudge() const;
     void tick();
     void listen();
     void write();
@@ -91,6 +97,7 @@ private:
     std::promise<void> channel_ended_;
     std::promise<void> queue_ended_;
     std::atomic<std::int64_t> leased_until_ns_{0};
+    std::atomic<std::int64_t> judges_at_ns_{0};
 
     std::mutex queue_mutex_;
     std::deque<Work> queue_;

@@ -4,20 +4,13 @@
 #include <ranges>
 
 #include "kernel/base/random_id.hpp"
+#include "kernel/base/steady_ns.hpp"
 
 namespace howdah::kernel {
 namespace {
 
-std::int64_t nowNs() {
-    return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-
 std::int64_t idleNs(const Session& session, std::int64_t now_ns) {
     return now_ns - session.last_used_ns.load(std::memory_order_relaxed);
-}
-
-std::int64_t inNs(std::chrono::milliseconds duration) {
-    return std::chrono::nanoseconds(duration).count();
 }
 
 }  // namespace
@@ -92,7 +85,7 @@ Result<std::shared_ptr<Session>> SessionStore::create(Revision revision, Client 
 }
 
 Result<std::shared_ptr<Session>> SessionStore::hold(std::shared_ptr<Session> session) {
-    std::int64_t now = nowNs();
+    std::int64_t now = steadyNs();
     session->last_used_ns = now;
     std::lock_guard lock(mutex_);
     if (const auto found = sessions_.find(session->id); found != sessions_.end()) return found->second;
@@ -122,7 +115,7 @@ void SessionStore::drop(std::string_view id) {
 }
 
 std::shared_ptr<Session> SessionStore::find(std::string_view id, const Principal& principal) {
-    std::int64_t now = nowNs();
+    std::int64_t now = steadyNs();
     std::lock_guard lock(mutex_);
     auto found = sessions_.find(id);
     if (found == sessions_.end() || !found->second->belongsTo(principal)) return nullptr;

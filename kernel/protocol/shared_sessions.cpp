@@ -7,6 +7,7 @@
 
 #include "kernel/base/log.hpp"
 #include "kernel/base/random_id.hpp"
+#include "kernel/base/steady_ns.hpp"
 #include "kernel/protocol/subscriptions.hpp"
 
 namespace howdah::kernel {
@@ -20,13 +21,6 @@ constexpr int kTriesMax = 5;                  // to change a record that others 
 constexpr std::size_t kIdBytes = 48;          // of a session's id, see randomId()
 constexpr std::string_view kQuestionBegin = "\"howdah-";
 constexpr std::chrono::minutes kAnswerLife{1};
-
-std::int64_t steadyNs() {
-    return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-std::int64_t nsOf(std::chrono::milliseconds duration) {
-    return std::chrono::nanoseconds(duration).count();
-}
 
 bool isSessionId(std::string_view id) {
     return id.size() == kIdBytes && std::ranges::all_of(id, [](char byte) {
@@ -154,7 +148,7 @@ std::unique_ptr<SharedPart> SharedSessions::partOf(std::string_view id, std::str
     part->instance = instance();
     part->mirror = std::make_unique<StreamMirror>(*this, id);
     part->sealed = std::move(sealed);
-    part->look_at_ns = steadyNs() + nsOf(kLookEvery);
+    part->look_at_ns = steadyNs() + inNs(kLookEvery);
     return part;
 }
 
@@ -228,10 +222,10 @@ bool SharedSessions::stands(Session& session) {
     std::atomic<std::int64_t>& look_at = session.shared->look_at_ns;
     const std::int64_t now = steadyNs();
     std::int64_t due = look_at.load(std::memory_order_relaxed);
-    const std::int64_t every = std::min(nsOf(kLookEvery), nsOf(limits_.idle_timeout) / 4);
+    const std::int64_t every = std::min(inNs(kLookEvery), inNs(limits_.idle_timeout) / 4);
     if (now < due || !look_at.compare_exchange_strong(due, now + every)) return !session.shared->over;
     const auto renewed = renew(session);
-    if (!renewed) look_at = steadyNs() + nsOf(kLookSooner);
+    if (!renewed) look_at = steadyNs() + inNs(kLookSooner);
     if (!renewed || *renewed) return !session.shared->over;
     sessions_.drop(session.id);
     return false;
@@ -363,7 +357,7 @@ void SharedSessions::lookAgain() {
 // One with an open stream or a call under way does not expire, though no request comes.
 void SharedSessions::keepThoseInUse() {
     const std::int64_t now = steadyNs();
-    if (kept_at_ns_ != 0 && now < kept_at_ns_ + nsOf(limits_.idle_timeout) / 4) return;
+    if (kept_at_ns_ != 0 && now < kept_at_ns_ + inNs(limits_.idle_timeout) / 4) return;
     kept_at_ns_ = now;
     for (const auto& session : sessions_.all()) {
         if (!session->shared || !session->inUse()) continue;

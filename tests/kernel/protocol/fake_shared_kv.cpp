@@ -37,7 +37,13 @@ Result<std::optional<std::string>> SharedKv::get(std::string_view key) const {
 Result<void> SharedKv::set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) const {
     return with([&](FakeSharedKv& kv) -> Result<void> {
         if (forgets(kv, key)) return {};
-        if (key.starts_with("instance/")) ++kv.leases;
+        if (key.starts_with("instance/")) {
+            if (kv.refuses_leases) {
+                ++kv.leases_refused;
+                return Error::unavailable("the store is away");
+            }
+            ++kv.leases;
+        }
         return kv.store.set(key, value, ttl, storeNow());
     });
 }

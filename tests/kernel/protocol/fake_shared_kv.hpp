@@ -26,6 +26,8 @@ struct FakeSharedKv {
     std::atomic<bool> holds{false};
     std::atomic<unsigned> held{0};
     std::atomic<unsigned> leases{0};  // renewed or begun
+    std::atomic<bool> refuses_leases{false};
+    std::atomic<unsigned> leases_refused{0};
     KvStore store;
     KvChannels channels;
 };

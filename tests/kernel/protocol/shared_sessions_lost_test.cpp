@@ -81,4 +81,19 @@ TEST_CASE("shared sessions: an instance that waits to keep a session goes on ren
     });
 }
 
+TEST_CASE("shared sessions: an instance that could not renew its own lease takes nobody for dead") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto session = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        const auto dead = one.shared.handOver(*session, "\"howdah-0123456789abcdef-1\"", "{}");
+        REQUIRE(dead);
+        CHECK(dead->http_status == 410);
+        kv.refuses_leases = true;
+        CHECK(comesTrue([&] { return kv.leases_refused > 0; }));
+        CHECK_FALSE(one.shared.handOver(*session, "\"howdah-fedcba9876543210-1\"", "{}"));
+    });
+}
+
 }  // namespace howdah::kernel
