@@ -68,7 +68,7 @@ public:
     void cancelElsewhere(const Session& session, std::string_view request_id);
     // The client's answer to a question of that id; a refusal when whoever asked it has died.
     std::optional<Refusal> handOver(const Session& session, std::string_view question_id, const std::string& answer);
-    // A stream that another instance began goes on here.
+    // A stream goes on here that another instance began, or this one when it held the session before.
     std::optional<Refusal> resume(const std::shared_ptr<Session>& session, std::string_view last_event_id,
                                   StreamLog::Link link);
     // A new stream of no call has been opened here: the older ones elsewhere are silent from now on.

@@ -38,6 +38,7 @@ bool StreamFollowers::follow(const std::shared_ptr<Session>& session, std::strin
     follower->session_key = std::move(session_key);
     follower->position = std::move(position);
     follower->link = std::move(link);
+    follower->unknown = follower->position.instance == link_.tag();  // else its log had said it
     {
         const std::lock_guard lock(mutex_);
         const auto same =
@@ -78,6 +79,7 @@ void StreamFollowers::run(Follower& follower) {
 
 void StreamFollowers::askToTell(Follower& follower) {
     const StreamLog::Position& at = follower.position;
+    if (at.instance == link_.tag()) return;
     link_.sayLater({{"k", "follow"},
                     {"to", at.instance},
                     {"s", follower.session->id},

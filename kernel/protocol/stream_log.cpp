@@ -184,9 +184,11 @@ StreamLog::Resumed StreamLog::resume(std::string_view last_event_id, Link link) 
     if (id->instance != instance_) return Resumed::elsewhere;
     std::lock_guard lock(mutex_);
     auto found = streams_.find(id->stream);
-    if (found == streams_.end() || id->event >= found->second.next) return Resumed::unknown;
+    if (found == streams_.end()) return mirror_ ? Resumed::elsewhere : Resumed::unknown;
+    if (id->event >= found->second.next) return Resumed::unknown;
     Stream& stream = found->second;
     if (stream.request != inIds(id->request)) return Resumed::unknown;
+    if (stream.moved) return Resumed::elsewhere;
     if (id->event < stream.forgotten) return Resumed::forgotten;
     stream.elsewhere = true;
     stream.link = {};
@@ -221,6 +223,7 @@ std::vector<std::string> StreamLog::moveAway(Number number, std::uint64_t after_
             if (its_number == number && event.number > after_event) rest.push_back(event.json);
         stream.listens = false;  // nothing more is said on it
         stream.finished = true;
+        stream.moved = true;
         stream.link = {};
     }
     return rest;

@@ -83,7 +83,8 @@ public:
     bool push(const std::string& json);
 
     enum class Resumed : std::uint8_t { yes, unknown, forgotten, elsewhere };
-    // `elsewhere`: it belongs to another instance, and nothing was done.
+    // `elsewhere`: what is to be said stands in what instances share, and nothing was done. It belongs to another
+    // instance, has moved to one, or is of a time when this one held the session before.
     Resumed resume(std::string_view last_event_id, Link link);
 
     // --- from another instance
@@ -101,6 +102,7 @@ private:
     struct Stream {
         bool listens = false;
         bool finished = false;
+        bool moved = false;  // its client listens at another instance
         bool elsewhere = false;
         bool followed = false;
         std::string request;  // as it stands in ids, with its dot

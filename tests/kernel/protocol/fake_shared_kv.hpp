@@ -17,6 +17,7 @@ struct FakeSharedKv {
     static inline std::atomic<FakeSharedKv*> current{nullptr};  // null: no plugin offers one
     std::atomic<bool> away{false};
     std::atomic<unsigned> asked{0};
+    std::atomic<unsigned> kept{0};  // values of sessions
     // It answers as ever, but nothing of a session is kept, or nobody hears what is said; and how much that was.
     std::atomic<bool> forgets{false};
     std::atomic<bool> is_mute{false};

@@ -168,6 +168,63 @@ TEST_CASE("shared sessions: an instance that lets go of a session and finds it a
     });
 }
 
+TEST_CASE("shared sessions: an instance says again what it said before it let go of the session") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto before = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        const auto answer = before->streams.beginAnswer("1");
+        const std::string name = before->streams.nameOf(answer);
+        before->streams.append(answer, "one");
+        before->streams.finishAnswer(answer, "the answer");
+        one.sessions.drop(before->id);
+        auto again = *one.shared.find(before->id, personNamed("ada"));
+        REQUIRE(again);
+        const auto resumed = [&](const std::string& id) {
+            auto back = std::make_shared<HeardStream>();
+            CHECK(again->streams.resume(id, {back, nullptr}) == StreamLog::Resumed::elsewhere);
+            CHECK_FALSE(one.shared.resume(again, id, {back, nullptr}));
+            CHECK(comesTrue([&] { return back.use_count() == 1; }));
+            return back->said();
+        };
+        CHECK(resumed(name + "-1") == HeardStream::Said{{name + "-2", "the answer"}});
+        // One that it never had ends too.
+        const auto nothing = resumed(concat(one.shared.instance(), ".999.MQ-1"));
+        REQUIRE(nothing.size() == 1);
+        CHECK(nothing[0].second.find("no longer kept") != std::string::npos);
+    });
+}
+
+TEST_CASE("shared sessions: a client that listened elsewhere comes back to the instance that it began at") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance two(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto there = *two.shared.find(here->id, personNamed("ada"));
+        REQUIRE(there);
+        auto first = std::make_shared<HeardStream>();
+        REQUIRE(here->streams.listen({first, nullptr}, 8));
+        REQUIRE(here->streams.push("a"));
+        const std::string last_id = first->said().back().first;
+        REQUIRE(here->streams.push("b"));
+        CHECK(comesTrue([&] { return kv.kept == 3; }));  // with the record
+        auto elsewhere = std::make_shared<HeardStream>();
+        REQUIRE_FALSE(two.shared.resume(there, last_id, {elsewhere, nullptr}));
+        CHECK(comesTrue([&] {
+            return here->streams.resume(last_id, {first, nullptr}) == StreamLog::Resumed::elsewhere;
+        }));
+        auto back = std::make_shared<HeardStream>();
+        REQUIRE_FALSE(one.shared.resume(here, last_id, {back, nullptr}));
+        CHECK(back->said()[0].second == "b");
+        CHECK(here->streams.listening());
+        CHECK(here->streams.push("c"));
+        CHECK(back->said().back().second == "c");
+    });
+}
+
 TEST_CASE("shared sessions: what was not written by an instance is no session, and what cannot be asked is told") {
     auto runtime = startRuntime();
     FakeSharedKv kv;
