@@ -274,6 +274,11 @@ std::optional<Refusal> SharedSessions::handOver(const Session& session, std::str
                                                 const std::string& answer) {
     const std::string to = whoAsked(question_id);
     if (to.empty() || to == instance()) return std::nullopt;
+    if (answer.size() > SharedTexts::kTextMax)
+        return Refusal{.http_status = 413,
+                       .message = concat("an answer to a question of another server instance has at most ",
+                                         SharedTexts::kTextMax, " bytes, this one has ", answer.size(),
+                                         "; the call still waits: send a smaller answer, or an error")};
     const auto lives = link_.lives(to);
     if (!lives) return cannotReach(lives.error());
     if (!*lives)

@@ -23,7 +23,7 @@ namespace howdah::kernel {
 class SharedTexts {
 public:
     static constexpr std::size_t kPieceBytes = 46u << 10;  // sealed, it fits into a value
-    static constexpr std::size_t kPiecesMax = 32;
+    static constexpr std::size_t kPiecesMax = 96;          // a message of limits.message_bytes_max by default, and more
     static constexpr std::size_t kTextMax = kPieceBytes * kPiecesMax;
 
     SharedTexts(const SharedKv& kv, const Sealer& sealer) : kv_(kv), sealer_(sealer) {}

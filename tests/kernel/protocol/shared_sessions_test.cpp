@@ -89,7 +89,7 @@ TEST_CASE("shared sessions: a cancel and an answer reach the instance that waits
             two.shared.cancelElsewhere(*there, "7");
             return cancellation->requested();
         }));
-        for (const std::size_t size : {std::size_t{3}, std::size_t{200'000}}) {
+        for (const std::size_t size : {std::size_t{3}, std::size_t{200'000}, std::size_t{4} << 20}) {
             const std::string question = concat("\"howdah-", one.shared.instance(), "-1\"");
             const auto asked = here->questions.add(question);
             const std::string answer = concat("{\"result\":\"", std::string(size, 'x'), "\"}");
@@ -97,6 +97,10 @@ TEST_CASE("shared sessions: a cancel and an answer reach the instance that waits
             CHECK(asked->answered.wait(nullptr, hang()) == WaitStatus::ready);
             CHECK(asked->response["result"].get<std::string>().size() == size);
         }
+        const std::string too_long(SharedTexts::kTextMax + 1, ' ');
+        const auto refused = two.shared.handOver(*there, concat("\"howdah-", one.shared.instance(), "-2\""), too_long);
+        REQUIRE(refused);
+        CHECK(refused->http_status == 413);
         // Of nobody who was ever there, and of the time before sessions were shared.
         const auto gone = two.shared.handOver(*there, "\"howdah-0123456789abcdef-1\"", "{}");
         REQUIRE(gone);
