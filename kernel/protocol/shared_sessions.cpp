@@ -143,12 +143,17 @@ std::string SharedSessions::keyOf(std::string_view id) {
     return key;
 }
 
+// A look is what keeps it, so there are several within the time that it may be idle.
+std::int64_t SharedSessions::lookEveryNs() const {
+    return std::min(inNs(kLookEvery), inNs(limits_.idle_timeout) / 4);
+}
+
 std::unique_ptr<SharedPart> SharedSessions::partOf(std::string_view id, std::string sealed) {
     auto part = std::make_unique<SharedPart>();
     part->instance = instance();
     part->mirror = std::make_unique<StreamMirror>(*this, id);
     part->sealed = std::move(sealed);
-    part->look_at_ns = steadyNs() + inNs(kLookEvery);
+    part->look_at_ns = steadyNs() + lookEveryNs();
     return part;
 }
 
@@ -222,10 +227,9 @@ bool SharedSessions::stands(Session& session) {
     std::atomic<std::int64_t>& look_at = session.shared->look_at_ns;
     const std::int64_t now = steadyNs();
     std::int64_t due = look_at.load(std::memory_order_relaxed);
-    const std::int64_t every = std::min(inNs(kLookEvery), inNs(limits_.idle_timeout) / 4);
-    if (now < due || !look_at.compare_exchange_strong(due, now + every)) return !session.shared->over;
+    if (now < due || !look_at.compare_exchange_strong(due, now + lookEveryNs())) return !session.shared->over;
     const auto renewed = renew(session);
-    if (!renewed) look_at = steadyNs() + inNs(kLookSooner);
+    if (!renewed) look_at = steadyNs() + std::min(inNs(kLookSooner), lookEveryNs());
     if (!renewed || *renewed) return !session.shared->over;
     sessions_.drop(session.id);
     return false;

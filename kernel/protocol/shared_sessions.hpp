@@ -83,6 +83,7 @@ private:
 
     static std::string keyOf(std::string_view id);
     static std::string keyOfAnswer(std::string_view id, std::string_view question_id);
+    std::int64_t lookEveryNs() const;
     std::unique_ptr<SharedPart> partOf(std::string_view id, std::string sealed);
     Result<SessionRecord> read(std::string_view id, const std::string& sealed) const;
     Result<bool> renew(Session& session);

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernel/base/steady_ns.hpp"
 #include "kernel/protocol/fake_shared_kv.hpp"
 #include "kernel/protocol/one_instance.hpp"
 #include "kernel/runtime/support.hpp"
@@ -36,6 +37,26 @@ TEST_CASE("shared sessions: another instance finds what one has opened, for its 
         CHECK(*two.shared.end(id, personNamed("ada")));
         CHECK_FALSE(*two.shared.find(id, personNamed("ada")));
         CHECK(comesTrue([&] { return !one.sessions.held(id); }));
+    });
+}
+
+TEST_CASE("shared sessions: one that may be idle for a second is looked at four times a second, from the first on") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    SessionLimits limits;
+    limits.idle_timeout = std::chrono::seconds(1);
+    OneInstance one(*runtime, kSealKeys, limits);
+    onFiber(runtime->shard(0), [&] {
+        constexpr std::int64_t kQuarter = 250'000'000;
+        auto session = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        CHECK(session->shared->look_at_ns <= steadyNs() + kQuarter);
+        session->shared->look_at_ns = 0;
+        (void)one.shared.stands(*session);
+        CHECK(session->shared->look_at_ns <= steadyNs() + kQuarter);
+        kv.away = true;
+        session->shared->look_at_ns = 0;
+        (void)one.shared.stands(*session);
+        CHECK(session->shared->look_at_ns <= steadyNs() + kQuarter);
     });
 }
 
