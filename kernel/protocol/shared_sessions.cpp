@@ -371,7 +371,10 @@ void SharedSessions::keepThoseInUse() {
     for (const auto& session : sessions_.all()) {
         if (!session->shared || !session->inUse()) continue;
         const auto renewed = renew(*session);
-        if (!renewed) return;  // nobody can be asked; the next tick tries again
+        if (!renewed) {
+            kept_at_ns_ = 0;  // nobody can be asked; the next tick tries again
+            return;
+        }
         if (!*renewed) sessions_.drop(session->id);
     }
 }

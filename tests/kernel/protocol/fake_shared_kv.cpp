@@ -56,9 +56,14 @@ Result<bool> SharedKv::setIfAbsent(std::string_view key, std::string_view value,
 }
 Result<bool> SharedKv::replace(std::string_view key, std::string_view expected, std::string_view value,
                                std::chrono::milliseconds ttl) const {
-    return with([&](FakeSharedKv& kv) {
+    return with([&](FakeSharedKv& kv) -> Result<bool> {
         for (kv.held += kv.holds ? 1 : 0; kv.holds;)
             (void)sleepUntil(nullptr, Deadline::in(std::chrono::milliseconds(1)));
+        if (kv.refuses_changes) {
+            ++kv.changes_refused;
+            return Error::unavailable("the store is away");
+        }
+        ++kv.changes;
         return kv.store.replace(key, expected, value, ttl, storeNow());
     });
 }
@@ -79,6 +84,7 @@ Result<void> SharedKv::publish(std::string_view channel, std::string_view messag
 Result<SharedKv::Listener::Heard> SharedKv::Listener::next(std::string& message, Cancellation* cancellation,
                                                            std::chrono::milliseconds limit) {
     return with([&](FakeSharedKv& kv) -> Result<Heard> {
+        if (kv.is_deaf) return Error::unavailable("the store is away");
         if (subscription_ == 0) {
             auto made = kv.channels.subscribe(channel_);
             if (!made) return std::move(made).error();

@@ -26,7 +26,11 @@ struct FakeSharedKv {
     // Who compares and sets waits, as for a server that does not answer.
     std::atomic<bool> holds{false};
     std::atomic<unsigned> held{0};
-    std::atomic<unsigned> leases{0};  // renewed or begun
+    std::atomic<bool> refuses_changes{false};  // by whoever compares and sets
+    std::atomic<unsigned> changes_refused{0};
+    std::atomic<unsigned> changes{0};
+    std::atomic<bool> is_deaf{false};  // nobody can listen
+    std::atomic<unsigned> leases{0};   // renewed or begun
     std::atomic<bool> refuses_leases{false};
     std::atomic<unsigned> leases_refused{0};
     KvStore store;

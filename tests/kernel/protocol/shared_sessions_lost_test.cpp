@@ -81,6 +81,24 @@ TEST_CASE("shared sessions: an instance that waits to keep a session goes on ren
     });
 }
 
+TEST_CASE("shared sessions: one in use that could not be kept is kept as soon as that can be") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    kv.is_deaf = true;
+    OneInstance one(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto session = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto cancellation = Cancellation::create(*Shard::current());
+        InFlight::Entry in_use;
+        REQUIRE(session->in_flight.enter(in_use, "7", *cancellation));
+        kv.refuses_changes = true;
+        kv.is_deaf = false;  // from here on it hears, and so looks after what is in use
+        CHECK(comesTrue([&] { return kv.changes_refused > 0; }));
+        kv.refuses_changes = false;
+        CHECK(comesTrue([&] { return kv.changes > 0; }));
+    });
+}
+
 TEST_CASE("shared sessions: an instance that could not renew its own lease takes nobody for dead") {
     auto runtime = startRuntime();
     FakeSharedKv kv;
