@@ -82,7 +82,8 @@ Protocol::Protocol(GenerationStore& generations, const Sealer& sealer, ProtocolO
       sessions_(options_.session),
       tasks_(options_.tasks) {
     if (sharing)
-        shared_ = std::make_unique<SharedSessions>(*sharing, generations_, sealer_, sessions_, options_.session);
+        shared_ = std::make_unique<SharedSessions>(*sharing, generations_, sealer_, sessions_, options_.session,
+                                                   options_.answer_timeout);
     tasks_.onChange([this](CallTask& task) { subscriptions_.taskChanged(task.id); });
     generations_.onPublish([this](const Generation* old, const Generation& fresh) {
         if (old) listsChanged(*old, fresh);

@@ -20,7 +20,6 @@ constexpr std::uint64_t kReplayMax = 10'000;  // events of one stream
 constexpr int kTriesMax = 5;                  // to change a record that others change too
 constexpr std::size_t kIdBytes = 48;          // of a session's id, see randomId()
 constexpr std::string_view kQuestionBegin = "\"howdah-";
-constexpr std::chrono::minutes kAnswerLife{1};
 
 bool isSessionId(std::string_view id) {
     return id.size() == kIdBytes && std::ranges::all_of(id, [](char byte) {
@@ -291,7 +290,7 @@ std::optional<Refusal> SharedSessions::handOver(const Session& session, std::str
                            "nobody waits for this answer: the server instance that asked is gone, and its call "
                            "has ended with it"};
     // The answer itself waits in the kv: whoever misses the message finds it when it looks.
-    auto kept = texts_.put(keyOfAnswer(session.id, question_id), answer, kAnswerLife);
+    auto kept = texts_.put(keyOfAnswer(session.id, question_id), answer, answer_life_);
     if (!kept) return cannotReach(kept.error());
     auto said = link_.say({{"k", "answer"}, {"to", to}, {"s", session.id}, {"q", question_id}});
     if (!said) return cannotReach(said.error());

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -37,14 +38,16 @@ namespace howdah::kernel {
 
 class SharedSessions {
 public:
+    // An answer to a question waits in the kv for as long as the call that asked may wait for it.
     SharedSessions(Runtime& runtime, const GenerationStore& generations, const Sealer& sealer, SessionStore& sessions,
-                   SessionLimits limits)
+                   SessionLimits limits, std::chrono::milliseconds answer_life)
         : kv_(generations),
           texts_(kv_, sealer),
           link_(runtime, generations, kv_, texts_),
           followers_(texts_, link_),
           sessions_(sessions),
-          limits_(limits) {}
+          limits_(limits),
+          answer_life_(answer_life) {}
 
     ~SharedSessions() { stop(); }
     void start();
@@ -102,6 +105,7 @@ private:
     StreamFollowers followers_;
     SessionStore& sessions_;
     const SessionLimits limits_;
+    const std::chrono::milliseconds answer_life_;
     std::atomic<std::int64_t> kept_at_ns_{0};  // when those in use were kept last; 0 = it is time
     // Of all sessions: one that is let go of and found again begins no second stream of a number. The name of the
     // instance is new with each start.

@@ -44,6 +44,7 @@ Result<void> SharedKv::set(std::string_view key, std::string_view value, std::ch
             }
             ++kv.leases;
         }
+        if (key.find("/answer/") != std::string_view::npos) kv.answer_life = ttl;
         kv.kept += key.starts_with("session/") ? 1 : 0;
         return kv.store.set(key, value, ttl, storeNow());
     });

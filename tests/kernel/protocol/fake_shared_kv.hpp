@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 
 #include "kernel/host/kv_channels.hpp"
 #include "kernel/host/kv_store.hpp"
@@ -18,6 +19,7 @@ struct FakeSharedKv {
     std::atomic<bool> away{false};
     std::atomic<unsigned> asked{0};
     std::atomic<unsigned> kept{0};  // values of sessions
+    std::atomic<std::chrono::milliseconds> answer_life{};
     // It answers as ever, but nothing of a session is kept, or nobody hears what is said; and how much that was.
     std::atomic<bool> forgets{false};
     std::atomic<bool> is_mute{false};

@@ -16,10 +16,12 @@ namespace howdah::kernel::test {
 
 inline const std::vector<std::string> kSealKeys{std::string(32, 'k')};
 
+inline constexpr std::chrono::minutes kAnswerLife{7};
+
 struct OneInstance {
     explicit OneInstance(Runtime& runtime, const std::vector<std::string>& seal_keys = kSealKeys,
                          SessionLimits its_limits = {})
-        : limits(its_limits), sessions(limits), shared(runtime, generations, sealer, sessions, limits) {
+        : limits(its_limits), sessions(limits), shared(runtime, generations, sealer, sessions, limits, kAnswerLife) {
         sealer.useKeys(seal_keys);
         shared.start();
     }

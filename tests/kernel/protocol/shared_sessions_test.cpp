@@ -118,6 +118,7 @@ TEST_CASE("shared sessions: a cancel and an answer reach the instance that waits
             CHECK(asked->answered.wait(nullptr, hang()) == WaitStatus::ready);
             CHECK(asked->response["result"].get<std::string>().size() == size);
         }
+        CHECK(kv.answer_life.load() == kAnswerLife);
         const std::string too_long(SharedTexts::kTextMax + 1, ' ');
         const auto refused = two.shared.handOver(*there, concat("\"howdah-", one.shared.instance(), "-2\""), too_long);
         REQUIRE(refused);
