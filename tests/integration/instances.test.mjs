@@ -255,8 +255,12 @@ describe('three instances', () => {
     values.push(values.shift());
     redis.ask('mset', ...keys.flatMap((key, i) => [key, values[i]]));
     assert.equal(await pinged(third, headers), 404);
-    redis.ask('publish', 'howdah:0:instances', '{"k":"over","s":"' + other['Mcp-Session-Id'] + '"}');
-    assert.equal(await pinged(one, other), 200);
+    // What an instance would say to cancel a call, but for the seal, reaches them all and does nothing.
+    const events = eventsOf(await call(one, other, 'slow_compute', { seconds: 2, label: 'x' }, 7));
+    await first(events, (event) => said(event)?.method === 'notifications/progress');
+    const forged = { k: 'cancel', from: '0123456789abcdef', s: other['Mcp-Session-Id'], id: '7' };
+    assert.equal(redis.ask('publish', 'howdah:0:instances', JSON.stringify(forged)), '3');
+    assert.equal(textOf(said(await first(events, (event) => said(event)?.id === 7)).result), 'computed x in 2 s');
   });
 });
 

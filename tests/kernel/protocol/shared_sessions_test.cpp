@@ -268,6 +268,37 @@ TEST_CASE("shared sessions: what was not written by an instance is no session, a
     });
 }
 
+TEST_CASE("shared sessions: an instance does as another one says, and nothing that anybody else has said") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    OneInstance stranger(*runtime, {std::string(32, 'o')});
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        auto forged = Cancellation::create(*Shard::current());
+        auto meant = Cancellation::create(*Shard::current());
+        InFlight::Entry first, second;
+        REQUIRE(here->in_flight.enter(first, "7", *forged));
+        REQUIRE(here->in_flight.enter(second, "8", *meant));
+        const auto cancelOf = [&](const char* id) {
+            return dumpJson({{"k", "cancel"}, {"from", "0123456789abcdef"}, {"s", here->id}, {"id", id}});
+        };
+        const auto sealedFor = [&](const Sealer& sealer, std::string_view channel, const char* id) {
+            return *sealer.seal(cancelOf(id), Sealer::bindingOf({"shared", channel}),
+                                Sealer::Clock::now() + std::chrono::minutes(1));
+        };
+        // It hears them in this order, once it hears anything.
+        CHECK(comesTrue([&] {
+            REQUIRE(kv.channels.publish("instances", cancelOf("7")));
+            REQUIRE(kv.channels.publish("instances", sealedFor(stranger.sealer, "instances", "7")));
+            REQUIRE(kv.channels.publish("instances", sealedFor(one.sealer, "others", "7")));
+            REQUIRE(kv.channels.publish("instances", sealedFor(one.sealer, "instances", "8")));
+            return meant->requested();
+        }));
+        CHECK_FALSE(forged->requested());
+    });
+}
+
 TEST_CASE("session record: what is read is what was written, and nothing else is taken for one") {
     SessionRecord record{
         .revision = Revision::v2025_03_26, .client = knownClient(), .subject = "ada", .tenant = "acme"};
