@@ -97,7 +97,9 @@ void cancelled(Exchange& exchange) {
         exchange.connection->requests().cancel(*text, CancelReason::requested);
     } else if (exchange.session) {
         const bool is_here = exchange.session->in_flight.cancel(*text, CancelReason::requested);
-        if (!is_here && exchange.session->shared) exchange.sharedSessions()->cancelElsewhere(*exchange.session, *text);
+        if (is_here || !exchange.session->shared) return;
+        if (const auto refusal = exchange.sharedSessions()->cancelElsewhere(*exchange.session, *text))
+            exchange.refuse(*refusal);
     }
 }
 

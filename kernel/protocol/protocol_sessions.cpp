@@ -4,15 +4,9 @@
 
 #include "kernel/protocol/protocol.hpp"
 #include "kernel/protocol/router.hpp"
+#include "kernel/protocol/session_refusals.hpp"
 
 namespace howdah::kernel {
-namespace {
-
-Refusal noSuchEvent() {
-    return {.message = "Last-Event-ID names no event of this session; GET without it opens a new stream"};
-}
-
-}  // namespace
 
 // What a client answers to a question. One that nobody waits for any more is dropped: it may have crossed a cancel.
 std::optional<Refusal> Protocol::takeResponse(const Exchange& exchange, simdjson::dom::element json) {
@@ -41,7 +35,7 @@ std::optional<Refusal> Protocol::findSession(const Inbound& inbound, std::shared
         if (session) return std::nullopt;
     }
     session = nullptr;
-    return Refusal{.http_status = 404, .message = "no such session, it may have expired; initialize opens a new one"};
+    return noSuchSession();
 }
 
 bool Protocol::openEventStream(Inbound& inbound, ReplySink& sink, std::shared_ptr<PeerLink> link) {
@@ -65,10 +59,8 @@ bool Protocol::openEventStream(Inbound& inbound, ReplySink& sink, std::shared_pt
 std::optional<Refusal> Protocol::openStream(const std::shared_ptr<Session>& session, std::string_view last_event_id,
                                             StreamLog::Link link) {
     if (!last_event_id.data()) {
-        if (!session->streams.listen(std::move(link), options_.session.streams_max)) {
-            return Refusal{.http_status = 409,
-                           .message = concat("a session has at most ", options_.session.streams_max, " event streams")};
-        }
+        if (!session->streams.listen(std::move(link), options_.session.streams_max))
+            return tooManyStreams(options_.session.streams_max);
         if (session->shared) shared_->listensHere(*session);
         return std::nullopt;
     }

@@ -5,6 +5,7 @@
 
 #include "kernel/protocol/handling.hpp"
 #include "kernel/protocol/methods.hpp"
+#include "kernel/protocol/session_refusals.hpp"
 
 namespace howdah::kernel {
 namespace {
@@ -12,8 +13,12 @@ namespace {
 // What other instances must know too is changed for all of them before it is answered.
 void changeShared(Exchange& exchange, const std::function<Result<void>(SessionRecord&)>& how) {
     auto changed = exchange.sharedSessions()->change(*exchange.session, how);
-    if (changed) return exchange.answer({});
-    exchange.refuse(refusalOf(changed.error()));
+    if (!changed) {
+        const Error& error = changed.error();
+        return exchange.refuse(error.code == Code::unavailable ? cannotReach(error) : refusalOf(error));
+    }
+    if (!*changed) return exchange.refuse(noSuchSession());
+    exchange.answer({});
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/base/random_id.hpp"
 #include "kernel/base/steady_ns.hpp"
+#include "kernel/protocol/session_refusals.hpp"
 #include "kernel/protocol/subscriptions.hpp"
 
 namespace howdah::kernel {
@@ -54,13 +55,6 @@ std::string whoAsked(std::string_view question_id) {
     const bool is_number = !number.empty() && std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
     const std::string_view tag = question_id.substr(0, InstanceLink::kTagBytes);
     return is_number && InstanceLink::isTag(tag) ? std::string(tag) : std::string();
-}
-
-Refusal cannotReach(const Error& error) {
-    return {.code = kInternalError,
-            .http_status = 503,
-            .message =
-                concat("the store in which instances share sessions cannot be used, try again later: ", error.message)};
 }
 
 }  // namespace
@@ -244,15 +238,18 @@ Result<bool> SharedSessions::end(std::string_view id, const Principal& principal
     return true;
 }
 
-Result<void> SharedSessions::change(Session& session, const std::function<Result<void>(SessionRecord&)>& how) {
+Result<bool> SharedSessions::change(Session& session, const std::function<Result<void>(SessionRecord&)>& how) {
     const std::string key = keyOf(session.id);
     for (int i = 0; i < kTriesMax; ++i) {
         auto before = kv_.get(key);
         if (!before) return std::move(before).error();
-        if (!*before) return Error::unavailable("the session has ended");
+        if (!*before) {
+            sessions_.drop(session.id);
+            return false;
+        }
         auto record = read(session.id, **before);
         if (!record) return std::move(record).error();
-        if (auto changed = how(*record); !changed) return changed;
+        if (auto changed = how(*record); !changed) return std::move(changed).error();
         const std::string text = record->text();
         if (text.size() > SharedTexts::kPieceBytes)
             return Error::refused("a session that instances share remembers at most ", SharedTexts::kPieceBytes,
@@ -264,13 +261,14 @@ Result<void> SharedSessions::change(Session& session, const std::function<Result
         if (!*done) continue;
         applyRecord(*record, session, std::move(*after));
         link_.sayLater({{"k", "record"}, {"s", session.id}});
-        return {};
+        return true;
     }
     return Error::unavailable("the session is being changed by several requests, try again");
 }
 
-void SharedSessions::cancelElsewhere(const Session& session, std::string_view request_id) {
-    (void)link_.say({{"k", "cancel"}, {"s", session.id}, {"id", request_id}});  // a cancel may always come too late
+std::optional<Refusal> SharedSessions::cancelElsewhere(const Session& session, std::string_view request_id) {
+    const auto said = link_.say({{"k", "cancel"}, {"s", session.id}, {"id", request_id}});
+    return said ? std::nullopt : std::optional(cannotReach(said.error()));
 }
 
 std::optional<Refusal> SharedSessions::handOver(const Session& session, std::string_view question_id,
@@ -306,13 +304,12 @@ std::optional<Refusal> SharedSessions::resume(const std::shared_ptr<Session>& se
     auto position = StreamLog::positionOf(last_event_id);
     if (!position || !InstanceLink::isTag(position->instance) ||
         (!position->request.empty() && !isRequestId(position->request)))
-        return Refusal{.message = "Last-Event-ID names no event of this session; GET without it opens a new stream"};
+        return noSuchEvent();
     const auto lives = link_.lives(position->instance);
     if (!lives) return cannotReach(lives.error());
     if (position->request.empty()) return takeOver(*session, *position, std::move(link));
     if (!followers_.follow(session, keyOf(session->id), std::move(*position), std::move(link), limits_.streams_max))
-        return Refusal{.http_status = 409,
-                       .message = concat("a session has at most ", limits_.streams_max, " event streams")};
+        return tooManyStreams(limits_.streams_max);
     return std::nullopt;
 }
 
@@ -328,9 +325,7 @@ std::optional<Refusal> SharedSessions::takeOver(Session& session, const StreamLo
         ++said;
         if (!link.peer->pushEvent(**event, concat(position.stream_name, '-', said))) break;
     }
-    if (!session.streams.listen(std::move(link), limits_.streams_max))
-        return Refusal{.http_status = 409,
-                       .message = concat("a session has at most ", limits_.streams_max, " event streams")};
+    if (!session.streams.listen(std::move(link), limits_.streams_max)) return tooManyStreams(limits_.streams_max);
     link_.sayLater(
         {{"k", "listens"}, {"s", session.id}, {"of", position.instance}, {"n", position.stream}, {"after", said}});
     // Its last words may not have been written.

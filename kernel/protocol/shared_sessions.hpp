@@ -64,11 +64,12 @@ public:
     bool stands(Session& session);
     // False when there is no such session of this principal.
     Result<bool> end(std::string_view id, const Principal& principal);
-    // Changes what all instances know of it.
-    Result<void> change(Session& session, const std::function<Result<void>(SessionRecord&)>& how);
+    // Changes what all instances know of it; false when it has ended.
+    Result<bool> change(Session& session, const std::function<Result<void>(SessionRecord&)>& how);
 
     // --- what a client says to another instance than the one it means
-    void cancelElsewhere(const Session& session, std::string_view request_id);
+    // A cancel may come too late, and who took it is not known; a refusal when it was not said at all.
+    std::optional<Refusal> cancelElsewhere(const Session& session, std::string_view request_id);
     // The client's answer to a question of that id; a refusal when whoever asked it has died.
     std::optional<Refusal> handOver(const Session& session, std::string_view question_id, const std::string& answer);
     // A stream goes on here that another instance began, or this one when it held the session before.

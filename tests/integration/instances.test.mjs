@@ -278,6 +278,11 @@ describe('while Redis is away', () => {
     assert.match(refused.json.error.message, /cannot be looked up at the moment, try again later: redis at/);
     assert.equal((await post(two.url, { jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize(kRevision) })).status, 503);
     assert.equal((await fetch(two.url, { method: 'DELETE', headers })).status, 503);
+    assert.equal((await rpc(two, headers, 'logging/setLevel', { level: 'error' })).status, 503);
+    assert.equal((await rpc(two, headers, 'resources/subscribe', { uri: 'test://watched-resource' })).status, 503);
+    const cancelled = await post(two.url, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } }, headers);
+    assert.equal(cancelled.status, 503);
+    assert.match(cancelled.json.error.message, /store in which instances share sessions cannot be used/);
     assert.ok(Date.now() - began < 10_000, 'nothing hangs');
     await redis.up();
     await until('sessions begin again', async () => (await post(two.url, { jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize(kRevision) })).status === 200);

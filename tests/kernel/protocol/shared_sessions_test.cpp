@@ -107,7 +107,7 @@ TEST_CASE("shared sessions: a cancel and an answer reach the instance that waits
         REQUIRE(here->in_flight.enter(entry, "7", *cancellation));
         // Both hear from now on.
         CHECK(comesTrue([&] {
-            two.shared.cancelElsewhere(*there, "7");
+            CHECK_FALSE(two.shared.cancelElsewhere(*there, "7"));
             return cancellation->requested();
         }));
         for (const std::size_t size : {std::size_t{3}, std::size_t{200'000}, std::size_t{4} << 20}) {
@@ -264,7 +264,16 @@ TEST_CASE("shared sessions: what was not written by an instance is no session, a
         CHECK(one.shared.find(std::string(48, '1'), personNamed("ada")).error().code == Code::unavailable);
         CHECK(one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada")).error().code ==
               Code::unavailable);
+        const auto nothing = [](SessionRecord&) -> Result<void> { return {}; };
+        CHECK(codeOf(one.shared.change(*here, nothing)) == Code::unavailable);
+        const auto refused = one.shared.cancelElsewhere(*here, "7");
+        REQUIRE(refused);
+        CHECK(refused->http_status == 503);
         kv.away = false;
+        CHECK(*one.shared.change(*here, nothing));
+        CHECK_FALSE(one.shared.cancelElsewhere(*here, "7"));
+        CHECK(*one.shared.end(here->id, personNamed("ada")));
+        CHECK_FALSE(*one.shared.change(*here, nothing));
     });
 }
 
