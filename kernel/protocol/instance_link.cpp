@@ -84,7 +84,10 @@ Result<void> InstanceLink::holdLease() {
 
 Result<void> InstanceLink::renewLease() {
     const std::int64_t began = steadyNs();
-    auto done = kv_.set(leaseOf(tag_), "1", kLease);
+    const std::string key = leaseOf(tag_);
+    auto sealed = texts_.seal(key, tag_, kMessageLife);
+    if (!sealed) return std::move(sealed).error();
+    auto done = kv_.set(key, *sealed, kLease);
     if (!done) judges_at_ns_.store(steadyNs() + inNs(kJudgesAgain), std::memory_order_relaxed);
     // Counted from before it was asked for, so that others never see it end sooner than we do.
     if (done) leased_until_ns_.store(began + inNs(kLease), std::memory_order_relaxed);
@@ -123,9 +126,11 @@ Result<bool> InstanceLink::lives(std::string_view tag) {
         const auto seen = looks_.find(name);
         if (seen != looks_.end() && now - seen->second.at < kLookHolds) return seen->second.lives;
     }
-    auto lease = kv_.get(leaseOf(tag));
-    if (!lease) return std::move(lease).error();
-    const bool counts = lease->has_value() || !mayJudge();
+    const std::string key = leaseOf(tag);
+    auto sealed = kv_.get(key);
+    if (!sealed) return std::move(sealed).error();
+    const bool is_leased = *sealed && texts_.open(key, **sealed);
+    const bool counts = is_leased || !mayJudge();
     const std::lock_guard lock(looks_mutex_);
     if (looks_.size() >= kLooksMax) looks_.clear();
     looks_[name] = {now, counts};

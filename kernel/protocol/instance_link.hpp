@@ -1,7 +1,7 @@
 // InstanceLink: this process as one of several that share a kv. It has a name that others find in ids, a lease that
 // says that it lives, a channel on which all say things to each other, and a queue of what is to be written in order.
 //
-//   lease     instance/<tag>, kLease long and renewed long before: without it an instance counts as dead
+//   lease     instance/<tag>, sealed, kLease long and renewed long before: without it an instance counts as dead
 //   channel   "instances"; each message is a JSON object, sealed; "to" names one instance, else it is for all others
 //
 // Threads: start() and stop() on a thread that is no shard; later() any; the rest on a fiber.

@@ -308,6 +308,27 @@ TEST_CASE("shared sessions: an instance does as another one says, and nothing th
     });
 }
 
+TEST_CASE("shared sessions: a lease that no instance has written keeps none alive") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        const auto write = [&](const std::string& tag, const std::string& value) {
+            return kv.store.set("instance/" + tag, value, std::chrono::minutes(1), KvStore::Clock::now());
+        };
+        const auto mine = kv.store.get("instance/" + one.shared.instance(), KvStore::Clock::now());
+        REQUIRE(mine);
+        REQUIRE(write("0123456789abcdef", "1"));
+        REQUIRE(write("fedcba9876543210", *mine));
+        for (const char* tag : {"0123456789abcdef", "fedcba9876543210"}) {
+            const auto gone = one.shared.handOver(*here, concat("\"howdah-", tag, "-1\""), "{}");
+            REQUIRE(gone);
+            CHECK(gone->http_status == 410);
+        }
+    });
+}
+
 TEST_CASE("session record: what is read is what was written, and nothing else is taken for one") {
     SessionRecord record{
         .revision = Revision::v2025_03_26, .client = knownClient(), .subject = "ada", .tenant = "acme"};
