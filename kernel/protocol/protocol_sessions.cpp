@@ -70,7 +70,10 @@ std::optional<Refusal> Protocol::openStream(const std::shared_ptr<Session>& sess
         case StreamLog::Resumed::unknown: return noSuchEvent();
         case StreamLog::Resumed::forgotten: break;
     }
-    return Refusal{.http_status = 410, .message = "the events after Last-Event-ID are no longer kept; call again"};
+    return Refusal{.http_status = 410,
+                   .message =
+                       "the events after Last-Event-ID are no longer kept; if they were of a call, it may have taken "
+                       "effect: look at what it was to change, then call again if it did not"};
 }
 
 void Protocol::endSession(Inbound& inbound, ReplySink& sink) {

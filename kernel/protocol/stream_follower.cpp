@@ -13,7 +13,9 @@ namespace {
 constexpr std::string_view kInstanceGone =
     "the server instance that ran this call is gone; whether the call took effect is not known, and nothing is done "
     "again by itself: look, then call again if it did not";
-constexpr std::string_view kNotKept = "the answer to this call is no longer kept; call again";
+constexpr std::string_view kNotKept =
+    "the answer to this call is no longer kept; the call may have taken effect: look at what it was to change, then "
+    "call again if it did not";
 
 std::string baseOf(std::string_view session_key, std::string_view instance, StreamLog::Number stream) {
     return concat(session_key, '/', instance, '.', stream, '/');
