@@ -1,6 +1,7 @@
 #include "plugins/guard/node_judge.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "plugins/guard/catalog.hpp"
@@ -91,14 +92,31 @@ void NodeJudge::notePassed(const Use& use) {
 }
 
 Result<void> NodeJudge::finish() {
+    std::ranges::sort(with_queries_);
     if (auto attributes = judgeAttributes(); !attributes) return attributes;
-    for (TableUse& use : facts_.tables)
-        use.maybe_cte = use.table.schema.empty() && isWithQuery(use.table.name);
+    noteTables();
     facts_.unresolved = facts_.unresolved || std::ranges::any_of(unknown_relations_, [&](std::string_view name) {
                             return !isWithQuery(name);
                         });
     findRelations();
     return {};
+}
+
+// Each once, in the order of the text. There may be thousands, so none is looked for among those before it.
+void NodeJudge::noteTables() {
+    std::vector<std::size_t> places(relations_.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    const auto nameAt = [&](std::size_t place) {
+        return std::pair(relations_[place].schema, relations_[place].name);
+    };
+    std::ranges::stable_sort(places, {}, nameAt);
+    const auto repeated = std::ranges::unique(places, {}, nameAt);
+    places.erase(repeated.begin(), repeated.end());
+    std::ranges::sort(places);
+    for (const std::size_t place : places) {
+        const NameView name = relations_[place];
+        facts_.tables.push_back({name.kept(), name.schema.empty() && isWithQuery(name.name)});
+    }
 }
 
 // What the catalog says about the whole: which tables an answer depends on, or which a write reaches.
@@ -212,7 +230,7 @@ Result<void> NodeJudge::judgeAttributes() {
 }
 
 bool NodeJudge::isWithQuery(std::string_view name) const {
-    return std::ranges::find(with_queries_, name) != with_queries_.end();
+    return std::ranges::binary_search(with_queries_, name);
 }
 
 // What v.f may call where v is one of the relations of those schemas: nothing if all of them have a column f.
@@ -245,9 +263,7 @@ Result<void> NodeJudge::judgeRelation(const NodeView& node) {
         if (!found.any && !own && name.schema.empty()) unknown_relations_.push_back(name.name);
         if (!found.any && !own && !name.schema.empty()) facts_.unresolved = true;
     }
-    if (std::ranges::find(facts_.tables, name, [](const TableUse& use) { return NameView(use.table); }) ==
-        facts_.tables.end())
-        facts_.tables.push_back({name.kept(), false});
+    relations_.push_back(name);
     return {};
 }
 

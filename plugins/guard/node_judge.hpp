@@ -52,6 +52,7 @@ private:
     Result<void> judgeIndirection(const NodeView& node);
     Result<void> judgeAttributes();
     void noteUse(const Resolver::Found& found) { steady_ = steady_ && found.steady; }
+    void noteTables();
     void findRelations();
     Resolver::Found calledBy(const AttributeUses::Use& use, Schemas schemas) const;
     bool isColumn(const AttributeUses::Use& use, Schemas schemas) const;
@@ -73,7 +74,8 @@ private:
     Facts& facts_;
     bool steady_ = true;  // nothing seen so far depends on more than rows, or may change others than are named
     std::uint32_t here_ = 0;
-    std::vector<std::string_view> with_queries_;
+    std::vector<std::string_view> with_queries_;  // sorted when all have been seen
+    std::vector<NameView> relations_;
     std::vector<std::string_view> unknown_relations_;
 
     struct Use {
