@@ -209,10 +209,10 @@ Result<void> Peers::fillHoles(const Context& context) {
 
 // Of writes whose end is due: the message of it may have been lost.
 Result<void> Peers::askForEnds(const Context& context) {
-    const std::uint64_t now_ns = bootNs();
     std::vector<std::uint64_t> asked, over_now;
     {
         const std::lock_guard lock(mutex_);
+        const std::uint64_t now_ns = bootNs();  // with the lock: none has begun after it, as messages come meanwhile
         for (const auto& [number, foreign] : foreign_) {
             if (now_ns - foreign.since_ns > config_.unsettled_ns)
                 over_now.push_back(number);
