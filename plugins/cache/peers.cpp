@@ -200,6 +200,7 @@ Result<void> Peers::settle(const Context& context, const AnnouncedPtr& write, bo
         if (!await(context, *write)) return unheard(kCut);
         again = mustBeToldAgain(context, *write);
     }
+    if (!again && !config_.shared.refuses_writes) return {};  // as the operator wants it
     if (!again) return unheard(again.error().message);
     if (!*again) return {};
     WriteMessage message = write->message_;

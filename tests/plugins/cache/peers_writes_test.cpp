@@ -132,14 +132,18 @@ TEST_CASE("peers: with writes_alone: allow a write goes on when nobody can be to
         if (away) return Error::unavailable("the store is away");
         return std::nullopt;
     });
+    auto told = FakeQuery::writes("update t", {43});
+    one.begin(*told);
+    const int refused = one.shared()["writes"]["refused"].get<int>();
     away = true;
     auto write = FakeQuery::writes("update t", {41});
     CHECK(one.host.before(*write) == HOWDAH_PROCEED);
     CHECK(one.host.afterWithin(*write, std::chrono::milliseconds(0)) == HOWDAH_PROCEED);
-    CHECK(one.shared()["writes"]["refused"] == 1);
+    CHECK(one.shared()["writes"]["refused"] == refused + 1);
     one.untilState("alone");
     CHECK_FALSE(one.answersFromMemory(42));
     CHECK_FALSE(one.answersFromMemory(42));  // nothing is given out without a lease
+    CHECK(one.host.afterWithin(*told, std::chrono::seconds(60)) == HOWDAH_PROCEED);
     away = false;
     one.untilState("member");
 }
