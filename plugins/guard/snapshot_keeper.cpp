@@ -40,21 +40,21 @@ Result<Probe> probe(const Context& context, std::string_view database, std::stri
     return found;
 }
 
-// All of it or an error: a part of a catalog would let through what the other part forbids. That nothing changed
-// between two pages the probes before and after the whole say. False: not one row of so many objects fits the limits of
+// All of it or an error: a part of a catalog would let through what the other part forbids. A page begins behind the
+// last object of the one before; what changed there meanwhile the probes before and after the whole tell. False: not one row of so many objects fits the limits of
 // the pool.
 Result<bool> read(const Context& context, std::string_view database, Snapshot::Builder& builder,
                   Snapshot::Builder::Part part, const Statement& statement, std::int64_t objects) {
-    for (std::int64_t taken = 0, before = -1; taken > before;) {
-        before = taken;
-        auto rows = ask(context, database, statement, {Value(taken), Value(objects)});
+    for (std::string last = "{}", before; last != before;) {
+        before = last;
+        auto rows = ask(context, database, statement, {Value(last), Value(objects)});
         if (!rows) return std::move(rows).error();
         while (true) {
             auto more = rows->next();
             if (!more) return std::move(more).error();
             if (!*more) break;
             if (auto added = builder.add(part, rows->text(0)); !added) return std::move(added).error();
-            ++taken;
+            last = rows->text(1);
         }
         auto trailer = rows->trailer();
         if (!trailer) return trailer.error();

@@ -1,6 +1,7 @@
 // The guard's picture of a database: what the role may be, and how soon a change is seen.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
 import { startCluster } from './cluster.mjs';
@@ -116,6 +117,41 @@ describe('a catalog', () => {
     const doctor = run(['doctor', '-c', server.file]);
     assert.match(doctor.out, /ok +main: catalog +read in \d+ ms: \d+ objects/);
     assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  });
+
+  test('read in pages has all that was there all the time, whatever is dropped between two of them', () => {
+    const header = readFileSync(new URL('../../plugins/guard/catalog_statements.hpp', import.meta.url), 'utf8');
+    const statements = [...header.matchAll(/Statement (k\w+)\{R"sql\(([^]*?)\)sql"\}/g)].filter(([, name]) => name !== 'kProbe');
+    assert.equal(statements.length, 10);
+    for (const [, name, sql] of statements) {
+      psql(`drop schema if exists passing, kept cascade; create schema passing; create schema kept;
+        create domain passing.d as text check (lower(value) = value);
+        create function passing.f(a int default length('x')) returns int language sql as 'select 1';
+        create table passing.t(a passing.d, b int default length('x'), f int);
+        create view passing.v as select lower(a::text) from passing.t;
+        create function passing.text(passing.t) returns text language sql as 'select null';
+        create cast (passing.t as text) with function passing.text(passing.t);
+        do $$ begin
+          for i in 1..9 loop
+            execute format('create domain kept.d%1$s as text check (lower(value) = value)', i);
+            execute format('create function kept.f%1$s(a int default length(''x'')) returns int language sql as ''select 1''', i);
+            execute format('create table kept.t%1$s(a kept.d%1$s, b int default length(''x''))', i);
+            execute format('create view kept.v%1$s as select lower(a::text) from kept.t%1$s', i);
+            execute format('create function kept.text(kept.t%1$s) returns text language sql as ''select null''', i);
+            execute format('create cast (kept.t%1$s as text) with function kept.text(kept.t%1$s)', i);
+            execute format('create operator kept.%1$s (function = int4pl, leftarg = int, rightarg = int)', repeat('@', i));
+          end loop;
+        end $$`, cluster.dsn);
+      const page = (key, objects) => psql(`prepare page as ${sql}; execute page('${key}', ${objects})`, cluster.dsn).split('\n').filter(Boolean)
+        .map((row) => ({ objects: JSON.parse(row.slice(0, row.lastIndexOf('|'))).map((object) => JSON.stringify(object)), key: row.slice(row.lastIndexOf('|') + 1) }));
+      const read = [];
+      for (let [first] = page('{}', 5); first; [first] = page(first.key, name === 'kOwnFunctions' ? 500 : 20)) {
+        if (read.length === 0) psql('drop schema passing cascade', cluster.dsn);
+        read.push(...first.objects);
+      }
+      assert.deepEqual(page('{}', 500).flatMap((row) => row.objects).filter((object) => !read.includes(object)), [], name);
+    }
+    psql('drop schema kept cascade', cluster.dsn);
   });
 
   test('one that cannot be read for a lasting reason closes what is not PostgreSQL’s own', async () => {
