@@ -69,7 +69,8 @@ struct Facts {
     std::uint32_t body_begin = 0;  // bytes; the statement without semicolon, blanks and comments around it
     std::uint32_t body_end = 0;
     std::uint32_t parameters = 0;        // the highest $n
-    std::uint64_t small_parameters = 0;  // those that must be small (growth.hpp)
+    std::uint64_t short_parameters = 0;  // those that must be short (growth.hpp),
+    std::uint64_t small_parameters = 0;  // and those whose numbers must be small
     std::vector<TableUse> tables;
     std::vector<ObjectName> functions;
     std::vector<ObjectName> operators;

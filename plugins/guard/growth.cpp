@@ -11,24 +11,34 @@ namespace {
 
 bool isSmallText(std::string_view text) {
     const Numbers numbers = numbersIn(text);
-    return static_cast<double>(text.size()) <= kSmallBytes && numbers.largest <= kSmallNumber &&
-           numbers.least >= kSmallLeast;
+    return numbers.largest <= kSmallNumber && numbers.least >= kSmallLeast;
+}
+
+bool isText(const howdah_value& value) {
+    return value.type == HOWDAH_VALUE_TEXT || value.type == HOWDAH_VALUE_JSON;
 }
 
 }  // namespace
 
 GrowthVerdict tooLargeValue(const NodeView& statement, bool has_parameters) {
-    Estimate any(false);
+    Estimate any(Given::any);
     any.of(statement);
-    if (!any.found() || !has_parameters || any.isOver()) return {any.found(), 0};
-    Estimate small(true);
+    if (!any.found() || !has_parameters || any.isOver()) return {any.found(), 0, 0};
+    Estimate with_short(Given::short_texts);
+    with_short.of(statement);
+    if (!with_short.found()) return {std::nullopt, any.parameters(), 0};
+    Estimate small(Given::small);
     small.of(statement);
-    if (small.found()) return {small.found(), 0};
-    return {std::nullopt, any.parameters()};
+    if (small.found()) return {small.found(), 0, 0};
+    return {std::nullopt, any.parameters(), with_short.parameters()};
 }
 
 std::uint64_t parameterBit(std::int64_t number) {
     return std::uint64_t{1} << std::clamp<std::int64_t>(number - 1, 0, 63);
+}
+
+bool isShort(const howdah_value& parameter) {
+    return !isText(parameter) || static_cast<double>(parameter.text.size) <= kShortBytes;
 }
 
 bool isSmall(const howdah_value& parameter) {

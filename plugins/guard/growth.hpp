@@ -36,7 +36,9 @@ struct Growth {
 
 struct GrowthVerdict {
     std::optional<Growth> found;  // the first that may be too much
-    // Parameters that must be small for it, $1 being bit 0, those from $64 on bit 63; 0 if any will do.
+    // Parameters that must be short for it, $1 being bit 0, those from $64 on bit 63; 0 if any will do. And those of them
+    // whose numbers must be small, as something is counted by them.
+    std::uint64_t short_parameters = 0;
     std::uint64_t small_parameters = 0;
 };
 // Of parameter $number in such a set.
@@ -44,7 +46,9 @@ std::uint64_t parameterBit(std::int64_t number);
 
 GrowthVerdict tooLargeValue(const NodeView& statement, bool has_parameters);
 
-// Whether a parameter may stand where it must be small: up to 1,000 bytes, and numbers in it up to 10,000.
+// Whether a parameter may stand where it must be short: up to 1,000 bytes.
+bool isShort(const howdah_value& parameter);
+// Where its numbers must be small: up to 10,000.
 bool isSmall(const howdah_value& parameter);
 
 }  // namespace howdah::guard

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 
@@ -54,6 +55,19 @@ struct Bound {
         parameters |= other.parameters;
     }
 };
+
+inline bool isConstant(const Bound& bound) {
+    return !bound.data && bound.parameters == 0;
+}
+constexpr double kMost = 1e30;           // so that products stay numbers
+constexpr double kHeldOfConstants = 64;  // bytes that a byte of a constant costs once it is an array, a document, a row
+
+inline double product(double left, double right) {
+    return std::min(left * right, kMost);
+}
+inline bool isOneOf(std::string_view name, std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, name) != names.end();
+}
 
 inline Bound dataBound() {
     Bound data;

@@ -16,12 +16,13 @@
 
 namespace howdah::guard {
 
-// What a parameter is taken for where it must be small.
-constexpr double kSmallBytes = 1'000, kSmallNumber = 10'000, kSmallLeast = 0.01;
+// What a parameter is taken for where it must be short, or small besides.
+constexpr double kShortBytes = 1'000, kSmallNumber = 10'000, kSmallLeast = 0.01;
+enum class Given : std::uint8_t { any, short_texts, small };  // the parameters of a statement
 
 class Estimate {
 public:
-    explicit Estimate(bool small_parameters) : small_parameters_(small_parameters) {}
+    explicit Estimate(Given given) : given_(given) {}
 
     void of(const NodeView& statement);
     // It was too much to look at: there is no second try with smaller parameters.
@@ -99,7 +100,7 @@ private:
     // A column that a function's rows are read into.
     Bound defined(const NodeView& node, const Place& place);
 
-    const bool small_parameters_;
+    const Given given_;
     std::size_t steps_ = 0;
     bool over_ = false;
     std::uint64_t parameters_ = 0;

@@ -101,9 +101,9 @@ std::vector<Bound> Estimate::each(const NodeList& list, const Place& place) {
 
 Bound Estimate::parameterBound(const NodeView& node) const {
     Bound bound;
-    bound.bytes = bound.grown = small_parameters_ ? kSmallBytes : kParameterBytes;
-    bound.number = small_parameters_ ? kSmallNumber : kAnything;
-    bound.least = small_parameters_ ? kSmallLeast : kNothing;
+    bound.bytes = bound.grown = given_ == Given::any ? kParameterBytes : kShortBytes;
+    bound.number = given_ == Given::small ? kSmallNumber : kAnything;
+    bound.least = given_ == Given::small ? kSmallLeast : kNothing;
     bound.parameters = parameterBit(node.number(Field::number));
     return bound;
 }
@@ -115,7 +115,7 @@ Bound Estimate::calls(const NodeView& node, const Place& place) {
         bound.note(expression(order, place));
     for (const Field part : {Field::agg_filter, Field::over})
         if (const NodeView around = node.child(part)) bound.note(expression(around, place));
-    if (makesGrow(name) && bound.bytes > kValueBytesMax) find(Rule::value_too_large, name, node, bound.parameters);
+    if (makesGrow(name) && bound.grown > kValueBytesMax) find(Rule::value_too_large, name, node, bound.parameters);
     return bound;
 }
 

@@ -154,11 +154,14 @@ private:
 
     // The values differ from call to call, so they are no part of a judgement.
     static Result<void> checkParameters(const Query& query, const Facts& facts) {
-        if (facts.small_parameters == 0 || query.parameters().empty()) return {};
+        if ((facts.short_parameters | facts.small_parameters) == 0) return {};
         std::int64_t number = 0;
-        for (const howdah_value& parameter : query.parameters())
-            if ((facts.small_parameters & parameterBit(++number)) != 0 && !isSmall(parameter))
-                return refusal(Rule::value_too_large, concat("with parameter $", number, " as it is given"), 1);
+        for (const howdah_value& parameter : query.parameters()) {
+            const std::uint64_t bit = parameterBit(++number);
+            const bool fits = ((facts.short_parameters & bit) == 0 || isShort(parameter)) &&
+                              ((facts.small_parameters & bit) == 0 || isSmall(parameter));
+            if (!fits) return refusal(Rule::value_too_large, concat("with parameter $", number, " as it is given"), 1);
+        }
         return {};
     }
 

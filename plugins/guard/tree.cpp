@@ -86,6 +86,7 @@ private:
 
     Result<void> judgeGrowth(const NodeView& statement) {
         const GrowthVerdict growth = tooLargeValue(statement, facts_.parameters > 0);
+        facts_.short_parameters = growth.short_parameters;
         facts_.small_parameters = growth.small_parameters;
         if (!growth.found) return {};
         judge_.standAt(std::max(growth.found->position, facts_.body_begin));
