@@ -81,6 +81,13 @@ inline Bound unknownBound() {
     unknown.least = kNothing;
     return unknown;
 }
+// Of a column that is in none of the sources: nothing is known of it, but that no value is larger.
+inline Bound missingBound() {
+    Bound missing = unknownBound();
+    missing.bytes = 1024 * 1024;
+    missing.grown = missing.bytes / 128;
+    return missing;
+}
 // No part, no byte: to add to.
 inline Bound noBound() {
     Bound none;

@@ -66,8 +66,10 @@ private:
     void arms(const NodeView& select, const Place& place, Rows& rows);
     void valuesOf(const NodeList& values, const Place& place, Rows& rows);
     void selected(const NodeView& select, const Place& place, Rows& rows);
-    void ending(const NodeView& select, const Place& place, Bound& cost);
+    void ending(const NodeView& select, const Place& place, const Columns& columns, Bound& cost);
     void addTarget(const NodeView& target, const Place& place, Columns& columns, Bound& cost);
+    // Those of SEARCH and CYCLE.
+    void addSearched(const NodeView& query, const Place& place, SharedColumns& columns);
     // As PostgreSQL calls a column without AS; "" where the guard does not go into it.
     static std::string_view nameMade(const NodeView& value);
     void addStar(std::string_view source, const NodeView& node, const Place& place, Columns& columns, Bound& cost);
@@ -78,6 +80,8 @@ private:
         bool exact = true;  // the order of all columns is known
     };
     void addSource(const NodeView& written, const Place& place, From& from);
+    // Of the sources from the first on, as the name of their join has them.
+    SharedColumns joined(const Scope& scope, std::size_t first, const NodeView& node);
     void addItem(const NodeView& node, const Place& place, From& from);
     void addRelation(const NodeView& node, const Place& place, From& from);
 
@@ -85,6 +89,12 @@ private:
     // A variable that stands for what was made elsewhere: its value is taken into another row.
     static Bound used(Bound bound);
     Bound columnBound(const NodeView& node, const Place& place);
+    // v.* in an expression, and v where v is a source: all of its columns.
+    Bound rowBound(const Columns& columns, const NodeView& node);
+    Bound starBound(std::string_view source, const NodeView& node, const Place& place);
+    // Of v.f and (x).f: the call f(v), if PostgreSQL has such a function.
+    Bound attribute(std::string_view name, const Bound& of, const NodeView& node);
+    Bound indirection(const NodeView& node, const Place& place);
     Bound expression(const NodeView& node, const Place& outer);
     std::vector<Bound> each(const NodeList& list, const Place& place);
     Bound parameterBound(const NodeView& node) const;

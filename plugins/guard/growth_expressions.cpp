@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
+#include "plugins/guard/catalog.hpp"
 #include "plugins/guard/growth_estimate.hpp"
 #include "plugins/guard/tree_names.hpp"
 
@@ -26,35 +28,82 @@ Bound Estimate::used(Bound bound) {
     return bound;
 }
 
+Bound Estimate::rowBound(const Columns& columns, const NodeView& node) {
+    if (!step(node, columns.list().size())) return unknownBound();
+    Bound row = noBound();
+    for (const Column& part : columns.list())
+        put(row, part.bound);
+    if (columns.others) put(row, *columns.others);
+    return row;
+}
+
+Bound Estimate::starBound(std::string_view source, const NodeView& node, const Place& place) {
+    std::optional<Bound> found;
+    for (const Scope* scope = place.scope; scope && !found; scope = source.empty() ? nullptr : scope->outer)
+        for (const Source& item : scope->sources) {
+            if (!source.empty() && !item.name.empty() && item.name != source) continue;
+            found = found.value_or(noBound());
+            put(*found, rowBound(*item.columns, node));
+        }
+    return used(found.value_or(missingBound()));
+}
+
 Bound Estimate::columnBound(const NodeView& node, const Place& place) {
     const NodeList fields = node.list(Field::fields);
-    if (fields.empty() || fields.size() > 2 || fields.back().tag() != Tag::String) return dataBound();
-    const std::string_view name = stringOf(fields.back());
+    if (fields.empty() || fields.size() > 2) return dataBound();  // with its schema: a table's
     const std::string_view source = fields.size() > 1 ? stringOf(fields[0]) : std::string_view{};
-    Bound others = dataBound();
+    if (fields.back().tag() != Tag::String) return starBound(source, node, place);
+    const std::string_view name = stringOf(fields.back());
+    std::optional<Bound> others;  // where it may be among columns whose names are not known
+    const auto mayBe = [](std::optional<Bound>& that, const Bound& bound) {
+        that = that.value_or(noBound());
+        that->beEither(bound);
+    };
     for (const Scope* scope = place.scope; scope; scope = scope->outer) {
-        std::optional<Bound> found;
+        std::optional<Bound> found, unnamed;
         if (!step(node, scope->sources.size() + 1)) return unknownBound();
         for (const Source& item : scope->sources) {
-            if (!source.empty() && item.name != source) continue;
-            const Bound* column = item.columns->find(name);
-            if (!column && source.empty() && item.name == name) {  // the whole row
-                if (!step(node, item.columns->list().size())) return unknownBound();
-                found = found.value_or(noBound());
-                for (const Column& part : item.columns->list())
-                    put(*found, part.bound);
-                if (item.columns->others) found->widen(*item.columns->others);
+            if (!source.empty() && !item.name.empty() && item.name != source) continue;
+            if (const Bound* column = item.columns->find(name)) {
+                mayBe(found, *column);
+            } else if (source.empty() && item.name == name) {
+                mayBe(found, rowBound(*item.columns, node));
+            } else if (item.columns->others) {
+                mayBe(unnamed, *item.columns->others);
+                if (item.columns->of_function && !source.empty())
+                    mayBe(unnamed, attribute(name, *item.columns->others, node));
             }
-            if (column) {
-                found = found.value_or(noBound());
-                found->widen(*column);
-            }
-            if (!column && item.columns->others) others.widen(*item.columns->others);
         }
-        if (found) return used(*found);
+        if (unnamed && (!found || scope->merged)) mayBe(others, *unnamed);
+        if (!found) continue;
+        const bool data = found->data;
+        if (others) found->beEither(*others);
+        found->data = data;
+        return used(*found);
     }
-    others.parts = std::max(others.parts, 1.0);
-    return used(others);
+    Bound bound = others.value_or(missingBound());
+    bound.parts = std::max(bound.parts, 1.0);
+    return used(bound);
+}
+
+Bound Estimate::attribute(std::string_view name, const Bound& of, const NodeView& node) {
+    if (functionClass({}, name) == FunctionClass::unknown) return of;
+    const Bound bound = callBound(name, {}, std::array{of});
+    if (makesGrow(name) && bound.grown > kValueBytesMax) find(Rule::value_too_large, name, node, bound.parameters);
+    return bound;
+}
+
+Bound Estimate::indirection(const NodeView& node, const Place& place) {
+    Bound bound = expression(node.child(Field::arg), place);
+    for (const NodeView at : node.list(Field::indirection)) {
+        if (at.tag() == Tag::String)
+            bound.beEither(attribute(stringOf(at), bound, node));
+        else if (at.tag() != Tag::A_Star)
+            bound.note(expression(at, place));
+    }
+    bound.parts += 1;
+    bound.made += bound.grown;
+    return bound;
 }
 
 Bound Estimate::expression(const NodeView& node, const Place& outer) {
@@ -66,6 +115,7 @@ Bound Estimate::expression(const NodeView& node, const Place& outer) {
         case Tag::ParamRef: return parameterBound(node);
         case Tag::ColumnRef: return columnBound(node, place);
         case Tag::FuncCall: return calls(node, place);
+        case Tag::A_Indirection: return indirection(node, place);
         case Tag::A_Expr: return operators(node, place);
         case Tag::TypeCast: return casts(node, place);
         case Tag::SubLink: return sublink(node, place);

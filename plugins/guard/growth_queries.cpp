@@ -15,6 +15,13 @@ constexpr std::size_t kColumnsMax = 1'664;                       // of one SELEC
 constexpr std::int64_t kMaterialized = 1, kNotMaterialized = 2;  // CTEMaterialize
 constexpr std::string_view kUnnamed = "?column?";
 
+// v.* and (x).*
+bool isStar(const NodeView& value) {
+    for (const Field parts : {Field::fields, Field::indirection})
+        if (const NodeList list = value.list(parts); !list.empty() && list.back().tag() == Tag::A_Star) return true;
+    return false;
+}
+
 }  // namespace
 
 void Estimate::of(const NodeView& statement) {
@@ -97,11 +104,25 @@ void Estimate::settle(With& with, std::size_t index, int depth) {
     const std::size_t seen = with.recursive ? with.queries.size() : index;
     Rows rows = rowsOf(node.child(Field::ctequery), {with.scope, &with, seen, depth + 1});
     WithQuery& query = with.queries[index];
-    if (query.recursive || node.number(Field::ctematerialized) == kMaterialized)
-        makeOnceBehind(node, *rows.columns);
+    if (query.recursive || node.number(Field::ctematerialized) == kMaterialized) makeOnceBehind(node, *rows.columns);
     query.columns = renamedBy(node.list(Field::aliascolnames), rows.columns, node);
+    addSearched(node, {with.scope, &with, seen, depth + 1}, query.columns);
     query.cost = rows.cost;
     query.state = WithQuery::State::done;
+}
+
+void Estimate::addSearched(const NodeView& query, const Place& place, SharedColumns& columns) {
+    const NodeView search = query.child(Field::search_clause), cycle = query.child(Field::cycle_clause);
+    if ((!search && !cycle) || !step(query, columns->list().size())) return;
+    auto made = std::make_shared<Columns>(*columns);
+    if (search) made->add(search.text(Field::search_seq_column), dataBound());
+    if (cycle) {
+        Bound mark = expression(cycle.child(Field::cycle_mark_value), place);
+        mark.widen(expression(cycle.child(Field::cycle_mark_default), place));
+        made->add(cycle.text(Field::cycle_mark_column), mark);
+        made->add(cycle.text(Field::cycle_path_column), dataBound());
+    }
+    columns = std::move(made);
 }
 
 void Estimate::arms(const NodeView& select, const Place& place, Rows& rows) {
@@ -124,23 +145,32 @@ void Estimate::arms(const NodeView& select, const Place& place, Rows& rows) {
         else if (step(found[i], rows.columns->list().size() + arm.columns->list().size()))
             addArm(*rows.columns, *arm.columns);
     }
-    ending(select, place, rows.cost);
+    ending(select, place, *rows.columns, rows.cost);
 }
 
 void Estimate::valuesOf(const NodeList& values, const Place& place, Rows& rows) {
     static constexpr std::string_view kNames[] = {"column1", "column2", "column3", "column4",
                                                   "column5", "column6", "column7", "column8"};
     std::vector<Bound> columns;
+    bool spread = false;  // one item may be several columns
     for (const NodeView row : values) {
         std::size_t place_in_row = 0;
         for (const NodeView item : row.list(Field::items)) {
             const Bound bound = expression(item, place);
             spend(rows.cost, bound, item);
+            spread = spread || isStar(item);
             if (place_in_row == columns.size()) columns.push_back(noBound());
             columns[place_in_row++].widen(bound);
         }
     }
     Bound others = noBound();
+    if (spread) {
+        for (const Bound& column : columns)
+            others.widen(column);
+        rows.columns->exact = false;
+        rows.columns->others = others;
+        return;
+    }
     for (std::size_t i = 0; i < columns.size(); ++i) {
         rows.columns->add(i < std::size(kNames) ? kNames[i] : kUnnamed, columns[i]);
         if (i >= std::size(kNames)) others.widen(columns[i]);
@@ -160,27 +190,33 @@ void Estimate::selected(const NodeView& select, const Place& place, Rows& rows) 
     rows.columns->exact = from.exact;
     for (const NodeView target : select.list(Field::targetList))
         addTarget(target, inner, *rows.columns, rows.cost);
-    ending(select, inner, rows.cost);
+    ending(select, inner, *rows.columns, rows.cost);
 }
 
-void Estimate::ending(const NodeView& select, const Place& place, Bound& cost) {
+void Estimate::ending(const NodeView& select, const Place& place, const Columns& columns, Bound& cost) {
+    // The name of a column of this query, which has been counted.
+    const auto isOwn = [&](NodeView node) {
+        if (node.tag() == Tag::SortBy) node = node.child(Field::node);
+        const NodeList fields = node.list(Field::fields);
+        return node.tag() == Tag::ColumnRef && fields.size() == 1 && columns.find(stringOf(fields[0])) != nullptr;
+    };
     for (const Field part : {Field::whereClause, Field::havingClause, Field::limitCount, Field::limitOffset})
         if (const NodeView node = select.child(part)) spend(cost, expression(node, place), node);
     for (const Field part : {Field::groupClause, Field::distinctClause, Field::sortClause, Field::windowClause})
         for (const NodeView node : select.list(part))
-            if (node) spend(cost, expression(node, place), node);
+            if (node && !isOwn(node)) spend(cost, expression(node, place), node);
 }
 
 void Estimate::addTarget(const NodeView& target, const Place& place, Columns& columns, Bound& cost) {
     const NodeView value = target.child(Field::val);
-    if (const NodeList fields = value.list(Field::fields);
-        value.tag() == Tag::ColumnRef && !fields.empty() && fields.back().tag() == Tag::A_Star)
+    if (const NodeList fields = value.list(Field::fields); value.tag() == Tag::ColumnRef && isStar(value))
         return addStar(fields.size() > 1 ? stringOf(fields[fields.size() - 2]) : std::string_view{}, value, place,
                        columns, cost);
     const Bound bound = expression(value, place);
     spend(cost, bound, target);
     std::string_view name = target.text(Field::name);
     if (name.empty()) name = nameMade(value);
+    if (isStar(value)) columns.exact = false;  // (x).* is as many as x has
     columns.add(name.empty() ? kUnnamed : name, bound);
     if (!name.empty()) return;
     if (!columns.others) columns.others = noBound();
@@ -190,13 +226,17 @@ void Estimate::addTarget(const NodeView& target, const Place& place, Columns& co
 std::string_view Estimate::nameMade(const NodeView& value) {
     switch (value.tag()) {
         case Tag::ColumnRef: return stringOf(value.list(Field::fields).back());
-        case Tag::FuncCall: return nameOf(value.list(Field::funcname)).name;
-        case Tag::CoalesceExpr: return "coalesce";
-        case Tag::CaseExpr: return value.child(Field::defresult).tag() == Tag::ColumnRef ? "" : "case";
-        case Tag::TypeCast:
-            if (value.child(Field::arg).tag() == Tag::A_Const)
-                return nameOf(value.child(Field::typeName).list(Field::names)).name;
-            return nameMade(value.child(Field::arg));
+        case Tag::FuncCall: {
+            const std::string_view name = nameOf(value.list(Field::funcname)).name;
+            return name == "extract" ? "" : name;  // date_part up to PostgreSQL 13
+        }
+        case Tag::TypeCast: {  // named by the outermost type where what is cast has no name
+            NodeView arg = value;
+            while (arg.tag() == Tag::TypeCast)
+                arg = arg.child(Field::arg);
+            if (arg.tag() != Tag::A_Const) return nameMade(arg);
+            return nameOf(value.child(Field::typeName).list(Field::names)).name;
+        }
         default: return {};
     }
 }
@@ -206,7 +246,7 @@ void Estimate::addStar(std::string_view source, const NodeView& node, const Plac
     bool any = false;
     for (const Scope* scope = place.scope; scope && !any; scope = source.empty() ? nullptr : scope->outer)
         for (const Source& item : scope->sources) {
-            if (!source.empty() && item.name != source) continue;
+            if (!source.empty() && !item.name.empty() && item.name != source) continue;
             any = true;
             const std::size_t more = item.columns->list().size();
             const bool fits = columns.list().size() + more <= kColumnsMax;
@@ -223,11 +263,12 @@ void Estimate::addStar(std::string_view source, const NodeView& node, const Plac
     if (any) return;
     columns.exact = false;
     if (!columns.others) columns.others = noBound();
-    columns.others->widen(dataBound());
+    columns.others->widen(missingBound());
 }
 
 void Estimate::addSource(const NodeView& written, const Place& place, From& from) {
     std::vector<NodeView> joins;  // left-deep, without recursion
+    const std::size_t first = from.scope.sources.size();
     NodeView node = written;
     for (; node.tag() == Tag::JoinExpr && !node.child(Field::alias); node = node.child(Field::larg))
         joins.push_back(node);
@@ -236,8 +277,23 @@ void Estimate::addSource(const NodeView& written, const Place& place, From& from
         const NodeView join = joins.back();
         addSource(join.child(Field::rarg), place.deeper(), from);
         if (const NodeView condition = join.child(Field::quals)) from.conditions.push_back(condition);
-        if (join.has(Field::usingClause) || join.flag(Field::isNatural)) from.exact = false;
+        if (!join.has(Field::usingClause) && !join.flag(Field::isNatural)) continue;
+        from.exact = false;
+        from.scope.merged = true;
+        if (const NodeView alias = join.child(Field::join_using_alias))
+            from.scope.sources.push_back({alias.text(Field::aliasname), joined(from.scope, first, join)});
     }
+}
+
+SharedColumns Estimate::joined(const Scope& scope, std::size_t first, const NodeView& node) {
+    auto all = std::make_shared<Columns>();
+    all->exact = false;
+    all->others = noBound();
+    for (std::size_t i = first; i < scope.sources.size(); ++i) {
+        const Columns& columns = *scope.sources[i].columns;
+        if (step(node, columns.list().size() + 1)) all->others->widen(columns.widest());
+    }
+    return all;
 }
 
 void Estimate::addItem(const NodeView& node, const Place& place, From& from) {
@@ -262,15 +318,8 @@ void Estimate::addItem(const NodeView& node, const Place& place, From& from) {
             addSource(node.child(Field::larg), place.deeper(), from);
             addSource(node.child(Field::rarg), place.deeper(), from);
             if (const NodeView condition = node.child(Field::quals)) from.conditions.push_back(condition);
-            auto all = std::make_shared<Columns>();
-            all->exact = false;
-            all->others = noBound();
-            for (std::size_t i = first; i < from.scope.sources.size(); ++i) {
-                const Columns& columns = *from.scope.sources[i].columns;
-                if (step(node, columns.list().size() + 1)) all->others->widen(columns.widest());
-            }
             from.exact = false;
-            return add(name, all);
+            return add(name, joined(from.scope, first, node));
         }
         case Tag::RangeTableSample:
             for (const NodeView arg : node.list(Field::args))
@@ -287,6 +336,7 @@ void Estimate::addItem(const NodeView& node, const Place& place, From& from) {
             }
             spend(from.cost, row, node);
             columns->exact = false;
+            columns->of_function = node.tag() == Tag::RangeFunction;
             columns->others = row;
             columns->add(name, row);
             return add(name, columns);

@@ -44,8 +44,9 @@ SharedColumns renamed(SharedColumns columns, const NodeList& names) {
     auto made = std::make_shared<Columns>();
     made->exact = columns->exact;
     made->others = columns->others;
+    made->of_function = columns->of_function;
     made->reserve(columns->list().size());
-    const Bound widest = columns->exact ? noBound() : columns->widest();
+    const Bound widest = columns->exact ? missingBound() : columns->widest();
     std::size_t place = 0;
     for (const NodeView name : names) {
         const bool listed = columns->exact && place < columns->list().size();

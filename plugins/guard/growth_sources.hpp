@@ -31,6 +31,7 @@ public:
 
     std::optional<Bound> others;  // of columns whose names are not known here: a table's, a function's
     bool exact = true;            // the list has all of them, in their order
+    bool of_function = false;     // v.f may be f(v)
 
 private:
     mutable std::vector<Column> list_;
@@ -47,13 +48,14 @@ void makeOnce(Columns& columns);
 void addArm(Columns& columns, const Columns& arm);
 
 struct Source {
-    std::string_view name;
+    std::string_view name;  // "" where it is not known: then it may be any
     SharedColumns columns;
 };
 
 struct Scope {
     const Scope* outer = nullptr;
     std::vector<Source> sources;
+    bool merged = false;  // by USING or NATURAL: a column may be that of either side
 };
 
 struct WithQuery {
