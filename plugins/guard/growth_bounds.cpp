@@ -10,9 +10,10 @@
 namespace howdah::guard {
 namespace {
 
-constexpr double kEndless = 1e300;      // more than a double holds
-constexpr double kDigitsMax = 150'000;  // of a numeric
-constexpr double kDataDivisor = 10;     // a divisor that is data is at least this
+constexpr double kEndless = 1e300;       // more than a double holds
+constexpr double kFractionMax = 16'383;  // of its digits behind the point
+constexpr double kDataExponent = 100;
+constexpr double kDataDivisor = 10;  // a divisor that is data is at least this
 
 bool isDigit(char c) {
     return c >= '0' && c <= '9';
@@ -28,8 +29,9 @@ Bound textBound(std::string_view text) {
     const Numbers numbers = numbersIn(text);
     bound.number = numbers.largest;
     bound.least = std::max(numbers.least, kNothing);
+    bound.grain = std::max(numbers.grain, kNothing);
     // 1e60000 are seven bytes, and with a 1 added to it 60,000 digits.
-    if (numbers.largest > 1e15) bound.grown = std::max(bound.grown, digitsOf(numbers.largest));
+    bound.grown += numbers.digits;
     return bound;
 }
 
@@ -37,36 +39,43 @@ double powerOf(double base, double exponent) {
     return std::min(std::pow(std::max(base, 1.0), std::max(exponent, 1.0)), kMost);
 }
 
-// Digits of a power of constants; that of data is data.
+// A power of one may be less than it: then its base is turned over. Exponents that are plain data are taken for
+// positive and, where digits are made of them, for small.
+bool isPlainData(const Bound& bound) {
+    return bound.data && bound.parts <= 1;
+}
+
 double digitsOfPower(const Bound& base, const Bound& exponent) {
-    if (base.data || exponent.data) return 0;
-    const double digits = std::max(std::log10(std::max(base.number, 2.0)) * exponent.number, base.grown);
-    return std::min(digits, kDigitsMax);
+    const bool small = exponent.data && exponent.number <= dataBound().number;
+    const double times = small ? std::min(exponent.number, kDataExponent) : exponent.number;
+    return std::min(std::max(std::log10(std::max(base.number, 2.0)) * times, base.grown), kDigitsMax);
 }
 
 void quotient(Bound& bound, const Bound& left, const Bound& right) {
     bound.number = product(left.number, 1 / std::min(right.data ? right.least * kDataDivisor : right.least, kMost));
     bound.least = std::max(left.least / std::max(right.number, kNothing), kNothing);
+    if (!bound.data) bound.grain = kNothing;
 }
 
-// A minus alone is no difference: its left side has no part.
-void difference(Bound& bound, const Bound& left, const Bound& right) {
+// Of signs that are not known. One alone is no difference: its left side has no part.
+void sumOrDifference(Bound& bound, const Bound& left, const Bound& right) {
     bound.number = left.number + right.number;
-    if (left.parts == 0)
-        bound.least = right.least;
-    else
-        bound.least = left.data || right.data ? std::min(left.least, right.least) : kNothing;
+    bound.least = left.parts == 0 ? right.least : std::min({left.least, right.least, left.grain, right.grain});
 }
 
 }  // namespace
 
 Numbers numbersIn(std::string_view text) {
     if (std::ranges::none_of(text, isDigit)) return {};
+    // Digits may be written otherwise: \060 in a bytea, \u0030 in JSON, &#48; in XML.
+    if (text.find('\\') != std::string_view::npos || text.find("&#") != std::string_view::npos)
+        return {kAnything, kNothing, kNothing};
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '_') continue;
         const bool prefix = i > 0 && text[i - 1] == '0' && (i == 1 || !isDigit(text[i - 2]));
-        if (prefix && std::string_view("xXbBoO").find(text[i]) != std::string_view::npos) return {kAnything, kNothing};
+        if (prefix && std::string_view("xXbBoO").find(text[i]) != std::string_view::npos)
+            return {kAnything, kNothing, kNothing};
         plain += text[i];
     }
     Numbers found;
@@ -83,8 +92,16 @@ Numbers numbersIn(std::string_view text) {
             ++at;
             continue;
         }
+        const std::string_view written(at, static_cast<std::size_t>(end - at));
         at = end;
         const double number = std::isfinite(read) ? read : kEndless;
+        if (written.find_first_of("eE") != std::string_view::npos) {
+            found.grain = kNothing;
+            found.digits += number > 1e15 ? digitsOf(number) : number < 1e-15 ? kFractionMax : 0;
+        } else if (const auto point = written.find('.'); point != std::string_view::npos) {
+            const auto places = static_cast<double>(written.size() - point - 1);
+            found.grain = std::min(found.grain, std::pow(10, -std::min(places, 20.0)));
+        }
         found.largest = std::max(found.largest, number);
         if (number > 0) found.least = any ? std::min(found.least, number) : number;
         any = any || number > 0;
@@ -96,6 +113,7 @@ void put(Bound& sum, const Bound& part) {
     sum.bytes += part.bytes;
     sum.number = std::max(sum.number, part.number);
     sum.least = std::min(sum.least, part.least);
+    sum.grain = std::min(sum.grain, part.grain);
     sum.grown += part.grown;
     sum.note(part);
 }
@@ -125,7 +143,10 @@ Bound constantBound(const NodeView& constant) {
     bound.number = 0;
     switch (value.tag()) {
         case Tag::String: return textBound(value.text(Field::sval));
-        case Tag::Float: return textBound(value.text(Field::fval));
+        case Tag::Float:
+            bound = textBound(value.text(Field::fval));
+            bound.bytes = bound.grown;
+            return bound;
         case Tag::BitString:
             bound = textBound(value.text(Field::bsval));
             bound.bytes = bound.grown = bound.bytes * 4;  // a hexadecimal digit is four bits
@@ -144,20 +165,21 @@ Bound constantBound(const NodeView& constant) {
 Bound operatorBound(std::string_view op, const Bound& left, const Bound& right) {
     Bound bound = together(std::array{left, right});
     const double before = bound.made;
-    if (op == "+") {
-        bound.number = left.number + right.number;
-    } else if (op == "-") {
-        difference(bound, left, right);
+    if (op == "+" || op == "-") {
+        sumOrDifference(bound, left, right);
     } else if (op == "*") {
         bound.number = product(left.number, right.number);
         bound.least = std::max(product(left.least, right.least), kNothing);
+        bound.grain = std::max(product(left.grain, right.grain), kNothing);
     } else if (op == "%") {
         bound.number = std::min(left.number, right.number);
+        bound.least = std::min({left.least, right.least, left.grain, right.grain});
     } else if (op == "/") {
         quotient(bound, left, right);
     } else if (op == "^") {
-        bound.number = powerOf(left.number, right.number);
-        bound.least = kNothing;
+        const double turned = isPlainData(right) ? 1 : 1 / std::max(left.least, kNothing);
+        bound.number = powerOf(std::max(left.number, turned), right.number);
+        bound.least = bound.grain = kNothing;
         bound.grown = std::max(bound.grown, digitsOfPower(left, right));
         bound.bytes = std::max(bound.bytes, bound.grown);
     } else if (isOneOf(op, {"=", "<>", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "!~", "~*", "!~*", "@>", "<@",
@@ -176,7 +198,27 @@ Bound operatorBound(std::string_view op, const Bound& left, const Bound& right) 
     else if (!isOneOf(op, {"+", "-", "||", "=", "<>", "<", ">", "<=", ">="}))
         bound.work += product(left.grown, right.grown);
     bound.made = before + bound.grown;
+    bound.bytes = std::max(bound.bytes, bound.grown);
     return bound;
+}
+
+// Types in whose texts a number is written by more than decimal digits, or that count from somewhere.
+void readAs(std::string_view type, const NodeView& written, Bound& bound) {
+    if (isOneOf(type, {"numeric", "jsonb"})) {
+        for (const NodeView modifier : written.list(Field::typmods))  // numeric(1000,999)
+            bound.grown += std::min(constantBound(modifier).number, kFractionMax);
+        bound.bytes = std::max(bound.bytes, bound.grown);
+    }
+    if (type == "money") bound.number = kAnything;  // takes 900,000,000
+    if (bound.data) return;
+    if (isOneOf(type,
+                {"bit", "varbit", "inet", "cidr", "pg_lsn", "oid", "xid", "xid8", "cid", "macaddr", "macaddr8"}) ||
+        type.starts_with("reg"))
+        bound.number = kAnything;
+    if (isOneOf(type, {"date", "timestamp", "timestamptz"})) bound.number = product(bound.number, 366);
+    if (isOneOf(type, {"float4", "float8"}) && bound.grain < 1) bound.grain = kNothing;      // 0.1 + 0.2 - 0.3 is not 0
+    if (isOneOf(type, {"lseg", "path"})) bound.bytes = std::max(bound.bytes, bound.number);  // as length() has it
+    if (type == "bytea") bound.bytes *= 2;                                                   // as a text
 }
 
 double paddedBytes(const NodeView& type) {
@@ -191,7 +233,7 @@ Bound castBound(const NodeView& type, const Bound& value) {
     Bound bound = value;
     bound.parts += 1;
     const std::string_view name = nameOf(type.list(Field::names)).name;
-    if (name == "money") bound.number = kAnything;  // takes 900,000,000
+    readAs(name, type, bound);
     if (const double padded = paddedBytes(type); padded > 0) {
         bound.bytes = std::max(bound.bytes, padded);
         bound.grown = std::max(bound.grown, padded);

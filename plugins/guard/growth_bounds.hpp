@@ -24,6 +24,7 @@ struct Bound {
     double bytes = 64;       // of the value, as text
     double number = 10'000;  // of it, whatever its sign
     double least = 1;        // the same from below, where it is not 0
+    double grain = 1;        // its digits go down to this, so a sum of such values is 0 or no nearer to it
     double grown = 0;        // bytes of it that come from the statement itself: constants, and what grows out of them
     double parts = 1;        // of the expression, with columns written out
     double made = 0;         // bytes of values made on the way, as often as they are made
@@ -35,6 +36,7 @@ struct Bound {
         bytes = std::max(bytes, other.bytes);
         number = std::max(number, other.number);
         least = std::min(least, other.least);
+        grain = std::min(grain, other.grain);
         grown = std::max(grown, other.grown);
         note(other);
     }
@@ -59,6 +61,7 @@ struct Bound {
 inline bool isConstant(const Bound& bound) {
     return !bound.data && bound.parameters == 0;
 }
+constexpr double kDigitsMax = 150'000;   // of a numeric
 constexpr double kMost = 1e30;           // so that products stay numbers
 constexpr double kHeldOfConstants = 64;  // bytes that a byte of a constant costs once it is an array, a document, a row
 
@@ -78,7 +81,7 @@ inline Bound dataBound() {
 inline Bound unknownBound() {
     Bound unknown;
     unknown.bytes = unknown.number = unknown.grown = kAnything;
-    unknown.least = kNothing;
+    unknown.least = unknown.grain = kNothing;
     return unknown;
 }
 // Of a column that is in none of the sources: nothing is known of it, but that no value is larger.
@@ -99,6 +102,8 @@ inline Bound noBound() {
 // its types many forms with numbers in them.
 struct Numbers {
     double largest = 0, least = 1;
+    double grain = 1;
+    double digits = 0;  // that are made of exponents
 };
 Numbers numbersIn(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "plugins/guard/catalog.hpp"
 #include "plugins/guard/growth_bounds.hpp"
 #include "plugins/guard/growth_functions.hpp"
 #include "plugins/guard/tree_names.hpp"
@@ -10,12 +11,12 @@
 namespace howdah::guard {
 namespace {
 
-constexpr double kSumOfData = 10;               // a sum of data against its largest member
-constexpr double kRowsMade = 1'000'000;         // rows that a statement makes itself
-constexpr double kGatheredOfData = 16;          // values of data in one that is gathered,
+constexpr double kSumOfData = 10;             // a sum of data against its largest member
+constexpr double kRowsMade = 1'000'000;       // rows that a statement makes itself
+constexpr double kGatheredOfData = 16;        // values of data in one that is gathered,
 constexpr double kGatheredOfConstants = 100;  // and of what stands beside each of them
-constexpr double kEnlarged = 16;                // bytes that are made of one of data count as one
-constexpr double kWorkCounted = 1'000;          // less is nothing
+constexpr double kEnlarged = 16;              // bytes that are made of one of data count as one
+constexpr double kWorkCounted = 1'000;        // less is nothing
 
 std::string_view constantText(const NodeView& node) {
     return node.tag() == Tag::A_Const ? stringOf(node.child(Field::val)) : std::string_view{};
@@ -163,6 +164,9 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
     bound.grown = sum.grown * 2;
     bound.number = args.empty() ? 10'000 : kAnything;
     bound.least = kNothing;
+    if (!sum.data) bound.grain = kNothing;
+    if (functionClass({}, name) == FunctionClass::unknown || name.starts_with("pg_get_"))
+        bound.bytes = std::max(bound.bytes, dataBound().bytes);
     bool cheap = false;  // gives a text, or a number, and keeps nothing else
     const auto grows = [&](double bytes) {
         bound.bytes = std::min(bytes, kMost);
@@ -177,7 +181,7 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
     const auto counts = [&](double number) {
         bound.bytes = bound.grown = 16;
         bound.number = number;
-        bound.least = 1;
+        bound.least = bound.grain = 1;
         cheap = true;
     };
     switch (makes) {
@@ -215,37 +219,57 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
         case Makes::sum:
             bound = sum;
             bound.bytes = std::max(sum.bytes, 16.0);
+            if (isOneOf(name, {"round", "trunc"}) && args.size() > 1) {
+                bound.grown += std::min(at(1).number, kDigitsMax);  // behind the point
+                bound.bytes = std::max(bound.bytes, bound.grown);
+            }
+            if (isOneOf(name, {"sum", "avg"}) && !sum.data) bound.least = bound.grain = kNothing;
             if (makes == Makes::sum) bound.number = product(sum.number, sum.data ? kSumOfData : kRowsMade);
             cheap = true;
             break;
         case Makes::logarithm:
-            bound.number = std::max(sum.data ? 0 : sum.number, 100.0);
+            bound.number = sum.data ? 100.0 : std::max(sum.number, kDigitsMax * 3);
+            // To a base near 1.
+            if (args.size() > 1 && at(0).least < 2 && (!at(0).data || at(0).grain < 1)) bound.number = kAnything;
             bound.least = sum.data ? 0.1 : kNothing;
             break;
         case Makes::root:
             bound.number = std::max(sum.number, 1.0);
             bound.least = sum.data ? 0.1 : kNothing;
             break;
-        case Makes::power: return operatorBound("^", at(0), at(1));
+        case Makes::marked:  // each word of it
+            grows(product(sum.bytes, std::max(8.0, args.empty() ? 0 : args.back().bytes)));
+            break;
+        case Makes::quotient: return operatorBound("/", at(0), at(1));
+        case Makes::remainder: return operatorBound("%", at(0), at(1));
+        case Makes::power: {
+            if (args.size() > 1) return operatorBound("^", at(0), at(1));
+            Bound base = constantBound({});  // of exp(); n! is less than n to the power of n
+            base.number = name == "exp" ? 3 : at(0).number;
+            base.least = 0.3;
+            return operatorBound("^", base, at(0));
+        }
         case Makes::count:
             counts(10'000);
             bound.data = true;
             break;
         case Makes::moment: {
             // Those of constants may be many, those between two moments of the data are data.
-            const bool many = isOneOf(constantText(first),
-                                      {"epoch", "julian", "microseconds", "day", "hour", "year", "decade", "century"});
+            const bool many = !isOneOf(constantText(first), {"century", "dow", "doy", "isodow", "millennium", "minute",
+                                                             "month", "quarter", "second", "week"});
             counts(many && !sum.data ? kAnything : 1'000'000);
             break;
         }
         case Makes::bucket: counts(sum.number + 1); break;
         case Makes::character: counts(1'114'112); break;
         case Makes::text:
-            bound.bytes = sum.bytes;
-            bound.grown = sum.grown;
+            // overlay() with a negative length has its text twice.
+            bound.bytes = sum.bytes * (name == "overlay" ? 2 : 1);
+            bound.grown = sum.grown * (name == "overlay" ? 2 : 1);
             cheap = true;
             break;
         case Makes::anything:
+            if (isOneOf(name, {"lseg", "path", "diagonal"})) bound.bytes = std::max(bound.bytes, sum.number);
             if (name.find("json") == std::string_view::npos && !name.starts_with("quote_") && name != "encode") break;
             bound.bytes = sum.bytes * 6;
             bound.grown = sum.grown * 6;

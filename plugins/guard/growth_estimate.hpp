@@ -105,7 +105,7 @@ private:
     Bound casts(const NodeView& node, const Place& place);
     Bound sublink(const NodeView& node, const Place& place);
     Bound cases(const NodeView& node, const Place& place);
-    // least() is at most any of its arguments.
+    // least() is at most any of its arguments that is not NULL.
     Bound extreme(const NodeView& node, const Place& place);
     // A column that a function's rows are read into.
     Bound defined(const NodeView& node, const Place& place);

@@ -13,11 +13,27 @@ namespace {
 constexpr double kParameterBytes = 4.0 * 1024 * 1024;
 constexpr std::int64_t kNullIf = 5;  // A_Expr_Kind
 
+// Said of constants and of sums, products and the like of them.
+bool isNeverNull(NodeView node) {
+    const auto bare = [](NodeView cast) {
+        while (cast.tag() == Tag::TypeCast)
+            cast = cast.child(Field::arg);
+        return cast;
+    };
+    for (node = bare(node); node.tag() == Tag::A_Expr; node = bare(node.child(Field::lexpr))) {
+        const NodeView right = bare(node.child(Field::rexpr));
+        if (!isOneOf(nameOf(node.list(Field::name)).name, {"+", "-", "*", "/", "%"})) return false;
+        if (right.tag() != Tag::A_Const || !right.child(Field::val)) return false;
+        if (!node.child(Field::lexpr)) return true;
+    }
+    return node.tag() == Tag::A_Const && node.child(Field::val);
+}
+
 // A function whose result can be much larger than its arguments.
 bool makesGrow(std::string_view function) {
-    constexpr std::string_view kNames[] = {"array_fill", "array_to_string", "bit",  "bpchar",
-                                           "format",     "jsonb_pretty",    "lpad", "regexp_replace",
-                                           "repeat",     "replace",         "rpad"};
+    constexpr std::string_view kNames[] = {
+        "array_fill", "array_replace", "array_to_string", "bit",    "bpchar",  "format", "jsonb_pretty",
+        "lpad",       "overlay",       "regexp_replace",  "repeat", "replace", "rpad",   "ts_headline"};
     return std::ranges::find(kNames, function) != std::end(kNames);
 }
 
@@ -154,6 +170,7 @@ Bound Estimate::parameterBound(const NodeView& node) const {
     bound.bytes = bound.grown = given_ == Given::any ? kParameterBytes : kShortBytes;
     bound.number = given_ == Given::small ? kSmallNumber : kAnything;
     bound.least = given_ == Given::small ? kSmallLeast : kNothing;
+    bound.grain = kNothing;
     bound.parameters = parameterBit(node.number(Field::number));
     return bound;
 }
@@ -230,9 +247,9 @@ Bound Estimate::cases(const NodeView& node, const Place& place) {
 Bound Estimate::extreme(const NodeView& node, const Place& place) {
     const std::vector<Bound> args = each(node.list(Field::args), place);
     Bound bound = anyOf(args);
-    if (node.text(Field::op) == "IS_LEAST")
-        for (const Bound& arg : args)
-            bound.number = std::min(bound.number, arg.number);
+    if (node.text(Field::op) != "IS_LEAST") return bound;
+    for (std::size_t i = 0; i < args.size(); ++i)
+        if (isNeverNull(node.list(Field::args)[i])) bound.number = std::min(bound.number, args[i].number);
     return bound;
 }
 
