@@ -63,7 +63,9 @@ void SharedSessions::takeAnswer(const std::shared_ptr<Session>& session, const s
     link_.later(key.size(), [this, session, question_id, key] {
         const auto answer = texts_.get(key);
         if (!answer || !*answer) return;  // whoever waits for it does so until its limit
-        (void)session->questions.deliver(question_id, Json::parse(**answer, nullptr, false));
+        Json response = Json::parse(**answer, nullptr, false);
+        if (!response.is_object()) return;
+        (void)session->questions.deliver(question_id, std::move(response));
         (void)kv_.remove(key);  // else it expires
     });
 }

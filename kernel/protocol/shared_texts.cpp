@@ -2,13 +2,31 @@
 
 #include <charconv>
 
+#include "kernel/base/random_id.hpp"
+
 namespace howdah::kernel {
 namespace {
 
-constexpr char kAfterCount = ':';
+// The first piece stands at the key and tells, before the text, how many there are and under which name the others do:
+// "<pieces>:<name>:". Each put() takes a new name, so that pieces of two texts are never read as one.
+constexpr char kEnds = ':';
+constexpr std::size_t kNameBytes = 32;
 
-std::string keyOfPiece(const std::string& key, std::size_t piece) {
-    return piece == 0 ? key : concat(key, '/', piece);
+std::string keyOfPiece(const std::string& key, std::string_view name, std::size_t piece) {
+    return piece == 0 ? key : concat(key, '/', name, '/', piece);
+}
+
+// Takes it off; false when it is none.
+bool takeHead(std::string& part, std::size_t& pieces, std::string& name) {
+    const char* const end = part.data() + part.size();
+    const auto read = std::from_chars(part.data(), end, pieces);
+    if (read.ec != std::errc() || pieces == 0 || pieces > SharedTexts::kPiecesMax) return false;
+    const auto count_ends = static_cast<std::size_t>(read.ptr - part.data());
+    const std::size_t name_ends = part.find(kEnds, count_ends + 1);
+    if (name_ends == std::string::npos || part[count_ends] != kEnds) return false;
+    name = part.substr(count_ends + 1, name_ends - count_ends - 1);
+    part.erase(0, name_ends + 1);
+    return true;
 }
 
 Error notOurs() {
@@ -33,43 +51,39 @@ Result<void> SharedTexts::put(const std::string& key, std::string_view text, std
     if (text.size() > kTextMax)
         return Error::invalidArgument("instances share texts of at most ", kTextMax, " bytes, got ", text.size());
     const std::size_t pieces = text.empty() ? 1 : (text.size() + kPieceBytes - 1) / kPieceBytes;
+    const std::string name = pieces == 1 ? std::string() : randomId().substr(0, kNameBytes);
+    if (pieces > 1 && name.empty()) return Error::unavailable("the system gives no random bytes to name a text with");
     for (std::size_t piece = pieces; piece-- > 0;) {
         std::string part(text.substr(piece * kPieceBytes, kPieceBytes));
-        if (piece == 0) part.insert(0, concat(pieces, kAfterCount));
-        const std::string name = keyOfPiece(key, piece);
-        auto sealed = seal(name, part, ttl);
+        if (piece == 0) part.insert(0, concat(pieces, kEnds, name, kEnds));
+        const std::string its_key = keyOfPiece(key, name, piece);
+        auto sealed = seal(its_key, part, ttl);
         if (!sealed) return std::move(sealed).error();
-        if (auto done = kv_.set(name, *sealed, ttl); !done) return done;
+        if (auto done = kv_.set(its_key, *sealed, ttl); !done) return done;
     }
     return {};
 }
 
 Result<bool> SharedTexts::putIfAbsent(const std::string& key, std::string_view text,
                                       std::chrono::milliseconds ttl) const {
-    auto sealed = seal(key, concat(1, kAfterCount, text), ttl);
+    auto sealed = seal(key, concat(1, kEnds, kEnds, text), ttl);
     if (!sealed) return std::move(sealed).error();
     return kv_.setIfAbsent(key, *sealed, ttl);
 }
 
 Result<std::optional<std::string>> SharedTexts::get(const std::string& key) const {
     std::string text;
+    std::string name;
     std::size_t pieces = 1;
     for (std::size_t piece = 0; piece < pieces; ++piece) {
-        const std::string name = keyOfPiece(key, piece);
-        auto sealed = kv_.get(name);
+        const std::string its_key = keyOfPiece(key, name, piece);
+        auto sealed = kv_.get(its_key);
         if (!sealed) return std::move(sealed).error();
         if (!*sealed && piece == 0) return std::optional<std::string>();
         if (!*sealed) return Error::unavailable("a text that instances share is no longer whole");
-        auto part = open(name, **sealed);
+        auto part = open(its_key, **sealed);
         if (!part) return std::move(part).error();
-        if (piece == 0) {
-            const char* const end = part->data() + part->size();
-            const auto read = std::from_chars(part->data(), end, pieces);
-            if (read.ec != std::errc() || read.ptr == end || *read.ptr != kAfterCount || pieces == 0 ||
-                pieces > kPiecesMax)
-                return notOurs();
-            part->erase(0, static_cast<std::size_t>(read.ptr - part->data()) + 1);
-        }
+        if (piece == 0 && !takeHead(*part, pieces, name)) return notOurs();
         text += *part;
     }
     return std::optional(std::move(text));
