@@ -204,13 +204,17 @@ Result<bool> SharedSessions::renew(Session& session) {
     return takeRecord(session);
 }
 
-// Somebody has changed it, or it is no more.
+// Somebody has changed it, or it is no more. What no instance has written there has ended it too: an error is only that
+// the kv cannot be asked.
 Result<bool> SharedSessions::takeRecord(Session& session) {
     auto sealed = kv_.get(keyOf(session.id));
     if (!sealed) return std::move(sealed).error();
     if (!*sealed) return false;
     auto record = read(session.id, **sealed);
-    if (!record) return std::move(record).error();
+    if (!record) {
+        logWarn("sessions", "a session has ended, its client has to begin anew: ", record.error().message);
+        return false;
+    }
     applyRecord(*record, session, std::move(**sealed));
     return true;
 }

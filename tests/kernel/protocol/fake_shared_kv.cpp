@@ -28,6 +28,15 @@ KvStore::Clock::time_point storeNow() {
 
 }  // namespace
 
+std::vector<std::string> FakeSharedKv::written() {
+    const std::lock_guard lock(mutex_);
+    return written_;
+}
+void FakeSharedKv::noteWritten(std::string_view key) {
+    const std::lock_guard lock(mutex_);
+    written_.emplace_back(key);
+}
+
 bool SharedKv::offered() const {
     return FakeSharedKv::current != nullptr;
 }
@@ -45,6 +54,7 @@ Result<void> SharedKv::set(std::string_view key, std::string_view value, std::ch
             ++kv.leases;
         }
         if (key.find("/answer/") != std::string_view::npos) kv.answer_life = ttl;
+        kv.noteWritten(key);
         kv.kept += key.starts_with("session/") ? 1 : 0;
         return kv.store.set(key, value, ttl, storeNow());
     });

@@ -3,6 +3,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "kernel/host/kv_channels.hpp"
 #include "kernel/host/kv_store.hpp"
@@ -36,7 +40,13 @@ struct FakeSharedKv {
     std::atomic<bool> refuses_leases{false};
     std::atomic<unsigned> leases_refused{0};
     KvStore store;
+    std::vector<std::string> written();  // keys
+    void noteWritten(std::string_view key);
     KvChannels channels;
+
+private:
+    std::mutex mutex_;
+    std::vector<std::string> written_;
 };
 
 }  // namespace howdah::kernel::test

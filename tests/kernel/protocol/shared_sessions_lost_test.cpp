@@ -1,4 +1,6 @@
 // What instances that share sessions do about what was lost on the way between them.
+#include <array>
+
 #include <doctest/doctest.h>
 
 #include "kernel/protocol/fake_shared_kv.hpp"
@@ -96,6 +98,36 @@ TEST_CASE("shared sessions: one in use that could not be kept is kept as soon as
         CHECK(comesTrue([&] { return kv.changes_refused > 0; }));
         kv.refuses_changes = false;
         CHECK(comesTrue([&] { return kv.changes > 0; }));
+    });
+}
+
+TEST_CASE("shared sessions: a record that no instance has written ends its session, and the others are kept") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    kv.is_deaf = true;
+    OneInstance one(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        struct InUse {
+            std::shared_ptr<Session> session;
+            std::shared_ptr<Cancellation> cancellation = Cancellation::create(*Shard::current());
+            InFlight::Entry entry;
+        };
+        std::array<InUse, 3> all;
+        for (InUse& each : all) {
+            each.session = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+            REQUIRE(each.session->in_flight.enter(each.entry, "7", *each.cancellation));
+        }
+        for (const std::string& key : kv.written()) {
+            if (!key.starts_with("session/")) continue;
+            REQUIRE(kv.store.set(key, "rubbish", std::chrono::minutes(1), KvStore::Clock::now()));
+        }
+        auto kept = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        kv.is_deaf = false;  // from here on it hears, and so looks after what is in use
+        for (InUse& each : all) {
+            CHECK(comesTrue([&] { return !one.sessions.held(each.session->id); }));
+            CHECK(each.cancellation->requested());
+        }
+        CHECK(one.shared.stands(*kept));
     });
 }
 
