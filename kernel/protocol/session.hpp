@@ -67,6 +67,7 @@ struct SharedPart {
     std::unique_ptr<StreamLog::Mirror> mirror;  // of its streams
     std::mutex mutex;
     std::string sealed;                       // its record, as it was last seen in the shared kv
+    std::uint64_t seen = 0;                   // how often it was
     std::atomic<std::int64_t> look_at_ns{0};  // when to look whether it is still there
     std::atomic<bool> over{false};            // ended, here or elsewhere
 };

@@ -34,11 +34,20 @@ bool isRequestId(const std::string& text) {
     return (id.is_string() || id.is_number_integer()) && dumpJson(id) == text;
 }
 
-void applyRecord(const SessionRecord& record, Session& session, std::string sealed) {
+std::uint64_t timesSeen(Session& session) {
+    const std::lock_guard lock(session.shared->mutex);
+    return session.shared->seen;
+}
+
+// False when another one has been seen since that time: which of the two is the newer is not known then.
+bool applyRecord(const SessionRecord& record, Session& session, std::string sealed, std::uint64_t seen) {
+    const std::lock_guard lock(session.shared->mutex);
+    if (session.shared->seen != seen) return false;
+    ++session.shared->seen;
+    session.shared->sealed = std::move(sealed);
     session.log_level.store(record.log_level, std::memory_order_relaxed);
     session.watched.replace(record.watched);
-    const std::lock_guard lock(session.shared->mutex);
-    session.shared->sealed = std::move(sealed);
+    return true;
 }
 
 std::string sealedOf(Session& session) {
@@ -186,7 +195,7 @@ Result<std::shared_ptr<Session>> SharedSessions::find(std::string_view id, const
     if (auto held = link_.holdLease(); !held) return std::move(held).error();
     auto made =
         std::make_shared<Session>(std::string(id), record->revision, record->client, principal, partOf(id, **sealed));
-    applyRecord(*record, *made, **sealed);
+    (void)applyRecord(*record, *made, **sealed, 0);
     auto held = sessions_.hold(std::move(made));
     if (!held) return held;
     if (!(*held)->belongsTo(principal)) return std::shared_ptr<Session>();
@@ -207,16 +216,19 @@ Result<bool> SharedSessions::renew(Session& session) {
 // Somebody has changed it, or it is no more. What no instance has written there has ended it too: an error is only that
 // the kv cannot be asked.
 Result<bool> SharedSessions::takeRecord(Session& session) {
-    auto sealed = kv_.get(keyOf(session.id));
-    if (!sealed) return std::move(sealed).error();
-    if (!*sealed) return false;
-    auto record = read(session.id, **sealed);
-    if (!record) {
-        logWarn("sessions", "a session has ended, its client has to begin anew: ", record.error().message);
-        return false;
+    for (int i = 0; i < kTriesMax; ++i) {
+        const std::uint64_t seen = timesSeen(session);
+        auto sealed = kv_.get(keyOf(session.id));
+        if (!sealed) return std::move(sealed).error();
+        if (!*sealed) return false;
+        auto record = read(session.id, **sealed);
+        if (!record) {
+            logWarn("sessions", "a session has ended, its client has to begin anew: ", record.error().message);
+            return false;
+        }
+        if (applyRecord(*record, session, std::move(**sealed), seen)) break;
     }
-    applyRecord(*record, session, std::move(**sealed));
-    return true;
+    return true;  // if it could not be taken now, its next look does
 }
 
 // While nobody can be asked, what is held here is served on.
@@ -245,6 +257,7 @@ Result<bool> SharedSessions::end(std::string_view id, const Principal& principal
 Result<bool> SharedSessions::change(Session& session, const std::function<Result<void>(SessionRecord&)>& how) {
     const std::string key = keyOf(session.id);
     for (int i = 0; i < kTriesMax; ++i) {
+        const std::uint64_t seen = timesSeen(session);
         auto before = kv_.get(key);
         if (!before) return std::move(before).error();
         if (!*before) {
@@ -263,7 +276,7 @@ Result<bool> SharedSessions::change(Session& session, const std::function<Result
         auto done = kv_.replace(key, **before, *after, limits_.idle_timeout);
         if (!done) return std::move(done).error();
         if (!*done) continue;
-        applyRecord(*record, session, std::move(*after));
+        if (!applyRecord(*record, session, std::move(*after), seen)) (void)takeRecord(session);
         link_.sayLater({{"k", "record"}, {"s", session.id}});
         return true;
     }

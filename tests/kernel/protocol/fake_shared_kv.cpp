@@ -75,7 +75,10 @@ Result<bool> SharedKv::replace(std::string_view key, std::string_view expected, 
             return Error::unavailable("the store is away");
         }
         ++kv.changes;
-        return kv.store.replace(key, expected, value, ttl, storeNow());
+        auto done = kv.store.replace(key, expected, value, ttl, storeNow());
+        for (const bool mine = kv.is_late && !kv.late.exchange(true); mine && kv.is_late;)
+            (void)sleepUntil(nullptr, Deadline::in(std::chrono::milliseconds(1)));
+        return done;
     });
 }
 Result<void> SharedKv::remove(std::string_view key) const {

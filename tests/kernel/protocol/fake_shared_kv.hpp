@@ -35,6 +35,8 @@ struct FakeSharedKv {
     std::atomic<bool> refuses_changes{false};  // by whoever compares and sets
     std::atomic<unsigned> changes_refused{0};
     std::atomic<unsigned> changes{0};
+    std::atomic<bool> is_late{false};  // the next of them hears only once this is false again that it was done
+    std::atomic<bool> late{false};     // and waits for it
     std::atomic<bool> is_deaf{false};  // nobody can listen
     std::atomic<unsigned> leases{0};   // renewed or begun
     std::atomic<bool> refuses_leases{false};

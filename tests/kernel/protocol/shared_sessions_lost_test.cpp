@@ -131,6 +131,34 @@ TEST_CASE("shared sessions: a record that no instance has written ends its sessi
     });
 }
 
+TEST_CASE(
+    "shared sessions: of two changes at one instance the later one stands, whoever hears first that it was made") {
+    auto runtime = startRuntime();
+    FakeSharedKv kv;
+    OneInstance one(*runtime);
+    onFiber(runtime->shard(0), [&] {
+        auto session = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+        const auto levelTo = [&](std::uint32_t level) {
+            CHECK(*one.shared.change(*session, [level](SessionRecord& record) -> Result<void> {
+                record.log_level = level;
+                return {};
+            }));
+        };
+        Event heard;
+        kv.is_late = true;
+        REQUIRE(Shard::current()->spawn([&] {
+            levelTo(4);
+            heard.set();
+        }));
+        CHECK(comesTrue([&] { return kv.late.load(); }));
+        levelTo(5);
+        CHECK(session->log_level == 5);
+        kv.is_late = false;
+        CHECK(heard.wait(nullptr, hang()) == WaitStatus::ready);
+        CHECK(session->log_level == 5);
+    });
+}
+
 TEST_CASE("shared sessions: an instance that could not renew its own lease takes nobody for dead") {
     auto runtime = startRuntime();
     FakeSharedKv kv;
