@@ -224,7 +224,6 @@ std::vector<std::string> StreamLog::moveAway(Number number, std::uint64_t after_
         stream.listens = false;  // nothing more is said on it
         stream.finished = true;
         stream.moved = true;
-        stream.link = {};
     }
     return rest;
 }

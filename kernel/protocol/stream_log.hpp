@@ -91,7 +91,8 @@ public:
     // Its client came back there and has seen the events up to that one: the mirror is told those behind it again, as
     // what it was told may not have been kept, and from now on tells at once. False when they are not on the log.
     bool follow(Number stream, std::string_view request, std::uint64_t after_event);
-    // Its client listens there. What has been said since that event of that stream, to be said there too.
+    // Its client listens there. What has been said since that event of that stream, to be said there too. Streams that
+    // are open here stay so, and silent: closed, a client of two would open each anew in turn and never come to rest.
     std::vector<std::string> moveAway(Number stream, std::uint64_t after_event);
 
 private:

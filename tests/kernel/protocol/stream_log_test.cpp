@@ -167,5 +167,7 @@ TEST_CASE("stream log: ids of a session that instances share tell the instance a
     CHECK(listening->said.back().first == "here.2-2");
     CHECK(log.moveAway(2, 1) == std::vector<std::string>{"b"});
     CHECK_FALSE(log.push("c"));
-    CHECK(listening.use_count() == 1);
+    CHECK(listening.use_count() == 2);
+    CHECK(listening->said.back().second == "b");
+    CHECK(log.resume("here.2-1", {std::make_shared<Stream>(), nullptr}) == StreamLog::Resumed::elsewhere);
 }
