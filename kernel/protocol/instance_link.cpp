@@ -139,28 +139,42 @@ Result<bool> InstanceLink::lives(std::string_view tag) {
 
 Result<void> InstanceLink::say(Json message) {
     message["from"] = tag_;
-    auto sealed = texts_.seal(kChannel, dumpJson(message), kMessageLife);
+    return publish(dumpJson(message));
+}
+
+Result<void> InstanceLink::publish(std::string_view text) {
+    auto sealed = texts_.seal(kChannel, text, kMessageLife);
     if (!sealed) return std::move(sealed).error();
     return kv_.publish(kChannel, *sealed);
 }
 
 void InstanceLink::sayLater(Json message) {
-    constexpr std::size_t kAbout = 512;
-    later(kAbout, [this, message = std::move(message)] {
-        (void)say(message);  // nobody waits for it; who missed it looks by himself
+    message["from"] = tag_;
+    std::string text = dumpJson(message);
+    later(text.size(), [this, text = std::move(text)] {
+        (void)publish(text);  // nobody waits for it; who missed it looks by himself
     });
 }
 
 void InstanceLink::later(std::size_t bytes, std::function<void()> work) {
+    constexpr std::size_t kEach = 256;  // whatever it holds
     std::shared_ptr<Event> wake;
+    bool is_first_lost = false;
     {
         const std::lock_guard lock(queue_mutex_);
-        if (queue_closed_ || queue_bytes_ + bytes > kQueueBytesMax) return;
-        queue_bytes_ += bytes;
-        queue_.push_back({bytes, std::move(work)});
-        wake = std::exchange(queue_wake_, nullptr);
+        if (queue_closed_) return;
+        if (queue_bytes_ + bytes + kEach <= kQueueBytesMax) {
+            queue_bytes_ += bytes + kEach;
+            queue_.push_back({bytes + kEach, std::move(work)});
+            wake = std::exchange(queue_wake_, nullptr);
+        } else {
+            is_first_lost = queue_lost_++ == 0;
+        }
     }
     if (wake) wake->set();
+    if (is_first_lost)
+        logWarn("sessions", "the shared kv is too slow for what is said to clients: more than ", kQueueBytesMax,
+                " bytes wait, and what comes now is not kept for other instances");
 }
 
 void InstanceLink::write() {
@@ -168,8 +182,10 @@ void InstanceLink::write() {
     for (;;) {
         Work work{};
         std::shared_ptr<Event> wake;
+        std::uint64_t lost = 0;
         {
             const std::lock_guard lock(queue_mutex_);
+            if (queue_.empty()) lost = std::exchange(queue_lost_, 0);
             if (queue_closed_ && last.isNever()) last = Deadline::in(kLastWords);
             if (queue_closed_ && (queue_.empty() || last.passed())) return;
             if (queue_.empty()) {
@@ -180,6 +196,8 @@ void InstanceLink::write() {
                 queue_bytes_ -= work.bytes;
             }
         }
+        if (lost != 0)
+            logWarn("sessions", "what waited for the shared kv is written; not kept: ", lost, " pieces of work");
         if (wake) {
             (void)wake->wait(nullptr, Deadline::never());
         } else {

@@ -64,7 +64,8 @@ public:
     Result<bool> lives(std::string_view tag);
 
     Result<void> say(Json message);
-    // [any] In order; dropped when kQueueBytesMax are queued. Whatever it does may fail, and then is not done again.
+    // [any] In order; dropped, and told in the log, when kQueueBytesMax are queued. Whatever it does may fail, and then
+    // is not done again.
     void later(std::size_t bytes, std::function<void()> work);
     void sayLater(Json message);
 
@@ -77,6 +78,7 @@ private:
 
     void spawn(std::promise<void>& ended, void (InstanceLink::*loop)(), const char* label);
     void lease();
+    Result<void> publish(std::string_view text);
     Result<void> renewLease();
     bool mayJudge() const;
     void tick();
@@ -102,6 +104,7 @@ private:
     std::mutex queue_mutex_;
     std::deque<Work> queue_;
     std::size_t queue_bytes_ = 0;
+    std::uint64_t queue_lost_ = 0;  // since it was empty
     bool queue_closed_ = false;
     std::shared_ptr<Event> queue_wake_;  // a new one for each wait, so that a late set() meets nothing of the next
 

@@ -61,7 +61,9 @@ std::string whoAsked(std::string_view question_id) {
     question_id = question_id.substr(kQuestionBegin.size(), question_id.size() - kQuestionBegin.size() - 1);
     const std::string_view number =
         question_id.substr(std::min(question_id.size(), InstanceLink::kTagBytes + std::size_t{1}));
-    const bool is_number = !number.empty() && std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
+    constexpr std::size_t kDigitsMax = 20;
+    const bool is_number = !number.empty() && number.size() <= kDigitsMax &&
+                           std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
     const std::string_view tag = question_id.substr(0, InstanceLink::kTagBytes);
     return is_number && InstanceLink::isTag(tag) ? std::string(tag) : std::string();
 }
