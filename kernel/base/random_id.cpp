@@ -4,6 +4,8 @@
 
 #include <sys/random.h>
 
+#include "kernel/base/hex.hpp"
+
 namespace howdah::kernel {
 
 std::string randomId() {
@@ -15,14 +17,7 @@ std::string randomId() {
         if (count <= 0) return {};
         filled += static_cast<std::size_t>(count);
     }
-    constexpr char kHex[] = "0123456789abcdef";
-    std::string id;
-    id.reserve(2 * sizeof bytes);
-    for (unsigned char byte : bytes) {
-        id += kHex[byte >> 4];
-        id += kHex[byte & 0xF];
-    }
-    return id;
+    return hexOf(bytes, sizeof bytes);
 }
 
 }  // namespace howdah::kernel

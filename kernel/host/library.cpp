@@ -14,6 +14,7 @@
 
 #include <howdah/host.hpp>
 
+#include "kernel/base/hex.hpp"
 #include "kernel/host/elf_check.hpp"
 
 namespace howdah::kernel {
@@ -43,7 +44,7 @@ std::string reason() {
 Result<std::vector<char>> readWhole(const std::filesystem::path& path) {
     Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (file.get() < 0) return Error::notFound(path.string(), " cannot be opened: ", reason());
-    struct stat facts{};
+    struct stat facts {};
     if (::fstat(file.get(), &facts) != 0) return Error::unavailable(path.string(), ": ", reason());
     if (!S_ISREG(facts.st_mode)) return Error::refused(path.string(), " is not a regular file");
     if ((facts.st_mode & S_IWOTH) != 0) return Error::refused(path.string(), " is writable by everybody; chmod o-w it");
@@ -63,13 +64,7 @@ std::string sha256Of(const std::vector<char>& bytes) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
     EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    constexpr char kHex[] = "0123456789abcdef";
-    std::string hex;
-    for (unsigned i = 0; i < size; ++i) {
-        hex += kHex[digest[i] >> 4];
-        hex += kHex[digest[i] & 15];
-    }
-    return hex;
+    return hexOf(digest.data(), size);
 }
 
 Result<void> writeWhole(const std::filesystem::path& path, const std::vector<char>& bytes) {

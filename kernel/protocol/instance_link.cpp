@@ -1,8 +1,8 @@
 #include "kernel/protocol/instance_link.hpp"
 
-#include <algorithm>
 #include <utility>
 
+#include "kernel/base/hex.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/base/random_id.hpp"
 #include "kernel/base/steady_ns.hpp"
@@ -25,9 +25,7 @@ std::string leaseOf(std::string_view tag) {
 }  // namespace
 
 bool InstanceLink::isTag(std::string_view text) {
-    return text.size() == kTagBytes && std::ranges::all_of(text, [](char byte) {
-               return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
-           });
+    return text.size() == kTagBytes && isHex(text);
 }
 
 InstanceLink::InstanceLink(Runtime& runtime, const GenerationStore& generations, const SharedKv& kv,

@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 
+#include "kernel/base/hex.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/base/random_id.hpp"
 #include "kernel/base/steady_ns.hpp"
@@ -23,9 +24,7 @@ constexpr std::size_t kIdBytes = 48;          // of a session's id, see randomId
 constexpr std::string_view kQuestionBegin = "\"howdah-";
 
 bool isSessionId(std::string_view id) {
-    return id.size() == kIdBytes && std::ranges::all_of(id, [](char byte) {
-               return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f');
-           });
+    return id.size() == kIdBytes && isHex(id);
 }
 
 // What the client sent may name a stream of any form; it goes into an answer, so it must be the id of a request.
@@ -138,13 +137,7 @@ std::string SharedSessions::keyOf(std::string_view id) {
     unsigned length = 0;
     if (EVP_Digest(id.data(), id.size(), digest, &length, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
     constexpr std::size_t kDigestBytes = 16;
-    constexpr char kHex[] = "0123456789abcdef";
-    std::string key = "session/";
-    for (std::size_t i = 0; i < kDigestBytes; ++i) {
-        key += kHex[digest[i] >> 4];
-        key += kHex[digest[i] & 0xF];
-    }
-    return key;
+    return concat("session/", hexOf(digest, kDigestBytes));
 }
 
 // A look is what keeps it, so there are several within the time that it may be idle.
