@@ -115,6 +115,8 @@ void put(Bound& sum, const Bound& part) {
     sum.least = std::min(sum.least, part.least);
     sum.grain = std::min(sum.grain, part.grain);
     sum.grown += part.grown;
+    sum.doubled |= part.doubled | (sum.selves & part.selves);
+    sum.selves |= part.selves;
     sum.note(part);
 }
 
@@ -165,6 +167,7 @@ Bound constantBound(const NodeView& constant) {
 Bound operatorBound(std::string_view op, const Bound& left, const Bound& right) {
     Bound bound = together(std::array{left, right});
     const double before = bound.made;
+    if (op != "||") bound.doubled = left.doubled | right.doubled;  // a number has no more digits than fit
     if (op == "+" || op == "-") {
         sumOrDifference(bound, left, right);
     } else if (op == "*") {

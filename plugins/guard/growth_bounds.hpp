@@ -21,15 +21,17 @@ constexpr double kAnything = 2147483648.0;  // a number, or bytes, of which noth
 constexpr double kNothing = 1e-9;           // the same of how near to 0 a divisor may be
 
 struct Bound {
-    double bytes = 64;       // of the value, as text
-    double number = 10'000;  // of it, whatever its sign
-    double least = 1;        // the same from below, where it is not 0
-    double grain = 1;        // its digits go down to this, so a sum of such values is 0 or no nearer to it
-    double grown = 0;        // bytes of it that come from the statement itself: constants, and what grows out of them
-    double parts = 1;        // of the expression, with columns written out
-    double made = 0;         // bytes of values made on the way, as often as they are made
-    double work = 0;         // steps in which nothing looks at a time limit
-    bool data = false;       // depends on rows
+    double bytes = 64;         // of the value, as text
+    double number = 10'000;    // of it, whatever its sign
+    double least = 1;          // the same from below, where it is not 0
+    double grain = 1;          // its digits go down to this, so a sum of such values is 0 or no nearer to it
+    double grown = 0;          // bytes of it that come from the statement itself: constants, and what grows out of them
+    double parts = 1;          // of the expression, with columns written out
+    double made = 0;           // bytes of values made on the way, as often as they are made
+    double work = 0;           // steps in which nothing looks at a time limit
+    bool data = false;         // depends on rows
+    std::uint64_t selves = 0;  // columns of the recursion around that it is made of, by their place
+    std::uint64_t doubled = 0;     // of them those that it has twice
     std::uint64_t parameters = 0;  // it is made of: $1 is bit 0, those from $64 on are bit 63
 
     void widen(const Bound& other) {
@@ -38,6 +40,8 @@ struct Bound {
         least = std::min(least, other.least);
         grain = std::min(grain, other.grain);
         grown = std::max(grown, other.grown);
+        selves |= other.selves;
+        doubled |= other.doubled;
         note(other);
     }
     // The same of two columns of one name, of which one alone is used.

@@ -182,6 +182,7 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
         bound.bytes = bound.grown = 16;
         bound.number = number;
         bound.least = bound.grain = 1;
+        bound.selves = bound.doubled = 0;
         cheap = true;
     };
     switch (makes) {
@@ -218,6 +219,7 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
         case Makes::same:
         case Makes::sum:
             bound = sum;
+            bound.doubled = 0;
             bound.bytes = std::max(sum.bytes, 16.0);
             if (isOneOf(name, {"round", "trunc"}) && args.size() > 1) {
                 bound.grown += std::min(at(1).number, kDigitsMax);  // behind the point

@@ -63,7 +63,7 @@ private:
     Rows rowsOf(const NodeView& select, const Place& outer);
     void settle(With& with, std::size_t index, int depth);
     // A left-deep chain of thousands, without recursion.
-    void arms(const NodeView& select, const Place& place, Rows& rows);
+    void arms(const NodeView& select, const Place& place, WithQuery* recursion, Rows& rows);
     void valuesOf(const NodeList& values, const Place& place, Rows& rows);
     void selected(const NodeView& select, const Place& place, Rows& rows);
     void ending(const NodeView& select, const Place& place, const Columns& columns, Bound& cost);
@@ -111,6 +111,7 @@ private:
     Bound defined(const NodeView& node, const Place& place);
 
     const Given given_;
+    WithQuery* recursion_ = nullptr;  // whose query is looked at next
     std::size_t steps_ = 0;
     bool over_ = false;
     std::uint64_t parameters_ = 0;

@@ -13,7 +13,6 @@ constexpr int kDepthMax = 250;                                   // of the walk;
 constexpr std::size_t kStepsMax = 100'000;                       // names looked at, columns copied
 constexpr std::size_t kColumnsMax = 1'664;                       // of one SELECT; PostgreSQL takes no more
 constexpr std::int64_t kMaterialized = 1, kNotMaterialized = 2;  // CTEMaterialize
-constexpr std::string_view kUnnamed = "?column?";
 
 // v.* and (x).*
 bool isStar(const NodeView& value) {
@@ -68,6 +67,7 @@ bool Estimate::isTooDeep(const NodeView& node, const Place& place) {
 
 Estimate::Rows Estimate::rowsOf(const NodeView& select, const Place& outer) {
     Rows rows;
+    WithQuery* recursion = std::exchange(recursion_, nullptr);
     if (isTooDeep(select, outer)) {
         rows.columns->others = unknownBound();
         return rows;
@@ -88,7 +88,7 @@ Estimate::Rows Estimate::rowsOf(const NodeView& select, const Place& outer) {
         }
     }
     if (select.child(Field::larg))
-        arms(select, place, rows);
+        arms(select, place, recursion, rows);
     else if (const NodeList values = select.list(Field::valuesLists); !values.empty())
         valuesOf(values, place, rows);
     else
@@ -102,6 +102,7 @@ void Estimate::settle(With& with, std::size_t index, int depth) {
     with.queries[index].state = WithQuery::State::busy;
     const NodeView node = with.queries[index].node;
     const std::size_t seen = with.recursive ? with.queries.size() : index;
+    if (with.recursive) recursion_ = &with.queries[index];
     Rows rows = rowsOf(node.child(Field::ctequery), {with.scope, &with, seen, depth + 1});
     WithQuery& query = with.queries[index];
     if (query.recursive || node.number(Field::ctematerialized) == kMaterialized) makeOnceBehind(node, *rows.columns);
@@ -125,7 +126,7 @@ void Estimate::addSearched(const NodeView& query, const Place& place, SharedColu
     columns = std::move(made);
 }
 
-void Estimate::arms(const NodeView& select, const Place& place, Rows& rows) {
+void Estimate::arms(const NodeView& select, const Place& place, WithQuery* recursion, Rows& rows) {
     std::vector<NodeView> found;
     NodeView at = select;
     const auto isBare = [](const NodeView& arm) {
@@ -144,6 +145,12 @@ void Estimate::arms(const NodeView& select, const Place& place, Rows& rows) {
             rows.columns = arm.columns;
         else if (step(found[i], rows.columns->list().size() + arm.columns->list().size()))
             addArm(*rows.columns, *arm.columns);
+        if (!recursion || !step(found[i], 2 * rows.columns->list().size())) continue;
+        if (i > 0)  // as the arms that come see it
+            recursion->columns =
+                renamedBy(recursion->node.list(Field::aliascolnames), recurring(*rows.columns), recursion->node);
+        else if (doubles(*arm.columns))
+            find(Rule::value_too_large, "a recursion that doubles a value", found[i], 0);
     }
     ending(select, place, *rows.columns, rows.cost);
 }
@@ -172,7 +179,7 @@ void Estimate::valuesOf(const NodeList& values, const Place& place, Rows& rows) 
         return;
     }
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        rows.columns->add(i < std::size(kNames) ? kNames[i] : kUnnamed, columns[i]);
+        rows.columns->add(i < std::size(kNames) ? kNames[i] : std::string_view{}, columns[i]);
         if (i >= std::size(kNames)) others.widen(columns[i]);
     }
     if (columns.size() > std::size(kNames)) rows.columns->others = others;
@@ -217,7 +224,7 @@ void Estimate::addTarget(const NodeView& target, const Place& place, Columns& co
     std::string_view name = target.text(Field::name);
     if (name.empty()) name = nameMade(value);
     if (isStar(value)) columns.exact = false;  // (x).* is as many as x has
-    columns.add(name.empty() ? kUnnamed : name, bound);
+    columns.add(name, bound);
     if (!name.empty()) return;
     if (!columns.others) columns.others = noBound();
     columns.others->widen(bound);

@@ -1,5 +1,6 @@
 #include "plugins/guard/growth_sources.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "plugins/guard/tree_names.hpp"
@@ -7,13 +8,14 @@
 namespace howdah::guard {
 namespace {
 
+constexpr std::size_t kSelvesMax = 64;
 constexpr std::size_t kListedMax = 8;  // that are searched one by one
 
 }  // namespace
 
 void Columns::add(std::string_view name, const Bound& bound) {
     list_.push_back({name, bound});
-    if (list_.size() > kListedMax) return;
+    if (list_.size() > kListedMax || name.empty()) return;
     for (std::size_t i = 0; i + 1 < list_.size(); ++i)
         if (list_[i].name == name) list_[i].bound.beEither(bound);
 }
@@ -21,6 +23,7 @@ void Columns::add(std::string_view name, const Bound& bound) {
 const Bound* Columns::find(std::string_view name) const {
     if (list_.size() > kListedMax) {
         for (; indexed_ < list_.size(); ++indexed_) {
+            if (list_[indexed_].name.empty()) continue;
             const auto [at, fresh] = places_.try_emplace(list_[indexed_].name, indexed_);
             if (!fresh) list_[at->second].bound.beEither(list_[indexed_].bound);
         }
@@ -99,6 +102,41 @@ void addArm(Columns& columns, const Columns& arm) {
         made.others = any;
     }
     columns = std::move(made);
+}
+
+SharedColumns recurring(const Columns& columns) {
+    auto made = std::make_shared<Columns>();
+    made->exact = columns.exact;
+    made->reserve(columns.list().size());
+    const auto again = [](Bound bound) {
+        bound.widen(dataBound());
+        bound.parts = 1;
+        bound.made = bound.work = 0;
+        return bound;
+    };
+    std::size_t place = 0;
+    for (const Column& column : columns.list()) {
+        Bound bound = again(column.bound);
+        if (place < kSelvesMax) bound.selves = std::uint64_t{1} << place++;
+        made->add(column.name, bound);
+    }
+    if (columns.others) made->others = again(*columns.others);
+    return made;
+}
+
+bool doubles(const Columns& arm) {
+    const std::size_t count = std::min(arm.list().size(), kSelvesMax);
+    // What a column is made of after some steps.
+    std::vector<std::uint64_t> made_of;
+    for (std::size_t i = 0; i < count; ++i)
+        made_of.push_back(arm.list()[i].bound.selves);
+    for (std::size_t by = 0; by < count; ++by)
+        for (std::uint64_t& one : made_of)
+            if ((one >> by & 1) != 0) one |= made_of[by];
+    for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t twice = 0; twice < count; ++twice)
+            if ((arm.list()[i].bound.doubled >> twice & 1) != 0 && (made_of[twice] >> i & 1) != 0) return true;
+    return false;
 }
 
 }  // namespace howdah::guard

@@ -22,7 +22,8 @@ struct Column {
 
 class Columns {
 public:
-    // A name that is there already (a column of JOIN USING) is widened: PostgreSQL says which of the two is meant.
+    // A name that is there already (a column of JOIN USING) is widened: PostgreSQL says which of the two is meant. Nobody
+    // asks for "", a column that is known by its place alone.
     void add(std::string_view name, const Bound& bound);
     void reserve(std::size_t count) { list_.reserve(count); }
     const Bound* find(std::string_view name) const;
@@ -46,6 +47,10 @@ SharedColumns renamed(SharedColumns columns, const NodeList& names);
 void makeOnce(Columns& columns);
 // Arms of a UNION and its kin.
 void addArm(Columns& columns, const Columns& arm);
+// Of a recursion, as its own arm sees them: rows are made of rows.
+SharedColumns recurring(const Columns& columns);
+// Whether a row of such an arm has a value of the row before twice, by whatever way around: it doubles with each step.
+bool doubles(const Columns& arm);
 
 struct Source {
     std::string_view name;  // "" where it is not known: then it may be any

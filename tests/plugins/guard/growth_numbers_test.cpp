@@ -35,7 +35,7 @@ TEST_CASE("guard growth: a number that its type hides is found") {
              "select repeat('x', (xpath('/a/text()', '<a>&#57;&#48;&#48;&#48;&#48;&#48;&#48;&#48;&#48;</a>'::xml))[1]"
              "::text::int)",
              "select repeat('x', length(lseg '((0,0),(900000000,0))')::int)",
-             "select repeat('x', extract(years from interval '900000000 years')::int)",
+             "select repeat('x', extract(years from interval '100000000 years')::int)",
              "select repeat('x', date_part('D', interval '900000000 days')::int)",
          })
         CHECK_MESSAGE(ruleOf(sql) == "value-too-large", std::string(sql));
@@ -74,7 +74,7 @@ TEST_CASE("guard growth: bytes that a short text or a number becomes are counted
              "select repeat('[1e100000,1e100000,1e100000,1e100000,1e100000,1e100000,1e100000,1e100000]'::jsonb::text, 2)",
              "select repeat(round(1.0, 16383)::text, 100)",
              "select repeat(factorial(30000)::text, 100)",
-             "select repeat(exp(100000.0)::text, 100)",
+             "select repeat(exp(5000.0)::text, 1000)",
              "select repeat(1::numeric(1000,999)::text, 10000)",
              "select overlay(repeat('x', 900000) placing 'y' from 900000 for -899999)",
              "select repeat(repeat('x', 1000)::bytea::text, 600)",
