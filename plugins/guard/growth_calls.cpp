@@ -165,8 +165,6 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
     bound.number = args.empty() ? 10'000 : kAnything;
     bound.least = kNothing;
     if (!sum.data) bound.grain = kNothing;
-    if (functionClass({}, name) == FunctionClass::unknown || name.starts_with("pg_get_"))
-        bound.bytes = std::max(bound.bytes, dataBound().bytes);
     bool cheap = false;  // gives a text, or a number, and keeps nothing else
     const auto grows = [&](double bytes) {
         bound.bytes = std::min(bytes, kMost);
@@ -271,6 +269,8 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
             cheap = true;
             break;
         case Makes::anything:
+            if (name.starts_with("pg_get_") || functionClass({}, name) == FunctionClass::unknown)
+                bound.bytes = std::max(bound.bytes, dataBound().bytes);
             if (isOneOf(name, {"lseg", "path", "diagonal"})) bound.bytes = std::max(bound.bytes, sum.number);
             if (name.find("json") == std::string_view::npos && !name.starts_with("quote_") && name != "encode") break;
             bound.bytes = sum.bytes * 6;

@@ -72,8 +72,10 @@ Bound Estimate::columnBound(const NodeView& node, const Place& place) {
     const std::string_view name = stringOf(fields.back());
     std::optional<Bound> others;  // where it may be among columns whose names are not known
     const auto mayBe = [](std::optional<Bound>& that, const Bound& bound) {
-        that = that.value_or(noBound());
-        that->beEither(bound);
+        if (that)
+            that->beEither(bound);
+        else
+            that = bound;
     };
     for (const Scope* scope = place.scope; scope; scope = scope->outer) {
         std::optional<Bound> found, unnamed;
