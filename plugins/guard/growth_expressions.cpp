@@ -55,12 +55,14 @@ Bound Estimate::rowBound(const Columns& columns, const NodeView& node) {
 
 Bound Estimate::starBound(std::string_view source, const NodeView& node, const Place& place) {
     std::optional<Bound> found;
-    for (const Scope* scope = place.scope; scope && !found; scope = source.empty() ? nullptr : scope->outer)
+    for (const Scope* scope = place.scope; scope && !found; scope = source.empty() ? nullptr : scope->outer) {
+        if (!step(node, scope->sources.size() + 1)) return unknownBound();
         for (const Source& item : scope->sources) {
             if (!source.empty() && !item.name.empty() && item.name != source) continue;
             found = found.value_or(noBound());
             put(*found, rowBound(*item.columns, node));
         }
+    }
     return used(found.value_or(missingBound()));
 }
 

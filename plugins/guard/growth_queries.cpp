@@ -251,7 +251,8 @@ std::string_view Estimate::nameMade(const NodeView& value) {
 void Estimate::addStar(std::string_view source, const NodeView& node, const Place& place, Columns& columns,
                        Bound& cost) {
     bool any = false;
-    for (const Scope* scope = place.scope; scope && !any; scope = source.empty() ? nullptr : scope->outer)
+    for (const Scope* scope = place.scope; scope && !any; scope = source.empty() ? nullptr : scope->outer) {
+        if (!step(node, scope->sources.size() + 1)) return;
         for (const Source& item : scope->sources) {
             if (!source.empty() && !item.name.empty() && item.name != source) continue;
             any = true;
@@ -267,6 +268,7 @@ void Estimate::addStar(std::string_view source, const NodeView& node, const Plac
             if (!columns.others) columns.others = noBound();
             columns.others->widen(*item.columns->others);
         }
+    }
     if (any) return;
     columns.exact = false;
     if (!columns.others) columns.others = noBound();
