@@ -36,8 +36,8 @@ struct Growth {
 
 struct GrowthVerdict {
     std::optional<Growth> found;  // the first that may be too much
-    // Parameters that must be short for it, $1 being bit 0, those from $64 on bit 63; 0 if any will do. And those of them
-    // whose numbers must be small, as something is counted by them.
+    // Parameters that must be short for it, $1 being bit 0, those from $64 on bit 63; 0 if any will do. And those of
+    // them whose numbers must be small, as something is counted by them.
     std::uint64_t short_parameters = 0;
     std::uint64_t small_parameters = 0;
 };

@@ -22,8 +22,8 @@ struct Column {
 
 class Columns {
 public:
-    // A name that is there already (a column of JOIN USING) is widened: PostgreSQL says which of the two is meant. Nobody
-    // asks for "", a column that is known by its place alone.
+    // A name that is there already (a column of JOIN USING) is widened: PostgreSQL says which of the two is meant.
+    // Nobody asks for "", a column that is known by its place alone.
     void add(std::string_view name, const Bound& bound);
     void reserve(std::size_t count) { list_.reserve(count); }
     const Bound* find(std::string_view name) const;

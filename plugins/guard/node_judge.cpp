@@ -106,9 +106,7 @@ Result<void> NodeJudge::finish() {
 void NodeJudge::noteTables() {
     std::vector<std::size_t> places(relations_.size());
     std::iota(places.begin(), places.end(), std::size_t{0});
-    const auto nameAt = [&](std::size_t place) {
-        return std::pair(relations_[place].schema, relations_[place].name);
-    };
+    const auto nameAt = [&](std::size_t place) { return std::pair(relations_[place].schema, relations_[place].name); };
     std::ranges::stable_sort(places, {}, nameAt);
     const auto repeated = std::ranges::unique(places, {}, nameAt);
     places.erase(repeated.begin(), repeated.end());

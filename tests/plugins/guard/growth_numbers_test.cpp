@@ -56,7 +56,8 @@ TEST_CASE("guard growth: a number is not made large by what comes near to 0") {
          })
         CHECK_MESSAGE(ruleOf(sql) == "value-too-large", std::string(sql));
     for (const char* sql : {
-             "select repeat('x', 100 / (1 + 1)), repeat('x', 100 / (n + 1)), repeat('x', (100 / (n * 1.1 + 1))::int) from t",
+             "select repeat('x', 100 / (1 + 1)), repeat('x', 100 / (n + 1)), repeat('x', (100 / (n * 1.1 + 1))::int) "
+             "from t",
              "select repeat('x', (20 * (n - 1) / nullif(max(n) over () - 1, 0))::int) from t",
              "select repeat('x', (log(2, n) * 5)::int), repeat('x', mod(n, 7)), repeat('x', div(n, 10)::int) from t",
              "select exp(-age / 100.0), 0.9 ^ n, power(1 + rate / 12, 360), factorial(n) from t",
@@ -71,7 +72,8 @@ TEST_CASE("guard growth: bytes that a short text or a number becomes are counted
              "select repeat(1e100000::text, 100)",
              "select repeat((1e-16000)::text, 100)",
              "select repeat(('[' || '1e100000' || ']')::jsonb::text, 100)",
-             "select repeat('[1e100000,1e100000,1e100000,1e100000,1e100000,1e100000,1e100000,1e100000]'::jsonb::text, 2)",
+             "select repeat('[1e100000,1e100000,1e100000,1e100000,1e100000,1e100000,1e100000,1e100000]'::jsonb::text, "
+             "2)",
              "select repeat(round(1.0, 16383)::text, 100)",
              "select repeat(factorial(30000)::text, 100)",
              "select repeat(exp(5000.0)::text, 1000)",

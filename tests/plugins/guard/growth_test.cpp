@@ -291,8 +291,10 @@ TEST_CASE("guard growth: texts that are gathered, escaped, cleaned and laid out 
     for (const char* sql : {
              "select array_to_string(array_agg(name), ', ') from t group by kind",
              "select jsonb_pretty(jsonb_agg(x)) from t",
-             "select jsonb_pretty(jsonb_agg(jsonb_build_object('id', id, 'name', name, 'created_at', created_at, 'tags', "
-             "tags, 'address', jsonb_build_object('street', street, 'city', city, 'postal_code', postal_code)))) from t",
+             "select jsonb_pretty(jsonb_agg(jsonb_build_object('id', id, 'name', name, 'created_at', created_at, "
+             "'tags', "
+             "tags, 'address', jsonb_build_object('street', street, 'city', city, 'postal_code', postal_code)))) from "
+             "t",
              "select format('%s: %s', a, string_agg(b, ',')) from t group by a",
              "select replace(string_agg(name, '; ' order by name), ';', ',') from t",
              "select replace(replace(replace(replace(replace(body,'&','&amp;'),'<','&lt;'),'>','&gt;'),'\"','&quot;'),"
@@ -337,9 +339,8 @@ TEST_CASE("guard growth: a parameter that makes a value grow must be short, its 
 
     for (const char* text : {"", "abc", "%s by %s", "10000", "-12.5", "2025-03-01"})
         CHECK_MESSAGE(isSmall(textValue(text)), text);
-    for (const std::string& text :
-         {std::string("10001"), std::string("9e8"), std::string("0x35A4E900"), std::string("%900000000s"),
-          std::string("900_000"), std::string("0.000001")})
+    for (const std::string& text : {std::string("10001"), std::string("9e8"), std::string("0x35A4E900"),
+                                    std::string("%900000000s"), std::string("900_000"), std::string("0.000001")})
         CHECK_FALSE_MESSAGE(isSmall(textValue(text)), text);
     CHECK(isShort(textValue("978-0-13-110362-7")));
     CHECK(isShort(textValue("6fa459ea-ee8a-3ca4-894e-db77e160355e")));
