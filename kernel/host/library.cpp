@@ -44,7 +44,7 @@ std::string reason() {
 Result<std::vector<char>> readWhole(const std::filesystem::path& path) {
     Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (file.get() < 0) return Error::notFound(path.string(), " cannot be opened: ", reason());
-    struct stat facts {};
+    struct stat facts{};
     if (::fstat(file.get(), &facts) != 0) return Error::unavailable(path.string(), ": ", reason());
     if (!S_ISREG(facts.st_mode)) return Error::refused(path.string(), " is not a regular file");
     if ((facts.st_mode & S_IWOTH) != 0) return Error::refused(path.string(), " is writable by everybody; chmod o-w it");

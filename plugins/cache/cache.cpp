@@ -64,9 +64,7 @@ public:
     }
 
     Verdict beforeQuery(Query& query) override { return recall_->before(query); }
-    Verdict afterQuery(Query& query, const howdah_result& result) override {
-        return recall_->after(query, result);
-    }
+    Verdict afterQuery(Query& query, const howdah_result& result) override { return recall_->after(query, result); }
     Verdict onError(Query& query, const Error& error) override {
         recall_->failed(query, error);
         return proceed();

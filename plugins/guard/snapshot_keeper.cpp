@@ -41,8 +41,8 @@ Result<Probe> probe(const Context& context, std::string_view database, std::stri
 }
 
 // All of it or an error: a part of a catalog would let through what the other part forbids. A page begins behind the
-// last object of the one before; what changed there meanwhile the probes before and after the whole tell. False: not one row of so many objects fits the limits of
-// the pool.
+// last object of the one before; what changed there meanwhile the probes before and after the whole tell. False: not
+// one row of so many objects fits the limits of the pool.
 Result<bool> read(const Context& context, std::string_view database, Snapshot::Builder& builder,
                   Snapshot::Builder::Part part, const Statement& statement, std::int64_t objects) {
     for (std::string last = "{}", before; last != before;) {

@@ -240,9 +240,8 @@ TEST_CASE("shared sessions: a client that listened elsewhere comes back to the i
         CHECK(comesTrue([&] { return kv.kept == 3; }));  // with the record
         auto elsewhere = std::make_shared<HeardStream>();
         REQUIRE_FALSE(two.shared.resume(there, last_id, {elsewhere, nullptr}));
-        CHECK(comesTrue([&] {
-            return here->streams.resume(last_id, {first, nullptr}) == StreamLog::Resumed::elsewhere;
-        }));
+        CHECK(comesTrue(
+            [&] { return here->streams.resume(last_id, {first, nullptr}) == StreamLog::Resumed::elsewhere; }));
         auto back = std::make_shared<HeardStream>();
         REQUIRE_FALSE(one.shared.resume(here, last_id, {back, nullptr}));
         CHECK(back->said()[0].second == "b");
