@@ -41,7 +41,10 @@ bool SharedKv::offered() const {
     return FakeSharedKv::current != nullptr;
 }
 Result<std::optional<std::string>> SharedKv::get(std::string_view key) const {
-    return with([&](FakeSharedKv& kv) -> Result<std::optional<std::string>> { return kv.store.get(key, storeNow()); });
+    return with([&](FakeSharedKv& kv) -> Result<std::optional<std::string>> {
+        kv.answers_read += key.find("/answer/") != std::string_view::npos ? 1 : 0;
+        return kv.store.get(key, storeNow());
+    });
 }
 Result<void> SharedKv::set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) const {
     return with([&](FakeSharedKv& kv) -> Result<void> {

@@ -24,6 +24,7 @@ struct FakeSharedKv {
     std::atomic<unsigned> asked{0};
     std::atomic<unsigned> kept{0};  // values of sessions
     std::atomic<std::chrono::milliseconds> answer_life{};
+    std::atomic<unsigned> answers_read{0};
     // It answers as ever, but nothing of a session is kept, or nobody hears what is said; and how much that was.
     std::atomic<bool> forgets{false};
     std::atomic<bool> is_mute{false};

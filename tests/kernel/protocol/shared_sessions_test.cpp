@@ -113,7 +113,10 @@ TEST_CASE("shared sessions: a cancel and an answer reach the instance that waits
         for (const std::size_t size : {std::size_t{3}, std::size_t{200'000}, std::size_t{4} << 20}) {
             const std::string question = concat("\"howdah-", one.shared.instance(), "-1\"");
             const auto asked = here->questions.add(question);
+            const unsigned before = kv.answers_read;
             CHECK_FALSE(two.shared.handOver(*there, question, "no JSON"));
+            CHECK(comesTrue([&] { return kv.answers_read > before; }));
+            CHECK_FALSE(asked->answered.isSet());
             const std::string answer = concat("{\"result\":\"", std::string(size, 'x'), "\"}");
             CHECK_FALSE(two.shared.handOver(*there, question, answer));
             CHECK(asked->answered.wait(nullptr, hang()) == WaitStatus::ready);
