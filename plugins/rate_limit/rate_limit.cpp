@@ -139,7 +139,10 @@ private:
         if (config_.sharing.on) {
             auto kv = offer.acquire<howdah_kv_v1>(HOWDAH_KV_1);
             if (!kv) return kv.error();
-            if (!*kv) return Error::unavailable("rate_limit.shared needs the service howdah.kv/1");
+            if (!*kv || (kv->table->reserved & HOWDAH_KV_LOCAL))
+                return Error::unavailable(
+                    "rate_limit.shared needs a howdah.kv/1 that other instances see, and no plugin offers one: add the "
+                    "plugin redis, or leave shared out where there is one instance");
             leases_.emplace(config_.sharing, Leases::Store{kv->table, kv->self}, books_->holdings());
         }
         if (config_.counts_cost) {

@@ -49,6 +49,15 @@ test('parallel calls of a principal get exactly the limit, and a refusal says wh
   }
 });
 
+test('limits that are to be shared and cannot be refuse queries, and say what to do', async () => {
+  const server = await start({ shared: {}, tiers: { default: { principal: { calls: { day: 40 } } } } });
+  try {
+    assert.match(refusalOf(await query(server, 'ada')), /rate_limit\.shared needs a howdah\.kv\/1 that other instances see.*add the plugin redis/);
+  } finally {
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  }
+});
+
 test('nothing a client says of itself gives it more: names, headers, sessions, wires, ids, arguments', async () => {
   const server = await start({ tiers: { default: { principal: { calls: { day: 3 } }, clients: { '*': { calls: { day: 100 } } } } } });
   try {
