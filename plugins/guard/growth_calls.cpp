@@ -17,6 +17,7 @@ constexpr double kGatheredOfData = 16;        // values of data in one that is g
 constexpr double kGatheredOfConstants = 100;  // and of what stands beside each of them
 constexpr double kEnlarged = 16;              // bytes that are made of one of data count as one
 constexpr double kWorkCounted = 1'000;        // less is nothing
+constexpr double kOfMoments = 1'000'000;      // days between dates, as constants are written
 
 std::string_view constantText(const NodeView& node) {
     return node.tag() == Tag::A_Const ? stringOf(node.child(Field::val)) : std::string_view{};
@@ -254,10 +255,17 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
             bound.data = true;
             break;
         case Makes::moment: {
-            // Those of constants may be many, those between two moments of the data are data.
-            const bool many = !isOneOf(constantText(first), {"century", "dow", "doy", "isodow", "millennium", "minute",
-                                                             "month", "quarter", "second", "week"});
-            counts(many && !sum.data ? kAnything : 1'000'000);
+            // Those of constants may be many; those of data are data, but for what constants in it may add.
+            const std::string_view field = constantText(first);
+            const bool few = isOneOf(field, {"century", "dow", "doy", "isodow", "millennium", "minute", "month",
+                                             "quarter", "second", "week"});
+            const bool plain = few || isOneOf(field, {"day", "decade", "hour", "isoyear", "year"});
+            if (!sum.data)
+                counts(few ? kOfMoments : kAnything);
+            else if (sum.number > kOfMoments)
+                counts(sum.number);
+            else
+                counts(plain ? dataBound().number : kOfMoments);
             break;
         }
         case Makes::bucket: counts(sum.number + 1); break;

@@ -45,6 +45,7 @@ struct Maker {
 };
 inline constexpr Maker kMakers[] = {
     {"abs", Makes::same},
+    {"age", Makes::same},
     {"array_agg", Makes::gathered},
     {"array_fill", Makes::filled},
     {"array_length", Makes::length},
@@ -67,7 +68,9 @@ inline constexpr Maker kMakers[] = {
     {"concat_ws", Makes::text},
     {"count", Makes::count},
     {"cume_dist", Makes::root},
+    {"date_bin", Makes::same},
     {"date_part", Makes::moment},
+    {"date_trunc", Makes::same},
     {"dense_rank", Makes::count},
     {"div", Makes::quotient},
     {"exp", Makes::power},
@@ -81,6 +84,9 @@ inline constexpr Maker kMakers[] = {
     {"json_agg", Makes::gathered},
     {"jsonb_agg", Makes::gathered},
     {"jsonb_pretty", Makes::indented},
+    {"justify_days", Makes::same},
+    {"justify_hours", Makes::same},
+    {"justify_interval", Makes::same},
     {"lag", Makes::same},
     {"last_value", Makes::same},
     {"lead", Makes::same},

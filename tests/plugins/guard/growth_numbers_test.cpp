@@ -84,6 +84,7 @@ TEST_CASE("guard growth: bytes that a short text or a number becomes are counted
              "select ts_headline(repeat('x ', 10000), 'x'::tsquery, 'StartSel=' || repeat('y', 10000))",
              "select repeat(pg_get_viewdef('v'::regclass), 10000)",
              "select length(((id * 0 + 7)::numeric ^ 100000)::text) from t",
+             "select 2::numeric ^ extract(year from took + interval '100000000 years') from t",
          })
         CHECK_MESSAGE(ruleOf(sql) == "value-too-large", std::string(sql));
     for (const char* sql : {
@@ -91,6 +92,8 @@ TEST_CASE("guard growth: bytes that a short text or a number becomes are counted
              "select array_replace(tags, 'old', 'new'), overlay(phone placing '***' from 4 for 3) from t",
              "select round(price, 2)::text, price::numeric(12, 2), pg_get_viewdef('v'::regclass) from t",
              "select a ^ 2 + b ^ 2, sqrt(a ^ 2 + b ^ 2), n ^ m, (1 + rate) ^ years from t",
+             "select total * (1 + 0.05) ^ extract(year from age(timestamptz '2030-01-01', placed_at))::int from t",
+             "select (1 + rate / 365) ^ extract(day from now() - placed_at) from t",
              "select repeat(chr(9608), n) from t",
          })
         CHECK_MESSAGE(ruleOf(sql) == "allowed", std::string(sql));
