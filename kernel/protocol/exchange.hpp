@@ -51,7 +51,7 @@ public:
 
     // HTTP: the client may come back for the rest of this answer. Its events then bear the ids <stream>-0, -1, ... in
     // the order of notify(), the answer last, and an answer that takes its time becomes an event stream.
-    virtual void resumable(std::string stream) { (void)stream; }
+    virtual void resumable(const std::string& stream) { (void)stream; }
     // The client has been given an id that it can come back with.
     virtual bool primed() const { return false; }
 

@@ -149,7 +149,8 @@ Result<void> InstanceLink::publish(std::string_view text) {
 void InstanceLink::sayLater(Json message) {
     message["from"] = tag_;
     std::string text = dumpJson(message);
-    later(text.size(), [this, text = std::move(text)] {
+    const std::size_t bytes = text.size();
+    later(bytes, [this, text = std::move(text)] {
         (void)publish(text);  // nobody waits for it; who missed it looks by himself
     });
 }

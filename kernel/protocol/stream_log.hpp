@@ -70,10 +70,10 @@ public:
     // --- the answer of a call. Event 0 primes the client, append() makes the others in order. 0 when it cannot be
     // resumed.
     Number beginAnswer(std::string_view request_id);
-    std::string nameOf(Number stream);  // its ids without their event
-    void append(Number stream, std::string json);
-    void finishAnswer(Number stream, std::string json);  // its last event
-    bool continuesElsewhere(Number stream);              // its client came back: its connection is no longer used
+    std::string nameOf(Number number);  // its ids without their event
+    void append(Number number, std::string json);
+    void finishAnswer(Number number, std::string json);  // its last event
+    bool continuesElsewhere(Number number);              // its client came back: its connection is no longer used
 
     // --- what belongs to no call
     bool listen(Link link, std::size_t limit);  // a GET; false when `limit` are open
@@ -90,10 +90,10 @@ public:
     // --- from another instance
     // Its client came back there and has seen the events up to that one: the mirror is told those behind it again, as
     // what it was told may not have been kept, and from now on tells at once. False when they are not on the log.
-    bool follow(Number stream, std::string_view request, std::uint64_t after_event);
+    bool follow(Number number, std::string_view request, std::uint64_t after_event);
     // Its client listens there. What has been said since that event of that stream, to be said there too. Streams that
     // are open here stay so, and silent: closed, a client of two would open each anew in turn and never come to rest.
-    std::vector<std::string> moveAway(Number stream, std::uint64_t after_event);
+    std::vector<std::string> moveAway(Number number, std::uint64_t after_event);
 
 private:
     struct Event {

@@ -88,9 +88,9 @@ void HttpReply::standsUntil(const std::shared_ptr<Cancellation>& cancelled) {
     connection_.watchFor(cancelled);
 }
 
-void HttpReply::resumable(std::string stream) {
+void HttpReply::resumable(const std::string& stream) {
     if (form_ != Form::collecting || !accepts_events_) return;
-    stream_ = std::move(stream);
+    stream_ = stream;
     connection_.answerAwaited();
 }
 

@@ -28,7 +28,7 @@ public:
     Result<void> write(std::string_view bytes) override;
     Result<void> finish() override;
     void standsUntil(const std::shared_ptr<Cancellation>& cancelled) override;
-    void resumable(std::string stream) override;
+    void resumable(const std::string& stream) override;
     bool primed() const override { return form_ == Form::events && !stream_.empty(); }
 
     // [loop] While the fiber waits: an answer that takes its time becomes an event stream.
