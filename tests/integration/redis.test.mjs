@@ -107,7 +107,7 @@ test('reloaded under load, with and without Redis: every call is answered', asyn
     const rates = { calls: { second: 100000, burst: 1000000 } };
     for (const list of [
       ['pool', 'guard', 'query', kv({ connections_max: 1 }), limits(rates)],
-      ['pool', 'guard', 'query', limits(rates)],  // the kernel's own store
+      ['pool', 'guard', 'query', { rate_limit: { tiers: { default: { principal: rates } } } }],  // alone
       ['pool', 'guard', 'query', kv({ connections_max: 8 }), limits(rates, { lease_percent: 1 })],
     ]) {
       await reload(list);
