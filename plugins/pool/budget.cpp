@@ -36,7 +36,9 @@ bool Budget::takeOver(Member& by) {
         std::lock_guard lock(mutex_);
         for (const Joined& joined : members_) {
             if (joined.member != &by) connection = joined.member->giveUpIdle();
-            if (connection) break;
+            if (!connection) continue;
+            connection->detach();  // its host is that of a member that may leave, and end, from here on
+            break;
         }
     }
     if (!connection) return false;

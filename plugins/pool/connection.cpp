@@ -46,7 +46,7 @@ Connection::Connection(Made made, std::size_t statements_max, std::uint64_t now_
 }
 
 WatchedDescriptor Connection::finish(std::unique_ptr<Connection> connection) {
-    connection->socket_.release();
+    connection->detach();
     (void)connection->mayQueue();  // the goodbye goes to the server's socket
     connection->pg_.reset();
     // libpq has closed its descriptor, but ours keeps the connection open; a server that is busy looks for its end.

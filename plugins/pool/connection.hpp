@@ -68,6 +68,8 @@ public:
 
     // Makes this shard the one that waits for it.
     Result<void> attach(const Context& context);
+    // No shard does any more.
+    void detach() { socket_.release(); }
     // Anything a server says to an idle connection means its end; so does a closed socket. One system call, no wait.
     bool looksAlive() const;
     // A round trip that runs nothing.
