@@ -46,7 +46,8 @@ Result<std::shared_ptr<TlsCertificate>> TlsCertificate::load(TlsFiles files) {
 Result<TlsCertificate::Pair> TlsCertificate::read(TlsFiles files) {
     auto context = makeTlsContext(files);
     if (!context) return std::move(context).error();
-    return Pair{std::move(files), std::move(*context)};
+    std::string certificate = certificateOf(**context);
+    return Pair{std::move(files), std::move(*context), std::move(certificate)};
 }
 
 TlsCertificate::~TlsCertificate() {
@@ -72,9 +73,10 @@ bool TlsCertificate::serve(Pair pair) {
 
 bool TlsCertificate::replaceBy(Pair pair) {
     std::lock_guard lock(mutex_);
-    const bool same = sameCertificate(*pair.context, *context_);
+    const bool same = pair.certificate == certificate_;
     files_ = std::move(pair.files);
     context_ = std::move(pair.context);  // in any case: what leads to the authority may have changed
+    certificate_ = std::move(pair.certificate);
     return !same;
 }
 

@@ -43,6 +43,7 @@ public:
     struct Pair {
         TlsFiles files;
         std::shared_ptr<ssl_ctx_st> context;
+        std::string certificate;  // DER
     };
     static Result<Pair> read(TlsFiles files);
     // Serves it, and from now on looks at its files. True: it is another one than before.
@@ -64,7 +65,8 @@ public:
     std::vector<std::string> warnings() const;
 
 private:
-    explicit TlsCertificate(Pair pair) : files_(std::move(pair.files)), context_(std::move(pair.context)) {}
+    explicit TlsCertificate(Pair pair)
+        : files_(std::move(pair.files)), context_(std::move(pair.context)), certificate_(std::move(pair.certificate)) {}
     std::shared_ptr<ssl_ctx_st> current() const;
     bool replaceBy(Pair pair);
     void run(std::chrono::milliseconds every, const std::function<void(const Result<bool>&)>& told);
@@ -76,6 +78,7 @@ private:
     mutable std::mutex mutex_;  // of all below
     TlsFiles files_;
     std::shared_ptr<ssl_ctx_st> context_;
+    std::string certificate_;
     std::condition_variable stopping_;
     bool stop_ = false;
     std::thread watcher_;

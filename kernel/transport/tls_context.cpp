@@ -89,8 +89,13 @@ Result<std::shared_ptr<ssl_ctx_st>> makeTlsContext(const TlsFiles& files) {
     return context;
 }
 
-bool sameCertificate(ssl_ctx_st& one, ssl_ctx_st& other) {
-    return X509_cmp(SSL_CTX_get0_certificate(&one), SSL_CTX_get0_certificate(&other)) == 0;
+std::string certificateOf(ssl_ctx_st& context) {
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509(SSL_CTX_get0_certificate(&context), &bytes);
+    if (size <= 0) return {};
+    std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    OPENSSL_free(bytes);
+    return der;
 }
 
 }  // namespace howdah::kernel

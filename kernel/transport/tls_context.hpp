@@ -15,7 +15,7 @@ namespace howdah::kernel {
 
 Result<std::shared_ptr<ssl_ctx_st>> makeTlsContext(const TlsFiles& files);
 
-// Whether both serve with the same certificate.
-bool sameCertificate(ssl_ctx_st& one, ssl_ctx_st& other);
+// The certificate it serves with, in DER.
+std::string certificateOf(ssl_ctx_st& context);
 
 }  // namespace howdah::kernel
