@@ -229,7 +229,10 @@ bool HttpConnection::waitForPeer() {
 
 void HttpConnection::onStall() {
     const std::size_t pending = writer_.pendingBytes();
-    if (pending >= pending_before_) return close();
+    if (pending >= pending_before_) {
+        stream_.dropUnsent();
+        return close();
+    }
     pending_before_ = pending;
     setDueIn(settings_.stall_limit);
 }

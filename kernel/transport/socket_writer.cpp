@@ -31,6 +31,7 @@ Result<void> SocketWriter::send(iovec* parts, std::size_t count, const std::shar
                 unacknowledged = stream_.unacknowledged();
                 stalled = Deadline::in(stall_limit_);
             } else if (stalled.passed()) {
+                stream_.dropUnsent();
                 broken_ = true;
                 break;
             }

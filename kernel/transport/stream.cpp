@@ -59,6 +59,11 @@ void Stream::hangUp() {
     socket_.shutdown(StreamSocket::shutdown_both, ignored);
 }
 
+void Stream::dropUnsent() {
+    boost::system::error_code ignored;  // a socket that has no such thing keeps nothing either
+    socket_.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+}
+
 void Stream::close() {
     if (tls_) tls_->close();
     boost::system::error_code ignored;  // closed in any case

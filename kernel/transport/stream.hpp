@@ -50,6 +50,8 @@ public:
     int unacknowledged() const;  // bytes sent that the peer's kernel has not taken; 0 when closed
     bool closeSending();         // after the last byte; false when the peer is gone
     void hangUp();               // in both directions; who reads here hears of it
+    // From here on close() ends it at once: nothing that the peer has not taken is kept for it by the system.
+    void dropUnsent();
     void close();
 
 private:

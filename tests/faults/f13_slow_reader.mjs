@@ -57,7 +57,11 @@ function slowReader(url) {
     cut_ms = performance.now() - began;
     clearInterval(timer);
   });
-  const timer = setInterval(() => socket.resume(), 1000);
+  // What has arrived can be read after a reset as well: a write is what shows that the server has gone.
+  const timer = setInterval(() => {
+    socket.resume();
+    if (taken > 0) socket.write('\n');
+  }, 1000);
   once(socket, 'connect').then(() => socket.write([`POST ${pathname} HTTP/1.1`, `Host: ${host}`, 'Content-Type: application/json', 'Accept: application/json, text/event-stream',
     'MCP-Protocol-Version: 2026-07-28', 'Mcp-Method: tools/call', 'Mcp-Name: query', `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n')));
   return { socket, taken: () => taken, cut_ms: () => cut_ms };
