@@ -115,7 +115,7 @@ CommonOptions namedConfig(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError&) {
-        // The same words are parsed whole later, and refused then.
+        return asked.common;  // the same words are parsed whole later, and refused then
     }
     return asked.common;
 }

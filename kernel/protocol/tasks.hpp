@@ -63,7 +63,7 @@ public:
         std::uint64_t version;                      // grows with each change
     };
 
-    CallTask(std::string its_id, Principal its_owner, std::chrono::milliseconds time_to_live,
+    CallTask(std::string its_id, Principal its_owner, std::chrono::milliseconds its_time,
              std::shared_ptr<Cancellation> cancels_its_fiber);
 
     const std::string id;
@@ -78,7 +78,7 @@ public:
     View view() const;
 
     // Waits until there is something newer than `seen`. False when the waiting was cancelled.
-    bool waitForNewer(std::uint64_t seen, Cancellation* cancellation);
+    bool waitForNewer(std::uint64_t seen, Cancellation* waiting);
 
     // --- the call
     void say(std::string_view message);  // how far it is

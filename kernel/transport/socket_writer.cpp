@@ -61,7 +61,7 @@ bool SocketWriter::trySend(iovec*& parts, std::size_t& count) {
             return false;
         }
         std::size_t left = static_cast<std::size_t>(sent);
-        while (left > 0) {
+        while (left > 0 && count > 0) {
             const std::size_t taken = left < parts->iov_len ? left : parts->iov_len;
             parts->iov_base = static_cast<char*>(parts->iov_base) + taken;
             parts->iov_len -= taken;
