@@ -18,7 +18,8 @@ Document levelOf(Memory::Load load, Budget budget, std::uint64_t hits) {
 }
 
 double percent(std::uint64_t part, std::uint64_t whole) {
-    return whole == 0 ? 0 : static_cast<double>(part * 1000 / whole) / 10;
+    const std::uint64_t tenths = whole == 0 ? 0 : part * 1000 / whole;
+    return static_cast<double>(tenths) / 10;
 }
 
 Document diskOf(const Shelf& shelf, Budget budget, std::uint64_t hits) {
