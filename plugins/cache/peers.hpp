@@ -134,7 +134,7 @@ private:
     void retireTheDead(const Context& context);
     Result<std::string> storeName(const Context& context);
 
-    void take(const Context& context, std::string_view message);
+    void take(const Context& context, std::string_view text);
     void begun(const Context& context, std::uint64_t number, WriteMessage write);
     void over(std::uint64_t number, bool settled);
     void holdEverything();

@@ -114,7 +114,7 @@ Numbers numbersIn(std::string_view text);
 Bound constantBound(const NodeView& constant);
 Bound operatorBound(std::string_view op, const Bound& left, const Bound& right);
 // `args` are those of the call as it is written; of an aggregate too.
-Bound callBound(std::string_view function, const NodeView& call, std::span<const Bound> args);
+Bound callBound(std::string_view name, const NodeView& call, std::span<const Bound> args);
 // char(n) and bit(n) pad.
 Bound castBound(const NodeView& type, const Bound& value);
 // Bytes that a type's modifier pads to, 0 if it pads nothing.

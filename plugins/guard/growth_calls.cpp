@@ -110,9 +110,9 @@ bool mayMatchNothing(std::string_view pattern) {
             if (!negates) return true;
         }
         if (pattern[i] != '\\') continue;
-        if (++i == pattern.size() ||
-            std::string_view("sSdDwW.-+/()[]{}|*?^$").find(pattern[i]) == std::string_view::npos)
-            return true;
+        ++i;
+        if (i == pattern.size()) return true;
+        if (std::string_view("sSdDwW.-+/()[]{}|*?^$").find(pattern[i]) == std::string_view::npos) return true;
     }
     return false;
 }

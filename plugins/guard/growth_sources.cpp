@@ -128,6 +128,7 @@ bool doubles(const Columns& arm) {
     const std::size_t count = std::min(arm.list().size(), kSelvesMax);
     // What a column is made of after some steps.
     std::vector<std::uint64_t> made_of;
+    made_of.reserve(count);
     for (std::size_t i = 0; i < count; ++i)
         made_of.push_back(arm.list()[i].bound.selves);
     for (std::size_t by = 0; by < count; ++by)
