@@ -54,6 +54,7 @@ std::string challengeHeader(const howdah_challenge& challenge, const TokenRules*
     if (!rules) append(header, "realm", "howdah");
     if (auto error = errorOf(challenge.reason); !error.empty()) append(header, "error", error);
     std::vector<std::string_view> scopes;
+    scopes.reserve(challenge.scope_count);
     for (std::uint64_t i = 0; i < challenge.scope_count; ++i)
         scopes.push_back(fromAbi(challenge.scopes[i]));
     static const TokenRules kAsTheyAre;
