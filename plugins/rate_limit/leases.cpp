@@ -188,12 +188,10 @@ void Leases::giveBack(const Context& context, const AppliedLimits& limits, Measu
 
 Result<double> Leases::add(const Context& context, const Part& part, double amount) const {
     const std::string key = concat("rate_limit/", hexOf(part.name), "/", part.window.begin_ns / kSecond_ns);
-    std::int64_t value = 0;
     const auto ttl_ms = 2 * static_cast<std::uint64_t>(part.window.length_ns) / kNsPerMs + 1000;
-    if (store_.table->add(store_.self, context.raw(), toAbi(key), static_cast<std::int64_t>(amount), ttl_ms, &value) <
-        0)
-        return context.lastError();
-    return static_cast<double>(value);
+    const auto value = kv_.add(context, key, static_cast<std::int64_t>(amount), ttl_ms);
+    if (!value) return value.error();
+    return static_cast<double>(*value);
 }
 
 // What others hold counts as used: it cannot be had here. Nobody limits how often it is looked at, so the store is

@@ -21,8 +21,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include <howdah/abi/auth.h>
 #include <howdah/host.hpp>
+#include <howdah/kv.hpp>
 
 #include "plugins/rate_limit/config.hpp"
 #include "plugins/rate_limit/ledger.hpp"
@@ -31,13 +31,8 @@ namespace howdah::rate_limit {
 
 class Leases {
 public:
-    struct Store {
-        const howdah_kv_v1* table = nullptr;
-        void* self = nullptr;
-    };
     class Holdings;
-    Leases(const Sharing& sharing, Store store, Holdings& holdings)
-        : sharing_(sharing), store_(store), holdings_(holdings) {}
+    Leases(const Sharing& sharing, Kv kv, Holdings& holdings) : sharing_(sharing), kv_(kv), holdings_(holdings) {}
 
     // Takes `amount` of each limit of that measure, or as much as there is, but at least `least`: else it says which
     // limit has less, and takes nothing. `amount` becomes what was taken.
@@ -88,7 +83,7 @@ private:
     double leaseOf(const Rate& rate) const;
 
     const Sharing sharing_;
-    const Store store_;
+    const Kv kv_;
     Holdings& holdings_;
 };
 

@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 
-#include <howdah/abi/auth.h>
 #include <howdah/jobs.hpp>
 #include <howdah/kernel.hpp>
 #include <howdah/plugin.hpp>
@@ -137,13 +136,13 @@ private:
 
     Result<void> acquire(Offer& offer) {
         if (config_.sharing.on) {
-            auto kv = offer.acquire<howdah_kv_v1>(HOWDAH_KV_1);
+            auto kv = Kv::acquire(offer);
             if (!kv) return kv.error();
-            if (!*kv || (kv->table->reserved & HOWDAH_KV_LOCAL))
+            if (!kv->isShared())
                 return Error::unavailable(
                     "rate_limit.shared needs a howdah.kv/1 that other instances see, and no plugin offers one: add the "
                     "plugin redis, or leave shared out where there is one instance");
-            leases_.emplace(config_.sharing, Leases::Store{kv->table, kv->self}, books_->holdings());
+            leases_.emplace(config_.sharing, *kv, books_->holdings());
         }
         if (config_.counts_cost) {
             auto statement = offer.acquire<howdah_statement_v1>(HOWDAH_STATEMENT_1);
