@@ -271,9 +271,11 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
         case Makes::bucket: counts(sum.number + 1); break;
         case Makes::character: counts(1'114'112); break;
         case Makes::text:
-            // overlay() with a negative length has its text twice.
-            bound.bytes = sum.bytes * (name == "overlay" ? 2 : 1);
-            bound.grown = sum.grown * (name == "overlay" ? 2 : 1);
+            bound.bytes = sum.bytes;
+            bound.grown = sum.grown;
+            cheap = true;
+            break;
+        case Makes::overlaid:  // twice, where its length is negative: as it stands above
             cheap = true;
             break;
         case Makes::anything:

@@ -5,6 +5,7 @@
 
 #include "plugins/guard/catalog.hpp"
 #include "plugins/guard/growth_estimate.hpp"
+#include "plugins/guard/growth_functions.hpp"
 #include "plugins/guard/tree_names.hpp"
 
 namespace howdah::guard {
@@ -27,14 +28,6 @@ bool isNeverNull(NodeView node) {
         if (!node.child(Field::lexpr)) return true;
     }
     return node.tag() == Tag::A_Const && node.child(Field::val);
-}
-
-// A function whose result can be much larger than its arguments.
-bool makesGrow(std::string_view function) {
-    constexpr std::string_view kNames[] = {
-        "array_fill", "array_replace", "array_to_string", "bit",    "bpchar",  "format", "jsonb_pretty",
-        "lpad",       "overlay",       "regexp_replace",  "repeat", "replace", "rpad",   "ts_headline"};
-    return std::ranges::find(kNames, function) != std::end(kNames);
 }
 
 }  // namespace
@@ -109,7 +102,8 @@ Bound Estimate::columnBound(const NodeView& node, const Place& place) {
 Bound Estimate::attribute(std::string_view name, const Bound& of, const NodeView& node) {
     if (functionClass({}, name) == FunctionClass::unknown) return of;
     const Bound bound = callBound(name, {}, std::array{of});
-    if (makesGrow(name) && bound.grown > kValueBytesMax) find(Rule::value_too_large, name, node, bound.parameters);
+    if (isGrowth(makesOf(name)) && bound.grown > kValueBytesMax)
+        find(Rule::value_too_large, name, node, bound.parameters);
     return bound;
 }
 
@@ -186,7 +180,8 @@ Bound Estimate::calls(const NodeView& node, const Place& place) {
         bound.note(expression(order, place));
     for (const Field part : {Field::agg_filter, Field::over})
         if (const NodeView around = node.child(part)) bound.note(expression(around, place));
-    if (makesGrow(name) && bound.grown > kValueBytesMax) find(Rule::value_too_large, name, node, bound.parameters);
+    if (isGrowth(makesOf(name)) && bound.grown > kValueBytesMax)
+        find(Rule::value_too_large, name, node, bound.parameters);
     return bound;
 }
 

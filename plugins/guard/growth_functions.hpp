@@ -1,4 +1,4 @@
-// PostgreSQL's own functions by what they make of their arguments, as far as growth_bounds.cpp tells them apart.
+// PostgreSQL's own functions by what they make of their arguments, as far as growth_calls.cpp tells them apart.
 //
 // Threads: constant data.
 #pragma once
@@ -28,6 +28,7 @@ enum class Makes : std::uint8_t {
     marked,
     matched,
     moment,
+    overlaid,
     padded,
     power,
     quotient,
@@ -39,6 +40,23 @@ enum class Makes : std::uint8_t {
     sum,
     text,  // no longer than they are
 };
+// What can be much larger than what it is made of.
+constexpr bool isGrowth(Makes makes) {
+    switch (makes) {
+        case Makes::filled:
+        case Makes::fitted:
+        case Makes::formatted:
+        case Makes::indented:
+        case Makes::joined:
+        case Makes::marked:
+        case Makes::matched:
+        case Makes::overlaid:
+        case Makes::padded:
+        case Makes::repeated:
+        case Makes::replaced: return true;
+        default: return false;
+    }
+}
 struct Maker {
     std::string_view name;
     Makes makes;
@@ -106,7 +124,7 @@ inline constexpr Maker kMakers[] = {
     {"nth_value", Makes::same},
     {"ntile", Makes::count},
     {"octet_length", Makes::length},
-    {"overlay", Makes::text},
+    {"overlay", Makes::overlaid},
     {"percent_rank", Makes::root},
     {"percentile_cont", Makes::root},
     {"percentile_disc", Makes::same},
@@ -141,8 +159,8 @@ inline constexpr Maker kMakers[] = {
     {"ts_headline", Makes::marked},
     {"unnest", Makes::same},
     {"upper", Makes::text},
-    {"varbit", Makes::fitted},
-    {"varchar", Makes::fitted},
+    {"varbit", Makes::text},
+    {"varchar", Makes::text},
     {"width_bucket", Makes::bucket},
     {"xmlagg", Makes::gathered},
 };
