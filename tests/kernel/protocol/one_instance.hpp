@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <doctest/doctest.h>
+
 #include "kernel/protocol/shared_sessions.hpp"
 #include "kernel/runtime/event.hpp"
 
@@ -44,6 +46,14 @@ inline Client knownClient() {
     Client client{.name = "test", .version = "1"};
     client.askable = 5;
     return client;
+}
+
+// A session of ada's as two instances hold it.
+inline std::pair<std::shared_ptr<Session>, std::shared_ptr<Session>> openAtBoth(OneInstance& one, OneInstance& two) {
+    auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
+    auto there = *two.shared.find(here->id, personNamed("ada"));
+    REQUIRE(there);
+    return {std::move(here), std::move(there)};
 }
 
 class HeardStream final : public PeerLink {

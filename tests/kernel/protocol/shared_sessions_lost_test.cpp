@@ -18,9 +18,7 @@ TEST_CASE("shared sessions: a stream is gone on with though its events, its end 
     OneInstance one(*runtime);
     OneInstance two(*runtime);
     onFiber(runtime->shard(0), [&] {
-        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
-        auto there = *two.shared.find(here->id, personNamed("ada"));
-        REQUIRE(there);
+        auto [here, there] = openAtBoth(one, two);
         kv.forgets = true;
         const auto answer = here->streams.beginAnswer("1");
         const std::string name = here->streams.nameOf(answer);
@@ -44,9 +42,7 @@ TEST_CASE("shared sessions: the one event of a stream that was not kept is said 
     OneInstance one(*runtime);
     OneInstance two(*runtime);
     onFiber(runtime->shard(0), [&] {
-        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
-        auto there = *two.shared.find(here->id, personNamed("ada"));
-        REQUIRE(there);
+        auto [here, there] = openAtBoth(one, two);
         const auto answer = here->streams.beginAnswer("1");
         const std::string name = here->streams.nameOf(answer);
         here->streams.append(answer, "one");

@@ -66,9 +66,7 @@ TEST_CASE("shared sessions: what is changed at one instance is so at the other, 
     OneInstance one(*runtime);
     OneInstance two(*runtime);
     onFiber(runtime->shard(0), [&] {
-        auto first = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
-        auto second = *two.shared.find(first->id, personNamed("ada"));
-        REQUIRE(second);
+        auto [first, second] = openAtBoth(one, two);
         REQUIRE(one.shared.change(*first, [](SessionRecord& record) -> Result<void> {
             record.watched.insert("a");
             return {};
@@ -99,9 +97,7 @@ TEST_CASE("shared sessions: a cancel and an answer reach the instance that waits
     OneInstance one(*runtime);
     OneInstance two(*runtime);
     onFiber(runtime->shard(0), [&] {
-        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
-        auto there = *two.shared.find(here->id, personNamed("ada"));
-        REQUIRE(there);
+        auto [here, there] = openAtBoth(one, two);
         auto cancellation = Cancellation::create(*Shard::current());
         InFlight::Entry entry;
         REQUIRE(here->in_flight.enter(entry, "7", *cancellation));
@@ -232,9 +228,7 @@ TEST_CASE("shared sessions: a client that listened elsewhere comes back to the i
     OneInstance one(*runtime);
     OneInstance two(*runtime);
     onFiber(runtime->shard(0), [&] {
-        auto here = *one.shared.create(Revision::v2025_11_25, knownClient(), personNamed("ada"));
-        auto there = *two.shared.find(here->id, personNamed("ada"));
-        REQUIRE(there);
+        auto [here, there] = openAtBoth(one, two);
         auto first = std::make_shared<HeardStream>();
         REQUIRE(here->streams.listen({first, nullptr}, 8));
         REQUIRE(here->streams.push("a"));

@@ -1,5 +1,5 @@
-// howdah.kv/1 that several instances in one test share, as a server of its own would be: values, counters, channels. A
-// test looks at it, changes it, and is called before each operation.
+// howdah.kv/1 that several instances in one test share, as a server of its own would be: the kernel's own store, and
+// channels for threads. A test looks at it, changes it, and is called before each operation.
 //
 // Threads: any; `before` is called on the thread of whoever asks, without the lock.
 #pragma once
@@ -22,6 +22,8 @@
 #include <howdah/abi/auth.h>
 #include <howdah/test/fake_host.hpp>
 
+#include "kernel/host/kv_store.hpp"
+
 namespace howdah::cache::test {
 
 class FakeKv {
@@ -41,24 +43,23 @@ public:
     // --- the test as one more instance
     std::optional<std::string> value(std::string_view key) const {
         const std::lock_guard lock(mutex_);
-        const std::string* found = find(key);
-        return found ? std::optional(*found) : std::nullopt;
+        return store_->get(key, Store::Clock::now());
     }
-    void put(std::string_view key, std::string value) {
+    void put(std::string_view key, std::string_view value) {
         const std::lock_guard lock(mutex_);
-        values_[std::string(key)] = {std::move(value), UINT64_MAX};
+        (void)store_->set(key, value, {}, Store::Clock::now());
     }
     void erase(std::string_view key) {
         const std::lock_guard lock(mutex_);
-        values_.erase(std::string(key));
+        store_->remove(key);
     }
     void clear() {
         const std::lock_guard lock(mutex_);
-        values_.clear();
+        store_ = std::make_unique<Store>();
     }
     std::int64_t count(std::string_view key, std::int64_t delta) {
         const std::lock_guard lock(mutex_);
-        return addLocked(key, delta);
+        return *store_->add(key, delta, {}, Store::Clock::now());
     }
     void tell(std::string_view channel, std::string_view message) {
         const std::lock_guard lock(mutex_);
@@ -112,10 +113,7 @@ public:
     }
 
 private:
-    struct Value {
-        std::string text;
-        std::uint64_t ends_ns = UINT64_MAX;
-    };
+    using Store = kernel::KvStore;
     struct Listener {
         std::string channel;
         std::deque<std::string> waiting;
@@ -125,20 +123,7 @@ private:
     };
 
     static FakeKv& of(void* self) { return *static_cast<FakeKv*>(self); }
-    static std::uint64_t endOf(std::uint64_t ttl_ms) {
-        return ttl_ms == 0 ? UINT64_MAX : howdah::test::monotonicNs() + ttl_ms * 1'000'000;
-    }
-    const std::string* find(std::string_view key) const {
-        const auto found = values_.find(std::string(key));
-        if (found == values_.end() || found->second.ends_ns <= howdah::test::monotonicNs()) return nullptr;
-        return &found->second.text;
-    }
-    std::int64_t addLocked(std::string_view key, std::int64_t delta) {
-        const std::string* found = find(key);
-        const std::int64_t sum = (found ? std::stoll(*found) : 0) + delta;
-        values_[std::string(key)] = {std::to_string(sum), UINT64_MAX};
-        return sum;
-    }
+    static std::chrono::milliseconds lifeOf(std::uint64_t ttl_ms) { return std::chrono::milliseconds(ttl_ms); }
     // With the lock, unless the test or the end of the request says no.
     template <typename Body>
     static howdah_status with(void* self, howdah_ctx* ctx, std::string_view what, howdah_str key, Body&& body) {
@@ -167,7 +152,7 @@ private:
 
     static howdah_status get(void* self, howdah_ctx* ctx, howdah_str key, howdah_str* value) {
         return with(self, ctx, "get", key, [&](FakeKv& own) -> howdah_status {
-            const std::string* found = own.find(fromAbi(key));
+            const auto found = own.store_->get(fromAbi(key), Store::Clock::now());
             if (!found) {
                 ctx->error = Error::notFound("no value with this key");
                 return HOWDAH_ERROR_NOT_FOUND;
@@ -180,46 +165,40 @@ private:
     }
     static howdah_status set(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value, std::uint64_t ttl_ms) {
         return with(self, ctx, "set", key, [&](FakeKv& own) -> howdah_status {
-            own.values_[std::string(fromAbi(key))] = {std::string(fromAbi(value)), endOf(ttl_ms)};
-            return HOWDAH_OK;
+            const auto done = own.store_->set(fromAbi(key), fromAbi(value), lifeOf(ttl_ms), Store::Clock::now());
+            if (!done) ctx->error = done.error();
+            return done ? HOWDAH_OK : static_cast<howdah_status>(done.error().code);
         });
     }
     static howdah_status setIfAbsent(void* self, howdah_ctx* ctx, howdah_str key, howdah_str value,
                                      std::uint64_t ttl_ms) {
         return with(self, ctx, "set_if_absent", key, [&](FakeKv& own) -> howdah_status {
-            if (own.find(fromAbi(key))) return 0;
-            own.values_[std::string(fromAbi(key))] = {std::string(fromAbi(value)), endOf(ttl_ms)};
-            return 1;
+            return *own.store_->setIfAbsent(fromAbi(key), fromAbi(value), lifeOf(ttl_ms), Store::Clock::now());
         });
     }
     static howdah_status add(void* self, howdah_ctx* ctx, howdah_str key, std::int64_t delta, std::uint64_t,
                              std::int64_t* value) {
         return with(self, ctx, "add", key, [&](FakeKv& own) -> howdah_status {
-            *value = own.addLocked(fromAbi(key), delta);
+            *value = *own.store_->add(fromAbi(key), delta, {}, Store::Clock::now());
             return HOWDAH_OK;
         });
     }
     static howdah_status remove(void* self, howdah_ctx* ctx, howdah_str key) {
         return with(self, ctx, "remove", key, [&](FakeKv& own) -> howdah_status {
-            own.values_.erase(std::string(fromAbi(key)));
+            own.store_->remove(fromAbi(key));
             return HOWDAH_OK;
         });
     }
     static howdah_status replace(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected, howdah_str value,
                                  std::uint64_t ttl_ms) {
         return with(self, ctx, "replace", key, [&](FakeKv& own) -> howdah_status {
-            const std::string* found = own.find(fromAbi(key));
-            if (!found || *found != fromAbi(expected)) return 0;
-            own.values_[std::string(fromAbi(key))] = {std::string(fromAbi(value)), endOf(ttl_ms)};
-            return 1;
+            return *own.store_->replace(fromAbi(key), fromAbi(expected), fromAbi(value), lifeOf(ttl_ms),
+                                        Store::Clock::now());
         });
     }
     static howdah_status removeIf(void* self, howdah_ctx* ctx, howdah_str key, howdah_str expected) {
         return with(self, ctx, "remove_if", key, [&](FakeKv& own) -> howdah_status {
-            const std::string* found = own.find(fromAbi(key));
-            if (!found || *found != fromAbi(expected)) return 0;
-            own.values_.erase(std::string(fromAbi(key)));
-            return 1;
+            return own.store_->removeIf(fromAbi(key), fromAbi(expected), Store::Clock::now());
         });
     }
     static howdah_status publish(void* self, howdah_ctx* ctx, howdah_str channel, howdah_str message) {
@@ -274,7 +253,7 @@ private:
     const howdah_kv_v1 table_;
     mutable std::mutex mutex_;
     std::condition_variable arrived_;
-    std::map<std::string, Value> values_;
+    std::unique_ptr<Store> store_ = std::make_unique<Store>();
     std::map<std::uint64_t, Listener> listeners_;
     std::vector<std::pair<std::string, std::string>> told_;
     std::map<std::string, std::size_t> taken_;

@@ -4,17 +4,9 @@
 
 #include <doctest/doctest.h>
 
-#include "plugins/guard/classify.hpp"
+#include "tests/plugins/guard/rule_of.hpp"
 
 namespace howdah::guard {
-namespace {
-
-std::string ruleOf(const std::string& sql) {
-    auto facts = classify(sql, Policy{});
-    return facts ? "allowed" : facts.error().rule;
-}
-
-}  // namespace
 
 TEST_CASE("guard growth: a number is found under whatever name PostgreSQL gives it") {
     for (const char* sql : {

@@ -3,17 +3,9 @@
 
 #include <doctest/doctest.h>
 
-#include "plugins/guard/classify.hpp"
+#include "tests/plugins/guard/rule_of.hpp"
 
 namespace howdah::guard {
-namespace {
-
-std::string ruleOf(const std::string& sql) {
-    auto facts = classify(sql, Policy{});
-    return facts ? "allowed" : facts.error().rule;
-}
-
-}  // namespace
 
 TEST_CASE("guard growth: least() bounds by what is never NULL alone") {
     CHECK(ruleOf("select repeat('x', least(null, 900000000))") == "value-too-large");

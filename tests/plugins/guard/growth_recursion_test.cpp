@@ -3,15 +3,10 @@
 
 #include <doctest/doctest.h>
 
-#include "plugins/guard/classify.hpp"
+#include "tests/plugins/guard/rule_of.hpp"
 
 namespace howdah::guard {
 namespace {
-
-std::string ruleOf(const std::string& sql) {
-    auto facts = classify(sql, Policy{});
-    return facts ? "allowed" : facts.error().rule;
-}
 
 std::string recursion(const std::string& columns, const std::string& first, const std::string& next) {
     return "with recursive r(" + columns + ") as (select " + first + " union all select " + next +

@@ -7,15 +7,10 @@
 
 #include <doctest/doctest.h>
 
-#include "plugins/guard/classify.hpp"
+#include "tests/plugins/guard/rule_of.hpp"
 
 namespace howdah::guard {
 namespace {
-
-std::string ruleOf(const std::string& sql) {
-    auto facts = classify(sql, Policy{});
-    return facts ? "allowed" : facts.error().rule;
-}
 
 std::string times(int count, const std::string& item, const std::string& between) {
     std::string text = item;
