@@ -23,9 +23,9 @@ const randomFrom = (seed) => () => {
 
 let database, redis;
 const servers = [];
-const start = async () => {
+const start = async (limits = {}) => {
   const server = await startServer({
-    databases: databasesOf(database.dsn), extra: 'tools: { profile: all }',
+    databases: databasesOf(database.dsn), extra: `tools: { profile: all }\nlimits: ${JSON.stringify(limits)}`,
     plugins: [{ pool: { connections_max: 8 } }, { redis: { socket: redis.socket, operation_timeout_ms: 500 } }, 'guard', 'query',
       { cache: { ttl_ms: 3_600_000, unsettled_ms: 1000, shared: { enabled: true, name: 'test', lease_ms: kLease_ms } } }],
   });
@@ -223,4 +223,28 @@ test('an instance that is suspended gives out nothing old when it wakes', async 
   two.child.kill('SIGCONT');
   assert.equal(await woken, '6000');
   await joined(two);
+});
+
+test('a write whose call ends before a silent instance could hear of it says that it was executed', async () => {
+  const [, two] = servers;
+  const one = await start({ request_timeout_ms: kLease_ms / 2 });
+  two.child.kill('SIGSTOP');
+  try {
+    const sql = 'update c.lane_2 set n = 7000 where id = 1';
+    const answer = await until('it is told of in time', async () => {
+      const result = await call(one.url, 'execute', { sql, database: 'writable' });
+      return /cannot be told of this write/.test(textOf(result)) ? undefined : result;
+    });
+    assert.equal(answer.isError, true, textOf(answer));
+    assert.match(textOf(answer), /the statement was executed, and other instances may still answer with what was before/);
+    assert.match(textOf(answer), /do not send it again/);
+    assert.equal(psql('select n from c.lane_2 where id = 1', database.dsn), '7000');
+    assert.equal(await read(one.url, 'select n from c.lane_2 where id = 1'), '7000');
+    assert.ok((await sharedOf(one)).writes.cut_short >= 1);
+  } finally {
+    two.child.kill('SIGCONT');
+    await one.stop();
+  }
+  await joined(two);
+  assert.equal(await read(two.url, 'select n from c.lane_2 where id = 1'), '7000');
 });
