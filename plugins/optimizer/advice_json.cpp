@@ -73,7 +73,7 @@ Document dropJson(const Table& table, const ExistingIndex& index, std::string wh
             {"why", std::move(why)}};
 }
 
-// What was cut off is counted: a better index may be among it.
+// What was cut off is counted, as a better index may be among it; how many ways to combine them were left nobody knows.
 void addCompleteness(const Advice& advice, Document& json) {
     const SearchOutcome& outcome = advice.outcome;
     const std::size_t out_of_time = advice.unasked + outcome.candidates_left;
@@ -82,6 +82,7 @@ void addCompleteness(const Advice& advice, Document& json) {
     if (outcome.statements_left > 0) left["statements_out_of_time"] = outcome.statements_left;
     if (advice.beyond_maximum > 0) left["candidates_beyond_candidates_max"] = advice.beyond_maximum;
     const bool in_time = outcome.complete && advice.unasked == 0;
+    if (!in_time && left.empty()) left["only_combinations"] = true;
     json["complete"] = in_time && advice.beyond_maximum == 0;
     if (!left.empty()) json["not_judged"] = std::move(left);
     if (advice.refused > 0)
