@@ -58,7 +58,7 @@ private:
     }
 };
 
-std::string_view view(grpc::string_ref text) {
+std::string_view view(const grpc::string_ref& text) {
     return {text.data(), text.size()};
 }
 
