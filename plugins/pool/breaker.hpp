@@ -4,8 +4,9 @@
 //
 // Only attempts to connect count; each includes one statement, so that a pooler without a server behind it fails. One
 // without any answer in its time counts as three, as it has cost a caller seconds. A refusal that the next attempt will
-// meet as well (password, unknown database) opens it at once. A connection that breaks while it is used says that it
-// was ended, not that the endpoint is gone; what the server answers to statements says nothing at all.
+// meet as well (password, unknown database) opens it at once, and so does an endpoint that stands still (silence.hpp). A
+// connection that breaks while it is used says that it was ended, not that the endpoint is gone; what the server answers
+// to statements says nothing at all.
 //
 // Threads: none of its own; the owner's mutex guards it. Time is passed in.
 #pragma once
@@ -34,6 +35,7 @@ public:
         bool lasting = false;   // another try will end the same: probed slowly
         bool answered = false;  // the server is there and lets nobody (else) in; connections there are may go on
         bool silent = false;    // no answer at all until the attempt's time was over
+        bool still = false;     // whoever is connected hears nothing either: opens at once
     };
 
     State state() const { return state_; }
@@ -64,7 +66,7 @@ public:
         if (state_ == State::half_open) {
             state_ = State::open;  // once more; since when it is down stays
             opens = true;
-        } else if (state_ == State::closed && (how.lasting || failures_ >= kFailuresToOpen || halfFailed(now_ns))) {
+        } else if (state_ == State::closed && (how.lasting || how.still || failures_ >= kFailuresToOpen || halfFailed(now_ns))) {
             state_ = State::open;
             opened_ns_ = now_ns;
             opens = true;

@@ -331,6 +331,7 @@ void Database::returned(std::unique_ptr<Connection> connection, Holder* holder, 
         if (holder) letGo(holder, now_ns);
         keep = keep && !stopped_ && !budget_->shouldYield(open_, starving_);
         if (keep) {
+            silence_.heard();
             closes_breaker = holder && breaker_.state() == Breaker::State::half_open && breaker_.succeeded(now_ns);
             idle_.push_back(std::move(connection));
         } else {

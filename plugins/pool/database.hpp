@@ -26,6 +26,7 @@
 #include "connector.hpp"
 #include "freshness.hpp"
 #include "retry.hpp"
+#include "silence.hpp"
 #include "wait_line.hpp"
 
 namespace howdah::pool {
@@ -173,6 +174,8 @@ private:
     bool isUsable(const Context& context, Connection& connection, Care care) const;
     std::unique_ptr<Connection> accept(Made made);
     void noteFailed(const ConnectFailure& failure);
+    void noteCancelSent();
+    void noteHeard();
 
     // Under the mutex.
     bool mayConnect() const;
@@ -220,6 +223,7 @@ private:
     std::uint64_t holds_ended_ = 0;
     bool starving_ = false;  // would connect, had the budget a place
     Breaker breaker_;
+    Silence silence_;
     std::string label_;
     std::string last_error_;
     std::string last_hint_;  // what to do about it

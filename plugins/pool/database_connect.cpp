@@ -107,6 +107,7 @@ std::unique_ptr<Connection> Database::accept(Made made) {
         ++counts_.connects;
         answers_again = breaker_.isOpen();
         closed = breaker_.succeeded(now_ns);
+        silence_.heard();
         last_error_.clear();
         const std::string_view pooler = made.owns_session ? "none" : "transaction";
         found_pooler = config_.pooler == Pooler::automatic && !made.owns_session && pooler_ != pooler;
@@ -130,7 +131,7 @@ void Database::noteFailed(const ConnectFailure& failure) {
     Budget::Served served;
     {
         std::lock_guard lock(mutex_);
-        ++counts_.connect_failures;
+        if (!failure.how.still) ++counts_.connect_failures;
         last_error_ = failure.error.message;
         last_error_ns_ = now_ns;
         last_hint_ = failure.error.hint.empty() ? "see howdah doctor" : failure.error.hint;

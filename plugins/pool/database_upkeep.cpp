@@ -73,10 +73,12 @@ private:
         if (!cancel_) return Wait::broken;
         for (std::uint64_t pause_ns = kFirstCancelPauseNs;; pause_ns *= 2) {
             if (takeTurn()) {
+                database_->noteCancelSent();
                 const howdah_status sent = database_->jobs_.run(context, cancel_, deadline_ns);
                 --database_->cancels_under_way_;
                 // The plugin stops. The cancel may have been withdrawn, and nobody waits for a second one.
                 if (sent == HOWDAH_ERROR_CANCELLED) database_->jobs_.start(cancel_);
+                if (sent == HOWDAH_OK) database_->noteHeard();  // if only that it is not taken
                 if (sent != HOWDAH_OK || !cancel_->wasDelivered()) {
                     ++database_->cancels_lost_;
                     return Wait::broken;
@@ -140,13 +142,16 @@ void Database::keep(Context& context) {
         if (woken < 0 && woken != HOWDAH_ERROR_TIMEOUT) return;  // cancelled: the plugin stops
         std::uint64_t now_ns = host_.nowNs();
         std::uint32_t wanted = 0;
+        bool stands_still = false;
         {
             std::lock_guard lock(mutex_);
             if (stopped_) return;
+            stands_still = silence_.isToBeTold(now_ns);
             bool probe = breaker_.isOpen() && now_ns >= breaker_.nextProbeNs() && open_ < config_.connections_max;
             bool warm = !breaker_.isOpen() && open_ < config_.connections_min;
             wanted = probe ? 1 : warm ? config_.connections_min - open_ : 0;
         }
+        if (stands_still) noteFailed(standstill(source_.name, label()));
         closeAll(takeOutdated(now_ns));
         nameLongHolders(now_ns);
         for (; wanted > 0; --wanted)
@@ -243,6 +248,19 @@ void Database::dropServer(const std::string& server) {
     closeAll(std::move(dropped));
 }
 
+void Database::noteCancelSent() {
+    {
+        std::lock_guard lock(mutex_);
+        silence_.cancelSent(host_.nowNs());
+    }
+    keeper_wakes_.set();
+}
+
+void Database::noteHeard() {
+    std::lock_guard lock(mutex_);
+    silence_.heard();
+}
+
 void Database::noteLost(const std::string& server, std::string_view sqlstate) {
     {
         std::lock_guard lock(mutex_);
@@ -259,6 +277,7 @@ std::uint64_t Database::nextDueNs(std::uint64_t now_ns) const {
     for (const Holder& holder : holders_) {
         if (!holder.named) due_ns = std::min(due_ns, std::max(now_ns, holder.since_ns + alarm_ns));
     }
+    due_ns = std::min(due_ns, silence_.dueNs().value_or(due_ns));
     if (!breaker_.isOpen()) return due_ns;
     // Even with all connections hung and no place for a probe: look again soon, never at once.
     return std::min(due_ns, std::max(breaker_.nextProbeNs(), now_ns + Breaker::kProbeEveryNs / 10));

@@ -121,6 +121,15 @@ ConnectFailure connectTimeout(std::string_view database, std::string_view label,
     return failure;
 }
 
+ConnectFailure standstill(std::string_view database, std::string_view label) {
+    Error error = Error::unavailable("database ", database, " (", label,
+                                     ") stands still: it answers neither statements nor the request to cancel one")
+                      .withHint("look at the load, the disk and the network of its host");
+    ConnectFailure failure = passing(std::move(error), 1000);
+    failure.how.still = true;
+    return failure;
+}
+
 std::string_view sqlstateOf(const PGresult* result) {
     return field(result, PG_DIAG_SQLSTATE);
 }

@@ -28,6 +28,8 @@ struct ConnectFailure {
 // message: PQerrorMessage() of a connection made with PQERRORS_VERBOSE, which shows the SQLSTATE.
 ConnectFailure connectFailure(std::string_view database, const Dsn& dsn, std::string_view message);
 ConnectFailure connectTimeout(std::string_view database, std::string_view label, std::uint64_t waited_ms);
+// Neither a statement nor the request to cancel it was answered.
+ConnectFailure standstill(std::string_view database, std::string_view label);
 
 // The SQLSTATE of a failed result, "" if libpq made it itself.
 std::string_view sqlstateOf(const PGresult* result);

@@ -40,7 +40,7 @@ TEST_CASE("pool: a cancel is delivered, counted, and its connection used again")
     CHECK(running("delivered") == 0);
 }
 
-TEST_CASE("pool: a cancel that nobody answers costs its connection after two seconds, no caller and no stop") {
+TEST_CASE("pool: a cancel that nobody answers costs its connection after two seconds; the database counts as down before") {
     ToyProxy proxy(cluster().socket());
     std::chrono::steady_clock::time_point stopping;
     {
@@ -50,13 +50,16 @@ TEST_CASE("pool: a cancel that nobody answers costs its connection after two sec
         cancelled(pool, "swallowed");
         REQUIRE(comes([&] { return proxy.swallowed() >= 1; }));
         const auto begun = std::chrono::steady_clock::now();
-        REQUIRE(comes([&] { return pool.state()["open"] == 0; }));
+        REQUIRE(comes([&] { return pool.state()["breaker"] == "open"; }));
+        CHECK(pool.state()["cancels_lost"] == 0);
+        CHECK(pool.run({"select 1"}).error.message.find("stands still") != std::string::npos);
+        REQUIRE(comes([&] { return pool.state()["cancels_lost"] == 1; }));
         CHECK(std::chrono::steady_clock::now() - begun < 3s);
-        CHECK(pool.state()["cancels_lost"] == 1);
         // The server looks for its client every second.
         CHECK(comes([&] { return running("swallowed") == 0; }));
 
         proxy.swallowNew(false);
+        REQUIRE(comes([&] { return pool.state()["breaker"] != "open"; }));
         CHECK(pool.run({"select 2"}).value() == "2");
         proxy.swallowNew(true);
         cancelled(pool, "stopped");
@@ -83,8 +86,11 @@ TEST_CASE("pool: of cancels that nobody answers only two are under way at once")
         call->cancel();
     for (auto& caller : callers)
         caller.join();
-    REQUIRE(comes([&] { return pool.state()["open"] == 0; }));
-    CHECK(proxy.accepted() - before <= 3);  // a third as the time of the first two ends
+    REQUIRE(comes([&] {
+        const auto state = pool.state();
+        return state["idle"] == 0 && state["open"] == state["connecting"];
+    }));
+    CHECK(proxy.accepted() - before <= 4);  // a third as the time of the first two ends, and the prober
     CHECK(comes([&] { return running("many") == 0; }));
 }
 

@@ -4,6 +4,7 @@
 #include "plugins/pool/breaker.hpp"
 #include "plugins/pool/freshness.hpp"
 #include "plugins/pool/retry.hpp"
+#include "plugins/pool/silence.hpp"
 #include "plugins/pool/wait_line.hpp"
 
 namespace howdah::pool {
@@ -176,6 +177,24 @@ TEST_CASE("breaker: silence counts as three, what lasts opens it at once") {
     CHECK(refused.failed(0, {.lasting = true, .answered = true}, 0.5));
     CHECK(refused.wasAnswered());
     CHECK(refused.nextProbeNs() == 2 * kSecondNs);
+}
+
+TEST_CASE("breaker: a cancel that is not taken for 750 ms, with nothing else heard, is told once and opens it") {
+    Silence silence;
+    CHECK_FALSE(silence.isToBeTold(kSecondNs));
+    silence.cancelSent(1000);
+    silence.cancelSent(kSecondNs);  // of another statement: the first one counts
+    CHECK(silence.dueNs() == 750'001'000);
+    CHECK_FALSE(silence.isToBeTold(750'000'999));
+    CHECK(silence.isToBeTold(750'001'000));
+    CHECK_FALSE(silence.isToBeTold(2 * kSecondNs));
+    silence.cancelSent(3 * kSecondNs);
+    silence.heard();
+    CHECK_FALSE(silence.isToBeTold(9 * kSecondNs));
+    CHECK_FALSE(silence.dueNs());
+    Breaker still;
+    CHECK(still.failed(0, {.still = true}, 0.5));
+    CHECK(still.nextProbeNs() == 250'000'000);
 }
 
 TEST_CASE("breaker: probes every 250 ms, every 2 s after a minute") {
