@@ -156,6 +156,7 @@ private:
         bool isServed() const { return connection || may_connect || refused || gave_way; }
     };
     class Keeper;
+    class LastCancel;
     class Settler;
 
     struct Granted {

@@ -15,6 +15,30 @@ constexpr std::uint32_t kCancelsMax = 2;
 
 }  // namespace
 
+// The cancel of a connection whose plugin stops: on a worker, when no fiber waits any more. The connection is closed only
+// then, or the server would hear that its client is gone before it hears of the cancel.
+class Database::LastCancel final : public Job {
+public:
+    LastCancel(std::shared_ptr<Database> database, std::unique_ptr<Connection> connection, Holder* holder,
+               std::shared_ptr<CancelJob> cancel)
+        : database_(std::move(database)),
+          connection_(std::move(connection)),
+          holder_(holder),
+          cancel_(std::move(cancel)) {}
+    void work() override {
+        cancel_->work();
+        drop();
+    }
+    void drop() override { database_->returned(std::move(connection_), holder_, false); }
+    bool outlivesStop() const override { return true; }  // or the statement would run on
+
+private:
+    std::shared_ptr<Database> database_;
+    std::unique_ptr<Connection> connection_;
+    Holder* holder_;
+    std::shared_ptr<CancelJob> cancel_;
+};
+
 // Ends what a connection still runs, makes its session ours again where it has written, then gives it back; closes it
 // if that takes more than two seconds.
 class Database::Settler final : public Job {
@@ -29,14 +53,20 @@ public:
     void task(Context& context) override {
         std::uint64_t deadline_ns = database_->host_.nowNs() + kSettleNs;
         const bool fit = settle(context, deadline_ns) && resetSession(context, deadline_ns);
-        database_->returned(std::move(connection_), holder_, fit);
+        if (!fit && cancel_ && !asked_ && !context.goOn()) cancelLast();
+        if (connection_) database_->returned(std::move(connection_), holder_, fit);
     }
     void drop() override {
-        if (cancel_) database_->jobs_.start(cancel_);  // it runs on all the same
+        if (cancel_) return cancelLast();  // it runs on all the same
         database_->returned(std::move(connection_), holder_, false);
     }
 
 private:
+    void cancelLast() {
+        connection_->detach();
+        database_->jobs_.start(std::make_shared<LastCancel>(database_, std::move(connection_), holder_, cancel_));
+    }
+
     bool settle(Context& context, std::uint64_t deadline_ns) {
         if (!connection_->attach(context)) return false;
         const Wait ended = cancels_ ? cancelled(context, deadline_ns) : connection_->drain(context, deadline_ns);
@@ -73,11 +103,15 @@ private:
         if (!cancel_) return Wait::broken;
         for (std::uint64_t pause_ns = kFirstCancelPauseNs;; pause_ns *= 2) {
             if (takeTurn()) {
+                asked_ = true;
                 database_->noteCancelSent();
                 const howdah_status sent = database_->jobs_.run(context, cancel_, deadline_ns);
                 --database_->cancels_under_way_;
                 // The plugin stops. The cancel may have been withdrawn, and nobody waits for a second one.
-                if (sent == HOWDAH_ERROR_CANCELLED) database_->jobs_.start(cancel_);
+                if (sent == HOWDAH_ERROR_CANCELLED) {
+                    cancelLast();
+                    return Wait::broken;
+                }
                 if (sent == HOWDAH_OK) database_->noteHeard();  // if only that it is not taken
                 if (sent != HOWDAH_OK || !cancel_->wasDelivered()) {
                     ++database_->cancels_lost_;
@@ -102,6 +136,7 @@ private:
     Holder* holder_;
     const bool cancels_;
     std::shared_ptr<CancelJob> cancel_;
+    bool asked_ = false;  // the server, at least once, to cancel
 };
 
 class Database::Keeper final : public Job {
