@@ -40,6 +40,15 @@ constexpr bool hasAudio(Revision revision) {
 constexpr bool hasResourceLinks(Revision revision) {
     return revision >= Revision::v2025_06_18;
 }
+// Whether a client may come back for the rest of an event stream (over HTTP).
+constexpr bool resumesStreams(Revision revision) {
+    return revision >= Revision::v2025_03_26;
+}
+// Whether a stream begins with an event without a message, so that its client has an id from the start. Clients of
+// before read each event as a message.
+constexpr bool primesStreams(Revision revision) {
+    return revision >= Revision::v2025_11_25;
+}
 // Whether a client says what a question to its model may hold: tools, context.
 constexpr bool hasSamplingKinds(Revision revision) {
     return revision >= Revision::v2025_11_25;

@@ -49,9 +49,10 @@ public:
     // requests in flight to the next one. An error when it may not; nothing has changed then.
     virtual Result<void> stands() { return {}; }
 
-    // HTTP: the client may come back for the rest of this answer. Its events then bear the ids <stream>-0, -1, ... in
-    // the order of notify(), the answer last, and an answer that takes its time becomes an event stream.
-    virtual void resumable(const std::string& stream) { (void)stream; }
+    // HTTP: the client may come back for the rest of this answer. Its events then bear the ids <stream>-1, -2, ... in
+    // the order of notify(), the answer last. `primes`: an answer that takes its time becomes an event stream, which
+    // begins with <stream>-0, an event without a message.
+    virtual void resumable(const std::string& stream, bool primes) { (void)stream, (void)primes; }
     // The client has been given an id that it can come back with.
     virtual bool primed() const { return false; }
 

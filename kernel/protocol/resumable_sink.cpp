@@ -11,7 +11,7 @@ ResumableSink::ResumableSink(ReplySink& connection, std::shared_ptr<Session> ses
     : connection_(connection), session_(std::move(session)), id_(id) {
     if (!accepts_events) return;
     stream_ = session_->streams.beginAnswer(id);
-    if (stream_ != 0) connection_.resumable(session_->streams.nameOf(stream_));
+    if (stream_ != 0) connection_.resumable(session_->streams.nameOf(stream_), primesStreams(session_->revision));
 }
 
 bool ResumableSink::connected() {

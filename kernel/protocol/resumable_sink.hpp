@@ -1,9 +1,9 @@
 // ResumableSink: between a call of a legacy HTTP session and its connection. The call goes on when the connection
-// breaks; from 2025-11-25 on its events are kept for a client that comes back for them.
+// breaks; from 2025-03-26 on its events are kept for a client that comes back for them.
 //
 // Threads: the request's fiber.
 // Errors:  none: nobody is there to hear of a connection that is gone.
-// Source:  MCP 2025-11-25 "Transports: Sending Messages to the Server", "Resumability and Redelivery".
+// Source:  MCP 2025-03-26 to 2025-11-25 "Transports: Sending Messages to the Server", "Resumability and Redelivery".
 #pragma once
 
 #include <cstddef>

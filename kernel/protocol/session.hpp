@@ -90,7 +90,7 @@ public:
     InFlight in_flight;
     PendingQuestions questions;
     ResourceWatch watched;  // resources/subscribe
-    StreamLog streams{revision >= Revision::v2025_11_25, shared ? shared->instance : std::string(),
+    StreamLog streams{revision, shared ? shared->instance : std::string(),
                       shared ? shared->mirror.get() : nullptr};  // HTTP
     std::atomic<std::int64_t> last_used_ns{0};
     std::atomic<std::uint32_t> log_level{1};  // info, until logging/setLevel

@@ -61,7 +61,7 @@ std::optional<StreamLog::Position> StreamLog::positionOf(std::string_view event_
 }
 
 StreamLog::Number StreamLog::beginAnswer(std::string_view request_id) {
-    if (!primes_) return 0;
+    if (!resumesStreams(revision_)) return 0;
     std::lock_guard lock(mutex_);
     forgetFinished();
     const Number number = nextNumber();
@@ -111,7 +111,7 @@ bool StreamLog::listen(Link link, std::size_t limit) {
     const Number number = nextNumber();
     Stream& stream = streams_[number];
     stream.listens = true;
-    if (primes_) (void)link.peer->pushEvent({}, idOf(number, stream, 0));
+    if (primesStreams(revision_)) (void)link.peer->pushEvent({}, idOf(number, stream, 0));
     stream.link = std::move(link);
     return true;
 }

@@ -1,4 +1,4 @@
-// StreamLog: the event streams of one session (HTTP, 2025-11-25), and what was said on them, so that a client whose
+// StreamLog: the event streams of one session (HTTP, since 2025-03-26), and what was said on them, so that a client whose
 // connection broke can come back for the rest. Resuming is always a GET that names the last event the client has seen;
 // the events after it are said again, and the stream goes on there.
 //
@@ -9,7 +9,7 @@
 // it: ids are <instance>.<number>[.<request>]-<event>, where else they are <number>-<event>, and a Mirror writes each
 // event where the others find it. The id of the request stands in those of an answer, so that any instance can end a
 // call whose own instance has died.
-// Source:  MCP 2025-11-25 "Transports: Resumability and Redelivery", "Multiple Connections".
+// Source:  MCP 2025-03-26 to 2025-11-25 "Transports: Resumability and Redelivery", "Multiple Connections".
 #pragma once
 
 #include <cstddef>
@@ -58,11 +58,10 @@ public:
     };
     static std::optional<Position> positionOf(std::string_view event_id);
 
-    // Clients of 2025-11-25 are given an id before the first message of a stream.
-    explicit StreamLog(bool primes) : primes_(primes) {}
+    explicit StreamLog(Revision revision) : revision_(revision) {}
     // Of a session that instances share; the mirror outlives the log.
-    StreamLog(bool primes, std::string instance, Mirror* mirror)
-        : primes_(primes), instance_(std::move(instance)), mirror_(mirror) {}
+    StreamLog(Revision revision, std::string instance, Mirror* mirror)
+        : revision_(revision), instance_(std::move(instance)), mirror_(mirror) {}
 
     static constexpr std::size_t kBytesMax = 256u << 10;  // of the events of one session
     static constexpr std::size_t kStreamsMax = 64;        // that can be resumed
@@ -119,7 +118,7 @@ private:
     void forgetFinished();
     std::string idOf(Number number, const Stream& stream, std::uint64_t event) const;
 
-    const bool primes_;
+    const Revision revision_;
     const std::string instance_;  // "" = the session is of this process alone
     Mirror* const mirror_ = nullptr;
     std::mutex mutex_;

@@ -75,7 +75,7 @@ void HttpReply::begin(Form form) {
         connection_.eventsBegun();
     }
     appendHead(head_, false);
-    if (!primed()) return;
+    if (!primes_) return;
     identify(collected_);
     collected_ += kEmptyEvent;
 }
@@ -88,20 +88,22 @@ void HttpReply::standsUntil(const std::shared_ptr<Cancellation>& cancelled) {
     connection_.watchFor(cancelled);
 }
 
-void HttpReply::resumable(const std::string& stream) {
+void HttpReply::resumable(const std::string& stream, bool primes) {
     if (form_ != Form::collecting || !accepts_events_) return;
     stream_ = stream;
-    connection_.answerAwaited();
+    primes_ = primes;
+    events_ = primes ? 0 : 1;
+    if (primes) connection_.answerAwaited();
 }
 
 void HttpReply::primeNow() {
-    if (form_ != Form::collecting || answer_begun_ || finished_ || stream_.empty()) return;
+    if (form_ != Form::collecting || answer_begun_ || finished_ || !primes_) return;
     begin(Form::events);
     enqueue(false);
 }
 
 void HttpReply::leave() {
-    if (!primed() || answer_begun_ || finished_) return;
+    if (!primes_ || answer_begun_ || finished_) return;
     collected_ = kRetry;
     enqueue(true);
     left_ = true;

@@ -28,7 +28,7 @@ public:
     Result<void> write(std::string_view bytes) override;
     Result<void> finish() override;
     void standsUntil(const std::shared_ptr<Cancellation>& cancelled) override;
-    void resumable(const std::string& stream) override;
+    void resumable(const std::string& stream, bool primes) override;
     bool primed() const override { return form_ == Form::events && !stream_.empty(); }
 
     // [loop] While the fiber waits: an answer that takes its time becomes an event stream.
@@ -60,7 +60,8 @@ private:
     std::string content_type_;  // "" = application/json
     std::string head_;          // to be sent before the next bytes
     std::string stream_;        // of which the ids of events are made, "" = they have none
-    std::uint64_t events_ = 0;  // that have an id
+    std::uint64_t events_ = 0;  // the number of the next one that has an id
+    bool primes_ = false;
     bool left_ = false;         // the response has ended; what the handler still says goes nowhere
     int status_ = 0;            // 0 = not set by the handler
     Form form_ = Form::collecting;

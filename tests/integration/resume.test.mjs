@@ -1,4 +1,4 @@
-// Event streams of 2025-11-25 that are taken up again: after a broken connection, and where the server ends the connection
+// Event streams of legacy sessions that are taken up again: after a broken connection, and where the server ends the connection
 // itself (polling).
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
@@ -53,12 +53,27 @@ describe('a stream that broke', () => {
     assert.equal((await back(server, headers, 'nonsense')).status, 400);
     await server.stop();
   });
-  test('older revisions get no empty event', async () => {
+  for (const revision of ['2025-03-26', '2025-06-18']) {
+    test(`${revision}: no empty event, but ids to come back with`, async () => {
+      const server = await startServer({ plugins, http: ', auth: none, stream_hold_ms: 300' });
+      const headers = await openSession(server.url, revision);
+      const broken = new AbortController();
+      const { value } = await eventsOf(await call(server, headers, 'slow_compute', { seconds: 2, label: 'old' }, 1, broken.signal)).next();
+      broken.abort();
+      assert.equal(JSON.parse(value.data).method, 'notifications/progress');
+      const rest = [];
+      for await (const event of eventsOf(await back(server, headers, value.id))) rest.push(event);
+      assert.ok(rest.every((event) => event.data && event.id !== value.id));
+      assert.equal(textOf(JSON.parse(rest.at(-1).data).result), 'computed old in 2 s');
+      await server.stop();
+    });
+  }
+  test('2024-11-05: neither empty events nor ids', async () => {
     const server = await startServer({ plugins });
-    const headers = await openSession(server.url, '2025-06-18');
+    const headers = await openSession(server.url, '2024-11-05');
     const seen = [];
-    for await (const event of eventsOf(await call(server, headers, 'slow_compute', { seconds: 1, label: 'old' }, 1))) seen.push(event);
-    assert.ok(seen.every((event) => event.data && !event.id));
+    for await (const event of eventsOf(await call(server, headers, 'slow_compute', { seconds: 1, label: 'oldest' }, 1))) seen.push(event);
+    assert.ok(seen.length > 1 && seen.every((event) => event.data && !event.id));
     await server.stop();
   });
 });

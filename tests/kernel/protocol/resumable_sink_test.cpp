@@ -24,7 +24,7 @@ public:
         return take(bytes);
     }
     Result<void> finish() override { return {}; }
-    void resumable(const std::string& its_stream) override { stream = its_stream; }
+    void resumable(const std::string& its_stream, bool) override { stream = its_stream; }
     bool primed() const override { return events && !stream.empty(); }
 
     bool events = false;

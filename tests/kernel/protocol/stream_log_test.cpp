@@ -31,7 +31,7 @@ using Said = std::vector<std::pair<std::string, std::string>>;
 }  // namespace
 
 TEST_CASE("stream log: a client that comes back for an answer gets what it has not seen, and then the rest") {
-    StreamLog log(true);
+    StreamLog log(Revision::v2025_11_25);
     const auto answer = log.beginAnswer("1");
     const std::string id = std::to_string(answer);
     log.append(answer, "one");
@@ -56,7 +56,7 @@ TEST_CASE("stream log: a client that comes back for an answer gets what it has n
 }
 
 TEST_CASE("stream log: ids that name no event are told apart from events no longer kept") {
-    StreamLog log(true);
+    StreamLog log(Revision::v2025_11_25);
     const auto answer = log.beginAnswer("1");
     const std::string id = std::to_string(answer);
     auto stream = std::make_shared<Stream>();
@@ -71,15 +71,15 @@ TEST_CASE("stream log: ids that name no event are told apart from events no long
 }
 
 TEST_CASE("stream log: an answer whose client was given no id leaves nothing behind") {
-    StreamLog log(true);
+    StreamLog log(Revision::v2025_11_25);
     for (std::size_t i = 0; i < 10 * StreamLog::kStreamsMax; ++i)
         log.finishAnswer(log.beginAnswer("1"), "");
     CHECK(log.beginAnswer("1") == 10 * StreamLog::kStreamsMax + 1);
-    CHECK(StreamLog(false).beginAnswer("1") == 0);
+    CHECK(StreamLog(Revision::v2024_11_05).beginAnswer("1") == 0);
 }
 
 TEST_CASE("stream log: a message goes to one open stream, and waits for its client when all have broken") {
-    StreamLog log(true);
+    StreamLog log(Revision::v2025_11_25);
     CHECK_FALSE(log.push("nobody"));
     auto first = std::make_shared<Stream>(), second = std::make_shared<Stream>();
     CHECK(log.listen({first, nullptr}, 2));
@@ -127,7 +127,7 @@ TEST_CASE("stream log: ids of a session that instances share tell the instance a
         std::vector<std::string> lines;
         StreamLog::Number given = 0;
     } written;
-    StreamLog log(true, "here", &written);
+    StreamLog log(Revision::v2025_11_25, "here", &written);
     // Its base64url has a dash.
     const std::string request = "\"\xfb\xef\xbe\"";
     const auto answer = log.beginAnswer(request);
