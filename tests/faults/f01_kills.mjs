@@ -5,9 +5,6 @@ import { Bench } from './bench.mjs';
 
 const kEvery_ms = 100;
 
-export const title = 'backends killed by pg_terminate_backend, one every 100 ms, then all every 2 s';
-export const must = 'reads: no error; writes: none acknowledged and lost, none twice';
-
 export const run = (report, { full }) => Bench.open(async (bench) => {
   await bench.withDatabase({ shared: true });
   await bench.withServer();
