@@ -1,6 +1,6 @@
-// StreamLog: the event streams of one session (HTTP, since 2025-03-26), and what was said on them, so that a client whose
-// connection broke can come back for the rest. Resuming is always a GET that names the last event the client has seen;
-// the events after it are said again, and the stream goes on there.
+// StreamLog: the event streams of one session (HTTP, since 2025-03-26), and what was said on them, so that a client
+// whose connection broke can come back for the rest. Resuming is always a GET that names the last event the client has
+// seen; the events after it are said again, and the stream goes on there.
 //
 // Threads: any; a lock is held while a message is put into the queue of a stream, never while one is sent.
 // Owns:    the last events of the session, up to a bound; links of streams that are open (holding one keeps it open).

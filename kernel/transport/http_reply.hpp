@@ -62,8 +62,8 @@ private:
     std::string stream_;        // of which the ids of events are made, "" = they have none
     std::uint64_t events_ = 0;  // the number of the next one that has an id
     bool primes_ = false;
-    bool left_ = false;         // the response has ended; what the handler still says goes nowhere
-    int status_ = 0;            // 0 = not set by the handler
+    bool left_ = false;  // the response has ended; what the handler still says goes nowhere
+    int status_ = 0;     // 0 = not set by the handler
     Form form_ = Form::collecting;
     bool answer_begun_ = false;
     bool finished_ = false;

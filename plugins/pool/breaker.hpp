@@ -4,9 +4,9 @@
 //
 // Only attempts to connect count; each includes one statement, so that a pooler without a server behind it fails. One
 // without any answer in its time counts as three, as it has cost a caller seconds. A refusal that the next attempt will
-// meet as well (password, unknown database) opens it at once, and so does an endpoint that stands still (silence.hpp). A
-// connection that breaks while it is used says that it was ended, not that the endpoint is gone; what the server answers
-// to statements says nothing at all.
+// meet as well (password, unknown database) opens it at once, and so does an endpoint that stands still (silence.hpp).
+// A connection that breaks while it is used says that it was ended, not that the endpoint is gone; what the server
+// answers to statements says nothing at all.
 //
 // Threads: none of its own; the owner's mutex guards it. Time is passed in.
 #pragma once
@@ -66,7 +66,8 @@ public:
         if (state_ == State::half_open) {
             state_ = State::open;  // once more; since when it is down stays
             opens = true;
-        } else if (state_ == State::closed && (how.lasting || how.still || failures_ >= kFailuresToOpen || halfFailed(now_ns))) {
+        } else if (state_ == State::closed &&
+                   (how.lasting || how.still || failures_ >= kFailuresToOpen || halfFailed(now_ns))) {
             state_ = State::open;
             opened_ns_ = now_ns;
             opens = true;

@@ -40,7 +40,8 @@ TEST_CASE("pool: a cancel is delivered, counted, and its connection used again")
     CHECK(running("delivered") == 0);
 }
 
-TEST_CASE("pool: a cancel that nobody answers costs its connection after two seconds; the database counts as down before") {
+TEST_CASE(
+    "pool: a cancel that nobody answers costs its connection after two seconds; the database counts as down before") {
     ToyProxy proxy(cluster().socket());
     std::chrono::steady_clock::time_point stopping;
     {
