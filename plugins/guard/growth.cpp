@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "plugins/guard/growth_estimate.hpp"
+#include "plugins/guard/growth_paths.hpp"
 
 namespace howdah::guard {
 namespace {
@@ -12,6 +13,13 @@ namespace {
 bool isSmallText(std::string_view text) {
     const Numbers numbers = numbersIn(text);
     return numbers.largest <= kSmallNumber && numbers.least >= kSmallLeast;
+}
+
+// Of what may be numbers alone, not a uuid with an e among its digits: 1e131071 is short as a text, and no number is
+// longer.
+double digitsOfNumbers(std::string_view text) {
+    const bool numbers = text.find_first_not_of("0123456789.eE+-_ \t\n,{}[]()\"") == std::string_view::npos;
+    return numbers ? numbersIn(text).digits : 0;
 }
 
 bool isText(const howdah_value& value) {
@@ -38,7 +46,10 @@ std::uint64_t parameterBit(std::int64_t number) {
 }
 
 bool isShort(const howdah_value& parameter) {
-    return !isText(parameter) || static_cast<double>(parameter.text.size) <= kShortBytes;
+    if (!isText(parameter)) return true;
+    const std::string_view text(parameter.text.data, parameter.text.size);
+    return static_cast<double>(text.size()) <= kShortBytes && digitsOfNumbers(text) <= kShortBytes &&
+           pathItems(text) <= kShortItems;
 }
 
 bool isSmall(const howdah_value& parameter) {

@@ -4,7 +4,8 @@
 // column stands.
 //
 // An upper bound for each expression (growth_bounds.hpp); a column of a subquery or a WITH query is what it stands for,
-// in the scope where its name is used. One walk, each node once.
+// in the scope where its name is used. A walk meets each node once; where there are parameters it is done up to three
+// times.
 //
 // Threads: pure.
 // Source:  PostgreSQL manual, "String Functions"; source, optimizer/util/clauses.c (eval_const_expressions),

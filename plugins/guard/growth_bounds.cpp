@@ -13,6 +13,7 @@ namespace {
 constexpr double kEndless = 1e300;       // more than a double holds
 constexpr double kFractionMax = 16'383;  // of its digits behind the point
 constexpr double kDataExponent = 100;
+constexpr double kYear = 2'100;
 constexpr double kDataDivisor = 10;  // a divisor that is data is at least this
 
 bool isDigit(char c) {
@@ -23,9 +24,17 @@ double digitsOf(double number) {
     return number >= kEndless ? kDigitsMax : std::log10(number);
 }
 
+// Digits may be written otherwise: \060 in a bytea, \u0030 in JSON, &#48; in XML.
+bool hasEscapes(std::string_view text) {
+    return text.find('\\') != std::string_view::npos || text.find("&#") != std::string_view::npos;
+}
+
 Bound textBound(std::string_view text) {
     Bound bound;
     bound.bytes = bound.grown = static_cast<double>(text.size());
+    bound.brackets = static_cast<double>(std::ranges::count_if(text, [](char c) { return c == '[' || c == '{'; }));
+    // Brackets may be written otherwise, as digits may.
+    if (hasEscapes(text)) bound.brackets = bound.bytes;
     const Numbers numbers = numbersIn(text);
     bound.number = numbers.largest;
     bound.least = std::max(numbers.least, kNothing);
@@ -67,9 +76,7 @@ void sumOrDifference(Bound& bound, const Bound& left, const Bound& right) {
 
 Numbers numbersIn(std::string_view text) {
     if (std::ranges::none_of(text, isDigit)) return {};
-    // Digits may be written otherwise: \060 in a bytea, \u0030 in JSON, &#48; in XML.
-    if (text.find('\\') != std::string_view::npos || text.find("&#") != std::string_view::npos)
-        return {kAnything, kNothing, kNothing};
+    if (hasEscapes(text)) return {kAnything, kNothing, kNothing};
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '_') continue;
@@ -110,20 +117,39 @@ Numbers numbersIn(std::string_view text) {
 }
 
 void put(Bound& sum, const Bound& part) {
-    sum.bytes += part.bytes;
+    sum.bytes = std::min(sum.bytes + part.bytes, kMost);
     sum.number = std::max(sum.number, part.number);
     sum.least = std::min(sum.least, part.least);
     sum.grain = std::min(sum.grain, part.grain);
-    sum.grown += part.grown;
+    sum.grown = std::min(sum.grown + part.grown, kMost);
+    sum.brackets = std::min(sum.brackets + part.brackets, kMost);
+    sum.forms |= part.forms;
     sum.doubled |= part.doubled | (sum.selves & part.selves);
     sum.selves |= part.selves;
     sum.note(part);
+}
+
+Bound quoted(Bound bound) {
+    bound.bytes = std::min(bound.bytes * 2 + 4, kMost);
+    bound.grown = std::min(bound.grown * 2 + 4, kMost);
+    bound.doubled |= bound.selves;
+    bound.forms = kPlain;
+    return bound;
+}
+
+Bound escapedIn(std::uint8_t form, Bound part) {
+    if ((part.forms & ~form) == 0) return part;
+    part.bytes = std::min(part.bytes * 6, kMost);
+    part.grown = std::min(part.grown * 6, kMost);
+    part.brackets = 0;
+    return part;
 }
 
 Bound together(std::span<const Bound> parts) {
     Bound sum;
     sum.bytes = 8;
     sum.number = 0;
+    if (!parts.empty()) sum.forms = 0;
     for (const Bound& part : parts)
         put(sum, part);
     return sum;
@@ -133,6 +159,7 @@ Bound anyOf(std::span<const Bound> parts) {
     Bound widest;
     widest.bytes = 8;
     widest.number = 0;
+    if (!parts.empty()) widest.forms = 0;
     for (const Bound& part : parts)
         widest.widen(part);
     return widest;
@@ -167,7 +194,10 @@ Bound constantBound(const NodeView& constant) {
 Bound operatorBound(std::string_view op, const Bound& left, const Bound& right) {
     Bound bound = together(std::array{left, right});
     const double before = bound.made;
-    if (op != "||") bound.doubled = left.doubled | right.doubled;  // a number has no more digits than fit
+    if (op != "||") {
+        bound.doubled = left.doubled | right.doubled;  // a number has no more digits than fit
+        bound.forms = kPlain;
+    }
     if (op == "+" || op == "-") {
         sumOrDifference(bound, left, right);
     } else if (op == "*") {
@@ -193,7 +223,11 @@ Bound operatorBound(std::string_view op, const Bound& left, const Bound& right) 
         if (bound.made + left.grown * right.grown == 0) bound.parameters = 0;  // of any size: nothing is made of them
     } else if (op == "||") {                                                   // digits of both may make one number
         bound.number = kAnything;
-    } else if (isOneOf(op, {"<<", "~", "#", "@@", "!!"})) {
+    } else if (op == "|") {
+        bound.number = left.number + right.number;
+    } else if (op == "<->") {  // of points
+        bound.number = 2 * (left.number + right.number);
+    } else if (isOneOf(op, {"<<", "~", "#", "@@", "!!", "@-@"})) {
         bound.number = kAnything;
     }
     if (op == "^")
@@ -205,11 +239,22 @@ Bound operatorBound(std::string_view op, const Bound& left, const Bound& right) 
     return bound;
 }
 
+// That a text may have as an array, two bytes each; one of another type. Of data a part is counted.
+double elementsOf(const NodeView& type, const Bound& value) {
+    if (type.list(Field::arrayBounds).empty()) return 1;
+    return std::max(1.0, (value.data ? std::max(value.grown, value.bytes / kEnlarged) : value.bytes) / 2);
+}
+
 // Types in whose texts a number is written by more than decimal digits, or that count from somewhere.
 void readAs(std::string_view type, const NodeView& written, Bound& bound) {
+    bound.number = std::max(bound.number, type == "char" ? 128.0 : 1.0);  // "char" is a byte, true is 1
+    // Of points a product is up to twice that of their numbers.
+    if (isOneOf(type, {"point", "lseg", "path", "box", "polygon", "circle"}))
+        bound.number = std::min(bound.number * 2, kEndless);
     if (isOneOf(type, {"numeric", "jsonb"})) {
+        const double elements = elementsOf(written, bound);
         for (const NodeView modifier : written.list(Field::typmods))  // numeric(1000,999)
-            bound.grown += std::min(constantBound(modifier).number, kFractionMax);
+            bound.grown += product(std::min(constantBound(modifier).number, kFractionMax), elements);
         bound.bytes = std::max(bound.bytes, bound.grown);
     }
     if (type == "money") bound.number = kAnything;  // takes 900,000,000
@@ -218,18 +263,19 @@ void readAs(std::string_view type, const NodeView& written, Bound& bound) {
                 {"bit", "varbit", "inet", "cidr", "pg_lsn", "oid", "xid", "xid8", "cid", "macaddr", "macaddr8"}) ||
         type.starts_with("reg"))
         bound.number = kAnything;
-    if (isOneOf(type, {"date", "timestamp", "timestamptz"})) bound.number = product(bound.number, 366);
+    // Words are dates, too: today, epoch.
+    if (isOneOf(type, {"date", "timestamp", "timestamptz"})) bound.number = product(std::max(bound.number, kYear), 366);
     if (isOneOf(type, {"float4", "float8"}) && bound.grain < 1) bound.grain = kNothing;      // 0.1 + 0.2 - 0.3 is not 0
     if (isOneOf(type, {"lseg", "path"})) bound.bytes = std::max(bound.bytes, bound.number);  // as length() has it
-    if (type == "bytea") bound.bytes *= 2;                                                   // as a text
+    if (type == "bytea") bound.bytes = std::min(bound.bytes * 2, kMost);                     // as a text
 }
 
-double paddedBytes(const NodeView& type) {
+double paddedBytes(const NodeView& type, const Bound& value) {
     if (!isOneOf(nameOf(type.list(Field::names)).name, {"bpchar", "bit", "char"})) return 0;
     double bytes = 0;
     for (const NodeView modifier : type.list(Field::typmods))
         bytes = std::max(bytes, modifier.tag() == Tag::A_Const ? constantBound(modifier).number : kAnything);
-    return bytes;
+    return product(bytes, elementsOf(type, value));
 }
 
 Bound castBound(const NodeView& type, const Bound& value) {
@@ -237,7 +283,8 @@ Bound castBound(const NodeView& type, const Bound& value) {
     bound.parts += 1;
     const std::string_view name = nameOf(type.list(Field::names)).name;
     readAs(name, type, bound);
-    if (const double padded = paddedBytes(type); padded > 0) {
+    bound.forms = isOneOf(name, {"json", "jsonb"}) ? kJson : name == "xml" ? kXml : kPlain;
+    if (const double padded = paddedBytes(type, value); padded > 0) {
         bound.bytes = std::max(bound.bytes, padded);
         bound.grown = std::max(bound.grown, padded);
     }

@@ -6,6 +6,7 @@
 #include "plugins/guard/catalog.hpp"
 #include "plugins/guard/growth_bounds.hpp"
 #include "plugins/guard/growth_functions.hpp"
+#include "plugins/guard/growth_paths.hpp"
 #include "plugins/guard/tree_names.hpp"
 
 namespace howdah::guard {
@@ -15,7 +16,8 @@ constexpr double kSumOfData = 10;             // a sum of data against its large
 constexpr double kRowsMade = 1'000'000;       // rows that a statement makes itself
 constexpr double kGatheredOfData = 16;        // values of data in one that is gathered,
 constexpr double kGatheredOfConstants = 100;  // and of what stands beside each of them
-constexpr double kEnlarged = 16;              // bytes that are made of one of data count as one
+constexpr double kLevelsOfData = 16;          // of a document
+constexpr double kGroupsCounted = 4;          // less is nothing
 constexpr double kWorkCounted = 1'000;        // less is nothing
 constexpr double kOfMoments = 1'000'000;      // days between dates, as constants are written
 
@@ -145,11 +147,34 @@ double stepsOf(Makes makes, std::string_view function, std::span<const Bound> ar
     return linear || function.find("json") != std::string_view::npos ? 0 : steps;
 }
 
-double elementsOf(const NodeView& call, std::span<const Bound> args) {
+double filledElements(const NodeView& call, std::span<const Bound> args) {
     const NodeView dimensions = call.list(Field::args)[1];
     if (args.size() < 2 || dimensions.tag() != Tag::A_ArrayExpr) return kAnything;
     // The largest of them, as often as there are some.
     return std::min(std::pow(std::max(args[1].number, 1.0), dimensions.list(Field::elements).size()), kMost);
+}
+
+// Of functions that build a document: theirs is one bracket more.
+bool isDocument(std::string_view name) {
+    return isOneOf(name, {"array_to_json", "json_build_array", "json_build_object", "json_object", "json_object_agg",
+                          "jsonb_build_array", "jsonb_build_object", "jsonb_object", "jsonb_object_agg", "jsonb_set",
+                          "row_to_json", "to_json", "to_jsonb"});
+}
+
+void documentOf(std::span<const Bound> args, std::uint8_t form, Bound& bound) {
+    Bound all = noBound();
+    for (const Bound& arg : args)
+        put(all, escapedIn(form, arg));
+    bound.bytes = all.bytes + 8;
+    bound.grown = all.grown;
+    bound.brackets = all.brackets + 1;
+}
+
+// Of capturing groups each match keeps two numbers, all of them at once.
+double groupsBytes(const NodeView& pattern, const Bound& text, const Bound& written) {
+    const bool known = pattern.tag() == Tag::A_Const;
+    const double groups = known ? static_cast<double>(std::ranges::count(constantText(pattern), '(')) : written.grown;
+    return groups < kGroupsCounted ? 0 : product(text.grown, groups * 8);
 }
 
 }  // namespace
@@ -165,7 +190,9 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
     bound.grown = sum.grown * 2;
     bound.number = args.empty() ? 10'000 : kAnything;
     bound.least = kNothing;
+    bound.forms = kPlain;
     if (!sum.data) bound.grain = kNothing;
+    double pathed = 0;   // bytes of what a path or a pattern finds
     bool cheap = false;  // gives a text, or a number, and keeps nothing else
     const auto grows = [&](double bytes) {
         bound.bytes = std::min(bytes, kMost);
@@ -188,7 +215,10 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
         case Makes::repeated: grows(product(at(0).bytes, std::max(at(1).number, 1.0))); break;
         case Makes::padded: grows(at(1).number * (args.size() > 2 ? 4 : 1) + at(0).bytes); break;
         case Makes::fitted: grows(at(0).bytes + (args.size() > 1 ? at(1).number : 0)); break;
-        case Makes::filled: grows(product(elementsOf(call, args), std::max(at(0).bytes, 8.0))); break;
+        case Makes::outlined:  // polygon(n, circle): as many points, of 16 bytes, and as a text of 48
+            if (args.size() > 1) grows(product(at(0).number, 48));
+            break;
+        case Makes::filled: grows(product(filledElements(call, args), std::max(at(0).bytes, 8.0))); break;
         case Makes::formatted: {
             const bool one_by_one = !call.flag(Field::func_variadic);
             const Formatted made = formatted(constantText(first), args, one_by_one);
@@ -205,13 +235,20 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
         }
         case Makes::matched: enlarges(matched(call, at(0).bytes, at(2).bytes)); break;
         case Makes::joined: enlarges(at(0).bytes + product(at(0).bytes / 2, at(1).bytes + at(2).bytes)); break;
-        case Makes::indented:  // once for each bracket around
-            enlarges(sum.bytes * 6 + product(sum.grown, sum.grown));
+        case Makes::indented: {  // four blanks for each bracket around
+            const double blanks = 4 * (sum.brackets + kLevelsOfData);
+            const double of_data = sum.data ? product(counted(at(0)), 4 * sum.brackets) : 0;
+            grows(sum.bytes * 6 + product(sum.grown, blanks));
+            bound.grown = product(sum.grown, blanks + 6) + (sum.brackets > kLevelsOfData ? of_data : 0);
             break;
+        }
         case Makes::gathered:  // of rows; made while it runs, where limits act
             bound.bytes = sum.bytes * kGatheredOfData + sum.grown * kGatheredOfConstants;
             bound.grown = sum.grown;
             bound.number = sum.number;
+            bound.brackets += 1;
+            if (name.find("json") != std::string_view::npos) bound.forms = kJson;
+            if (name == "xmlagg") bound.forms = kXml;
             break;
         case Makes::length: counts(sum.bytes); break;
         case Makes::bits: counts(sum.bytes * 8); break;
@@ -225,6 +262,7 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
                 bound.bytes = std::max(bound.bytes, bound.grown);
             }
             if (isOneOf(name, {"sum", "avg"}) && !sum.data) bound.least = bound.grain = kNothing;
+            if (makes == Makes::sum && sum.data) bound.least = product(sum.least, kSumOfData);
             if (makes == Makes::sum) bound.number = product(sum.number, sum.data ? kSumOfData : kRowsMade);
             cheap = true;
             break;
@@ -283,12 +321,21 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
                 bound.bytes = std::max(bound.bytes, dataBound().bytes);
             if (isOneOf(name, {"lseg", "path", "diagonal"})) bound.bytes = std::max(bound.bytes, sum.number);
             if (name.find("json") == std::string_view::npos && !name.starts_with("quote_") && name != "encode") break;
-            bound.bytes = sum.bytes * 6;
-            bound.grown = sum.grown * 6;
+            documentOf(args, name.find("json") == std::string_view::npos ? kNoForm : kJson, bound);
+            bound.forms = isDocument(name) ? kJson : kPlain;
+            if (name.starts_with("jsonb_path_"))
+                for (std::size_t i = 0; i < args.size(); ++i)
+                    if (const NodeView arg = call.list(Field::args)[i]; i == 1 || arg.tag() == Tag::NamedArgExpr)
+                        pathed = std::max(pathed, argumentPathBytes(arg, args[i]));
             break;
     }
+    if (isOneOf(name, {"regexp_match", "regexp_matches", "regexp_split_to_array", "regexp_split_to_table"}))
+        pathed = groupsBytes(call.list(Field::args)[1], at(0), at(1));
+    bound.bytes = std::min(bound.bytes, kMost);
+    bound.grown = std::min(bound.grown, kMost);
+    if (bound.forms == kPlain) bound.brackets = std::max(sum.brackets, bound.grown);  // a text that was made
     // Of a folded constant its array, its document stay in the plan; what rows make comes and goes.
-    bound.made = sum.made + bound.grown + (cheap || !isConstant(sum) ? 0 : kHeldOfConstants * sum.grown);
+    bound.made = sum.made + pathed + bound.grown + (cheap || !isConstant(sum) ? 0 : kHeldOfConstants * sum.grown);
     bound.work = sum.work + stepsOf(makes, name, args);
     return bound;
 }

@@ -17,6 +17,7 @@
 namespace howdah::guard {
 
 // What a parameter is taken for where it must be short, or small besides.
+constexpr double kShortItems = 1'000;  // of a path
 constexpr double kShortBytes = 1'000, kSmallNumber = 10'000, kSmallLeast = 0.01;
 enum class Given : std::uint8_t { any, short_texts, small };  // the parameters of a statement
 

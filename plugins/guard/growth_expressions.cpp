@@ -1,18 +1,21 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
 #include "plugins/guard/catalog.hpp"
 #include "plugins/guard/growth_estimate.hpp"
 #include "plugins/guard/growth_functions.hpp"
+#include "plugins/guard/growth_paths.hpp"
 #include "plugins/guard/tree_names.hpp"
 
 namespace howdah::guard {
 namespace {
 
 constexpr double kParameterBytes = 4.0 * 1024 * 1024;
-constexpr std::int64_t kNullIf = 5;  // A_Expr_Kind
+constexpr std::int64_t kNullIf = 5;        // A_Expr_Kind
+constexpr std::int64_t kArraySublink = 6;  // SubLinkType
 
 // Said of constants and of sums, products and the like of them.
 bool isNeverNull(NodeView node) {
@@ -30,6 +33,14 @@ bool isNeverNull(NodeView node) {
     return node.tag() == Tag::A_Const && node.child(Field::val);
 }
 
+// ('1e' || '131071')::numeric: a text of which nothing is known. Of a constant as it is written the digits are counted,
+// those of a parameter where it must be short.
+bool mayBeExponent(const NodeView& value, const Bound& bound) {
+    const bool is_arithmetic = value.tag() == Tag::A_Expr && nameOf(value.list(Field::name)).name != "||";
+    return value.tag() != Tag::A_Const && !is_arithmetic && bound.forms == kPlain && bound.parameters == 0 &&
+           bound.number >= kAnything;
+}
+
 }  // namespace
 
 Bound Estimate::used(Bound bound) {
@@ -43,7 +54,7 @@ Bound Estimate::rowBound(const Columns& columns, const NodeView& node) {
     for (const Column& part : columns.list())
         put(row, part.bound);
     if (columns.others) put(row, *columns.others);
-    return row;
+    return quoted(row);
 }
 
 Bound Estimate::starBound(std::string_view source, const NodeView& node, const Place& place) {
@@ -138,6 +149,11 @@ Bound Estimate::expression(const NodeView& node, const Place& outer) {
         case Tag::CaseExpr: return cases(node, place);
         case Tag::MinMaxExpr: return extreme(node, place);
         case Tag::SQLValueFunction: return {};
+        case Tag::GroupingFunc: {  // a bit of each
+            Bound bits = together(each(node.list(Field::args), place));
+            bits.number = std::min(std::exp2(static_cast<double>(node.list(Field::args).size())), kAnything);
+            return bits;
+        }
         case Tag::ColumnDef:
         case Tag::RangeTableFuncCol: return defined(node, place);
         case Tag::TypeName:
@@ -145,14 +161,20 @@ Bound Estimate::expression(const NodeView& node, const Place& outer) {
         default: break;
     }
     // Others give one of their parts, or put all of them together.
+    const std::uint8_t form = node.tag() == Tag::XmlExpr ? kXml : kPlain;
+    const auto written = [&](const Bound& part) { return form == kXml ? escapedIn(kXml, part) : part; };
     Bound bound = together({});
     for (const FieldInfo& field : node.parts()) {
         for (const NodeView item : node.list(field))
-            if (item) put(bound, expression(item, place));
-        if (const NodeView part = node.child(field)) put(bound, expression(part, place));
+            if (item) put(bound, written(expression(item, place)));
+        if (const NodeView part = node.child(field)) put(bound, written(expression(part, place)));
     }
+    bound.forms = form;
     bound.made += bound.grown;
-    return bound;
+    if (isOneOf(node.typeName(), {"RowExpr", "A_ArrayExpr"})) bound.brackets += 1;
+    const bool of_arrays = node.list(Field::elements)[0].tag() == Tag::A_ArrayExpr;  // one array of two dimensions
+    const bool is_composite = node.tag() == Tag::RowExpr || (node.tag() == Tag::A_ArrayExpr && !of_arrays);
+    return is_composite ? quoted(bound) : bound;
 }
 
 std::vector<Bound> Estimate::each(const NodeList& list, const Place& place) {
@@ -199,7 +221,9 @@ Bound Estimate::operators(const NodeView& node, const Place& place) {
 
 Bound Estimate::operation(const NodeView& node, Bound left, const Place& place) {
     const Bound right = expression(node.child(Field::rexpr), place);
-    if (node.number(Field::kind) != kNullIf) return operatorBound(nameOf(node.list(Field::name)).name, left, right);
+    const std::string_view op = nameOf(node.list(Field::name)).name;
+    if (isOneOf(op, {"@?", "@@"})) left.made += argumentPathBytes(node.child(Field::rexpr), right);
+    if (node.number(Field::kind) != kNullIf) return operatorBound(op, left, right);
     left.note(right);
     return left;
 }
@@ -212,9 +236,18 @@ Bound Estimate::casts(const NodeView& node, const Place& place) {
     Bound bound = expression(arg, place);
     for (; !chain.empty(); chain.pop_back()) {
         const NodeView type = chain.back().child(Field::typeName);
+        const std::string_view name = nameOf(type.list(Field::names)).name;
+        if (paddedBytes(type, bound) > kValueBytesMax)
+            find(Rule::value_too_large, name, chain.back(),
+                 type.list(Field::arrayBounds).empty() ? 0 : bound.parameters);
+        const bool has_digits = isOneOf(name, {"numeric", "jsonb"}) && mayBeExponent(arg, bound);
+        if (name == "jsonpath") bound.made += pathBytes(arg, bound);
         bound = castBound(type, bound);
-        if (paddedBytes(type) > kValueBytesMax)
-            find(Rule::value_too_large, nameOf(type.list(Field::names)).name, chain.back(), 0);
+        if (!has_digits) continue;
+        bound.bytes += kDigitsMax;
+        if (bound.data) continue;
+        bound.grown += kDigitsMax;
+        bound.made += kDigitsMax;
     }
     return bound;
 }
@@ -226,7 +259,7 @@ Bound Estimate::sublink(const NodeView& node, const Place& place) {
     bound.note(rows.cost);
     bound.note(expression(node.child(Field::testexpr), place));
     bound.parts += 1;
-    return bound;
+    return node.number(Field::subLinkType) == kArraySublink ? quoted(bound) : bound;
 }
 
 Bound Estimate::cases(const NodeView& node, const Place& place) {
@@ -257,7 +290,8 @@ Bound Estimate::defined(const NodeView& node, const Place& place) {
     for (const Field part : {Field::colexpr, Field::coldefexpr})
         bound.note(expression(node.child(part), place));
     const NodeView type = node.child(Field::typeName);
-    if (paddedBytes(type) > kValueBytesMax) find(Rule::value_too_large, nameOf(type.list(Field::names)).name, type, 0);
+    if (paddedBytes(type, bound) > kValueBytesMax)
+        find(Rule::value_too_large, nameOf(type.list(Field::names)).name, type, 0);
     return castBound(type, bound);
 }
 }  // namespace howdah::guard

@@ -28,6 +28,7 @@ enum class Makes : std::uint8_t {
     marked,
     matched,
     moment,
+    outlined,
     overlaid,
     padded,
     power,
@@ -50,6 +51,7 @@ constexpr bool isGrowth(Makes makes) {
         case Makes::joined:
         case Makes::marked:
         case Makes::matched:
+        case Makes::outlined:
         case Makes::overlaid:
         case Makes::padded:
         case Makes::repeated:
@@ -128,6 +130,7 @@ inline constexpr Maker kMakers[] = {
     {"percent_rank", Makes::root},
     {"percentile_cont", Makes::root},
     {"percentile_disc", Makes::same},
+    {"polygon", Makes::outlined},
     {"position", Makes::length},
     {"pow", Makes::power},
     {"power", Makes::power},
