@@ -192,8 +192,16 @@ void Estimate::selected(const NodeView& select, const Place& place, Rows& rows) 
     for (const NodeView source : select.list(Field::fromClause))
         addSource(source, place.in(&scope), from);
     const Place inner = place.in(&scope);
+    for (const Source& source : scope.sources)
+        rows.columns->arms = std::max(rows.columns->arms, source.columns->arms);
+    const auto copied = [&](const NodeView& condition) {
+        Bound bound = expression(condition, inner);
+        bound.made = product(bound.made, rows.columns->arms);
+        spend(rows.cost, bound, condition);
+    };
     for (const NodeView condition : from.conditions)
-        spend(rows.cost, expression(condition, inner), condition);
+        copied(condition);
+    if (const NodeView condition = select.child(Field::whereClause)) copied(condition);
     rows.columns->exact = from.exact;
     for (const NodeView target : select.list(Field::targetList))
         addTarget(target, inner, *rows.columns, rows.cost);
@@ -207,7 +215,7 @@ void Estimate::ending(const NodeView& select, const Place& place, const Columns&
         const NodeList fields = node.list(Field::fields);
         return node.tag() == Tag::ColumnRef && fields.size() == 1 && columns.find(stringOf(fields[0])) != nullptr;
     };
-    for (const Field part : {Field::whereClause, Field::havingClause, Field::limitCount, Field::limitOffset})
+    for (const Field part : {Field::havingClause, Field::limitCount, Field::limitOffset})
         if (const NodeView node = select.child(part)) spend(cost, expression(node, place), node);
     for (const Field part : {Field::groupClause, Field::distinctClause, Field::sortClause, Field::windowClause})
         for (const NodeView node : select.list(part))

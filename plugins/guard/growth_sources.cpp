@@ -48,6 +48,7 @@ SharedColumns renamed(SharedColumns columns, const NodeList& names) {
     made->exact = columns->exact;
     made->others = columns->others;
     made->of_function = columns->of_function;
+    made->arms = columns->arms;
     made->reserve(columns->list().size());
     const Bound widest = columns->exact ? missingBound() : columns->widest();
     std::size_t place = 0;
@@ -70,6 +71,7 @@ void makeOnce(Columns& columns) {
     Columns made;
     made.exact = columns.exact;
     made.others = columns.others;
+    made.arms = columns.arms;
     made.reserve(columns.list().size());
     const auto once = [](Bound bound) {
         bound.parts = 1;
@@ -84,6 +86,7 @@ void makeOnce(Columns& columns) {
 
 void addArm(Columns& columns, const Columns& arm) {
     Columns made;
+    made.arms = columns.arms + arm.arms;
     made.exact = columns.exact && arm.exact && columns.list().size() == arm.list().size();
     made.reserve(columns.list().size());
     if (made.exact) {

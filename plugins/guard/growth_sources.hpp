@@ -33,6 +33,7 @@ public:
     std::optional<Bound> others;  // of columns whose names are not known here: a table's, a function's
     bool exact = true;            // the list has all of them, in their order
     bool of_function = false;     // v.f may be f(v)
+    double arms = 1;              // of a UNION: a condition on it is copied into each
 
 private:
     mutable std::vector<Column> list_;

@@ -142,4 +142,15 @@ TEST_CASE("guard growth: what is counted stays a number, however often it double
     CHECK(ruleOf(sql + often(60, ", repeat('x', 1000000)", "")) == "value-too-large");
 }
 
+TEST_CASE("guard growth: a condition is copied into each arm of a UNION") {
+    const auto arms = [](int count) {
+        return "(" + often(count, "select relname a from pg_class", " union all ") + ") s";
+    };
+    CHECK(ruleOf("select count(*) from " + arms(500) + " where a <> repeat('x', 1000000)") == "value-too-large");
+    CHECK(ruleOf("select count(*) from (select * from " + arms(500) + ") t where a <> repeat('x', 1000000)") ==
+          "value-too-large");
+    CHECK(ruleOf("select count(*) from " + arms(36) + " where a = 'paid' and b in (" + often(400, "1", ",") + ")") ==
+          "allowed");
+}
+
 }  // namespace howdah::guard
