@@ -1,11 +1,13 @@
 // Differential fuzzing of the guard: statements made of everything a catalog offers (every function, operator, type and
 // relation, PostgreSQL's own and the fixtures') go through a real server as the least role; whatever the guard lets
-// through must leave the canaries as they were, and the server and its sessions alive. Half of the statements call functions
-// and operators with arguments of the types they take (pg_proc.proargtypes), so that what passes the guard runs; the other
-// half puts every name in every place.
+// through must leave the canaries as they were, and the server and its sessions alive. It is then played again without the
+// server, whose ROLLBACK and reset would hide a mistake of the guard, and must leave nothing there (bare_session.mjs). Half of
+// the statements call functions and operators with arguments of the types they take (pg_proc.proargtypes), so that what passes
+// the guard runs; the other half puts every name in every place.
 //   fuzz.mjs [STATEMENTS [SEED]]       exit 1 with the statement that changed something; HOWDAH_PROGRAM names the program
 import { readSuite, openSuite } from '../integration/suite.mjs';
 import { modern, textOf } from '../integration/support.mjs';
+import { kQuietCluster, openBareSession } from './bare_session.mjs';
 
 // A small generator of known quality (mulberry32), so that a seed repeats a run.
 function randomOf(seed) {
@@ -92,7 +94,7 @@ const kSamples = {
   inet: ['10.1.0.1/8'], cidr: ['10.0.0.0/8'], macaddr: ['08:00:2b:01:02:03'], macaddr8: ['08:00:2b:01:02:03:04:05'], bit: ['1'], varbit: ['101'], money: ['1.5'],
   point: ['(1,2)'], line: ['{1,2,3}'], lseg: ['[(0,0),(1,1)]'], box: ['(1,1),(0,0)'], path: ['((0,0),(1,1))'], polygon: ['((0,0),(1,1),(1,0))'], circle: ['<(0,0),1>'],
   tsvector: ["a:1 b"], tsquery: ['a & b'], int4range: ['[1,5)'], int8range: ['[1,5)'], numrange: ['[1,5)'], daterange: ['[2025-01-01,2025-02-01)'], tsrange: ['[2025-01-01,2025-02-01)'],
-  tstzrange: ['[2025-01-01,2025-02-01)'], int4multirange: ['{[1,5)}'], int8multirange: ['{[1,5)}'], nummultirange: ['{[1,5)}'], regclass: ['pg_class', 'lib.books'],
+  tstzrange: ['[2025-01-01,2025-02-01)'], int4multirange: ['{[1,5)}'], int8multirange: ['{[1,5)}'], nummultirange: ['{[1,5)}'], regclass: ['pg_class', 'lib.books', 'lib.card_no'],
   regtype: ['int4'], regproc: ['now'], regprocedure: ['lower(text)'], regnamespace: ['lib'], regrole: ['fx_least'], regconfig: ['english'], regdictionary: ['simple'],
   regoperator: ['+(int4,int4)'], pg_lsn: ['0/1A'], xid: ['3'], xid8: ['3'], cid: ['1'], tid: ['(0,1)'], txid_snapshot: ['10:20:'], pg_snapshot: ['10:20:'], aclitem: ['fx_least=r/postgres'],
   int2vector: ['1 2'], oidvector: ['1 2'], refcursor: ['c'],
@@ -158,12 +160,19 @@ export function typedGenerator({ types, procs, operators, relations }, random) {
 
 const kBatch = 20;
 
+// The suite's cluster and server, in which the least role may draw from a sequence: only the guard and READ ONLY forbid it.
+export async function openFuzzed(suite) {
+  const opened = await openSuite({ ...suite, harness: { profiles: { least: suite.harness.profiles.least } } }, { cluster_options: kQuietCluster });
+  await opened.admin.ask(['grant usage on sequence lib.card_no to fx_least']);
+  return opened;
+}
+
 // Runs up to `count` statements, or for `time_ms`; gives the counts, and the statement that changed something.
-export async function fuzz({ count, seed, time_ms = Infinity, suite }) {
-  const opened = await openSuite(suite);
+export async function fuzz({ count, seed, time_ms = Infinity, opened }) {
   const random = randomOf(seed);
-  const figures = { sent: 0, refused: 0, failed: 0, answered: 0 };
+  const figures = { sent: 0, refused: 0, failed: 0, answered: 0, played: 0, ran: 0 };
   const end = performance.now() + time_ms;
+  const bare = await openBareSession(opened.dsnOf('least'));
   try {
     const rows = async (sql) => (await opened.admin.ask([sql])).map((line) => JSON.parse(line));
     const names = {
@@ -198,17 +207,20 @@ export async function fuzz({ count, seed, time_ms = Infinity, suite }) {
     };
     let canary = await opened.canary();
     while (figures.sent < count && performance.now() < end) {
-      const passed = [];
-      for (let i = 0; i < kBatch; i += 1) {
-        const sql = next();
-        if (await send(sql)) passed.push(sql);
-      }
+      const batch = Array.from({ length: kBatch }, next);
+      const let_through = await Promise.all(batch.map(send));
+      const passed = batch.filter((_, index) => let_through[index]);
+      const { ran, finding } = await bare.play(passed);
+      figures.played += passed.length;
+      figures.ran += ran;
+      if (finding) return { ...figures, ...finding };
       const now = await opened.canary();
       if (now !== canary) {
         // Which one: each again alone, on what is there now.
         canary = now;
         for (const sql of passed) {
           await send(sql);
+          await bare.play([sql]);
           const then = await opened.canary();
           if (then !== canary) return { ...figures, culprit: sql, change: `${canary} -> ${then}` };
         }
@@ -217,14 +229,14 @@ export async function fuzz({ count, seed, time_ms = Infinity, suite }) {
     }
     return figures;
   } finally {
-    await opened.close();
+    bare.close();
   }
 }
 
 if (process.argv[1] === import.meta.filename) {
   const [count = '20000', seed = String(Date.now() % 1e6)] = process.argv.slice(2);
-  const suite = readSuite(new URL('own.json', import.meta.url).pathname);
-  const figures = await fuzz({ count: Number(count), seed: Number(seed), suite });
+  const opened = await openFuzzed(readSuite(new URL('own.json', import.meta.url).pathname));
+  const figures = await fuzz({ count: Number(count), seed: Number(seed), opened }).finally(opened.close);
   console.log(`seed ${seed}: ${JSON.stringify(figures)}`);
   process.exit(figures.culprit ? 1 : 0);
 }

@@ -24,23 +24,28 @@ export const casesOf = (suite, profile) => suite.cases.filter((entry) => tierOf(
 export const profilesOf = (suite) => Object.keys(suite.harness?.profiles ?? { app: '', least: '' });
 const roleOf = (suite, profile) => (suite.harness?.profiles?.[profile] ?? '').match(/\bfx_\w+/)?.[0] ?? `fx_${profile}`;
 
-// One psql for the whole run: canaries are read before and after every case.
-function superuser(dsn) {
-  const child = spawn('psql', ['-XAtq', '-d', dsn], { stdio: ['pipe', 'pipe', 'inherit'] });
+// One psql that is asked again and again: script() runs lines of psql, ask() statements, and gives what they print; where
+// psql has ended, what it printed until then.
+export function psqlSession(dsn, { errors = 'inherit', options = '' } = {}) {
+  const child = spawn('psql', ['-XAtq', '-d', dsn], { stdio: ['pipe', 'pipe', errors], env: { ...process.env, PGOPTIONS: options } });
   let collected = [];
-  let resolve;
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    if (line !== '--end--') return void collected.push(line);
+  let resolve = () => {};
+  const answer = () => {
     resolve(collected);
     collected = [];
-  });
-  return {
-    ask: (statements) => new Promise((done) => {
-      resolve = done;
-      child.stdin.write(`${statements.map((sql) => `${sql}\n;`).join('\n')}\n\\echo --end--\n`);
-    }),
-    end: () => child.stdin.end(),
   };
+  let ended = false;
+  child.stdin.on('error', (error) => assert.equal(error.code, 'EPIPE'));
+  createInterface({ input: child.stdout }).on('line', (line) => (line === '--end--' ? answer() : collected.push(line))).on('close', () => {
+    ended = true;
+    answer();
+  });
+  const script = (text) => new Promise((done) => {
+    if (ended) return void done([]);
+    resolve = done;
+    child.stdin.write(`${text}\n\\echo --end--\n`);
+  });
+  return { script, ask: (statements) => script(statements.map((sql) => `${sql}\n;`).join('\n')), end: () => child.stdin.end() };
 }
 
 // The statement of a case, however the file writes it.
@@ -143,8 +148,8 @@ export function countsOf(profiles, results) {
 
 // Starts the cluster, loads the fixtures and starts a server for each profile. try_(profile, entry) gives
 // { held, verdict, took_ms, why }: what was expected and whether it held. close() ends all of it.
-export async function openSuite(suite, { guard = suite.guard } = {}) {
-  const cluster = startCluster('--database', 'fx');
+export async function openSuite(suite, { guard = suite.guard, cluster_options = [] } = {}) {
+  const cluster = startCluster('--database', 'fx', ...cluster_options);
   const load = (sql) => execFileSync('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', cluster.dsn], { input: sql, stdio: ['pipe', 'ignore', 'inherit'] });
   load(suite.fixtures.map((sql) => `${sql}\n;`).join('\n'));
   const missing = new Set();
@@ -152,7 +157,7 @@ export async function openSuite(suite, { guard = suite.guard } = {}) {
     if (psql(`select 1 from pg_available_extensions where name = '${extension}'`, cluster.dsn)) psql(`create extension if not exists "${extension}"`, cluster.dsn);
     else missing.add(extension);
   }
-  const admin = superuser(cluster.dsn);
+  const admin = psqlSession(cluster.dsn);
   const dsnOf = (profile) => cluster.dsn.replace('//postgres@', `//${roleOf(suite, profile)}:fx@`);
   const servers = {};
   const plugins = [{ pool: { statement_timeout_ms: kTimeout_ms } }, guard ? { guard } : 'guard', { query: { timeout_ms: kTimeout_ms } }, 'schema'];
@@ -219,7 +224,7 @@ export async function openSuite(suite, { guard = suite.guard } = {}) {
   }
 
   return {
-    cluster, servers, admin, canary, try_,
+    cluster, servers, admin, dsnOf, canary, try_,
     async close() {
       admin.end();
       const ends = [];
