@@ -221,6 +221,8 @@ TEST_CASE("message: JSONTestSuite is accepted and refused as it asks") {
         accepted, to_accept, refused, to_refuse, free, twice);
     CHECK(to_accept == 95);
     CHECK(to_refuse == 188);
+    CHECK(free == 35);
+    CHECK(twice == 2);
 }
 
 TEST_CASE("json_pieces: a character cut by a piece's end is put together, a broken one replaced") {
