@@ -1,16 +1,16 @@
 // Row M23 of docs/security.md: secrets are planted wherever one can stand, everything that can be asked is asked at
-// log level debug, and no output has any of them.
+// log level debug, and no output has any of them, nor any file the servers write.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { keyPair, signed, startKeyServer } from './authorization_server.mjs';
 import { startCluster } from './cluster.mjs';
 import { connect, startGrpc } from './grpc_client.mjs';
 import { startRedis } from './redis_server.mjs';
-import { config, dsn, initialize, inFolder, meta, openSocket, post, psql, run, runBeside, startStdio, textOf, upgrade } from './support.mjs';
+import { config, dsn, initialize, inFolder, meta, openSocket, post, psql, run, runBeside, startStdio, textOf, until, upgrade } from './support.mjs';
 
 // Every secret is a word of its own, so that no encoding hides it.
 const planted = new Map();
@@ -28,6 +28,29 @@ const file = (name, text) => {
   writeFileSync(join(place.folder, name), text, { mode: 0o600 });
   return join(place.folder, name);
 };
+// The folder of a server, which is there when the server has ended: its state lies in it.
+const keptFolder = (name) => {
+  mkdirSync(join(place.folder, name));
+  return { folder: join(place.folder, name), remove: () => {} };
+};
+// What a server has written, file by file. None is left out: the one file with a secret, the token that auth makes where no
+// configuration names any, is not made here, and a library's image is what its name says, so nobody wrote into it.
+function hearFiles(when, server) {
+  const state = join(place.folder, server, 'state');
+  const names = readdirSync(state, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(state, join(entry.parentPath, entry.name)));
+  for (const name of names) {
+    try {
+      const bytes = readFileSync(join(state, name));
+      if (name.startsWith('images/')) assert.equal(name, `images/${createHash('sha256').update(bytes).digest('hex')}.so`);
+      else hear(`${server}, ${name} ${when}`, bytes.toString('latin1'));
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;  // replaced by another one in between
+    }
+  }
+  return names;
+}
+// Every plugin that keeps something has kept it.
+const kFiles = ['analytics/history.ndjson', 'cache/answers.db', 'health/history.json', 'multi_tenant/audit/acme/audit.jsonl', 'rate_limit/used.json'];
 
 let cluster;
 let keys;
@@ -60,20 +83,20 @@ before(async () => {
   };
   const key = await keyPair('ES256', 'k1');
   keys = await startKeyServer(key);
-  bearers = { good: secret('token of the file'), bad: secret('token nobody knows') };
-  const tokens = file('tokens', `${bearers.good} name=writer scopes=howdah:write\n`);
+  bearers = { good: secret('token of the file'), tenant: secret('token of a tenant'), bad: secret('token nobody knows') };
+  const tokens = file('tokens', `${bearers.good} name=writer scopes=howdah:write\n${bearers.tenant} name=guest tenant=acme scopes=howdah:write\n`);
   const of_redis = secret('password of redis');
   redis = await startRedis('--requirepass', of_redis);
   const audit = randomBytes(32).toString('hex');
   planted.set('key of the audit log', [audit]);
   shared = {
     plugins: [{ redis: { socket: redis.socket, password: of_redis } }, { rate_limit: { shared: {}, tiers: { default: { principal: { calls: { second: 1000000 } } } } } },
-      { multi_tenant: { model: 'shared', operators: ['token:writer', 'oauth:ada', 'local'], audit: { key_file: file('audit', `k1 ${audit}\n`) } } }, 'analytics', 'health', 'optimizer', 'cache'],
+      { multi_tenant: { model: 'shared', operators: ['token:writer', 'oauth:ada', 'local'], audit: { key_file: file('audit', `k1 ${audit}\n`) } } }, { analytics: { save_interval_s: 1 } }, 'health', 'optimizer', { cache: { l3: { enabled: true } } }],
     databases: Object.entries(databases).map(([name, text]) => `  ${name}: { dsn: ${JSON.stringify(text)}${name === 'notes' ? ', access: read_write' : ''} }`).join('\n'),
     extra: `tools: { profile: all }\nseal_keys: [${secret('seal key').repeat(2)}, "\${file:${file('seal', secret('seal key of a file').repeat(2))}}"]\n`,
   };
   server = await startGrpc({
-    http: '', databases: shared.databases, extra: `${shared.extra}log: { level: debug }\n`,
+    place: keptFolder('served'), http: '', databases: shared.databases, extra: `${shared.extra}log: { level: debug }\n`,
     more: [...shared.plugins, { auth: { token_file: tokens, oauth: { issuer: kIssuer, jwks_url: `${keys.url}?api_key=${secret('key in the query of jwks_url')}`, allow_http: true } } }],
   });
   assert.deepEqual(JSON.parse(run(['plugin', 'list', '--json', '-c', server.file]).out).plugins.filter(({ state }) => state !== 'running'), []);
@@ -132,6 +155,10 @@ test('over HTTP: credentials good and bad, sessions, every database, statements 
   }
   // Values a client has sent are nobody else's: not the log's either.
   const [value, bound, row, role] = ['literal in SQL', 'bound parameter', 'row of a table', 'password of a new role'].map((where) => [where, secret(where)]);
+  const [of_tenant, bound_of_tenant] = ['literal of a tenant', 'bound parameter of a tenant'].map((where) => [where, secret(where)]);
+  const tenant = { Authorization: `Bearer ${bearers.tenant}` };
+  const audited = await ask('a tenant', 'query', { sql: `select '${of_tenant[1]}' as literal, $1::text as bound`, params: [bound_of_tenant[1]] }, tenant, [of_tenant[0], bound_of_tenant[0]]);
+  assert.deepEqual(audited.result.structuredContent?.rows, [[of_tenant[1], bound_of_tenant[1]]], textOf(audited.result));
   await ask('a literal', 'query', { sql: `select '${value[1]}'::int` }, good, [value[0]]);
   await ask('a bound value', 'query', { sql: 'select $1::text::int', params: [bound[1]] }, good, [bound[0]]);
   psql(`create table secrets_kept (word text unique); insert into secrets_kept values ('${row[1]}')`);
@@ -148,7 +175,7 @@ test('over HTTP: credentials good and bad, sessions, every database, statements 
 
 test('over a pipe and HTTP: what the tools of every plugin say of every database', async () => {
   const log = join(place.folder, 'log');
-  const pipe = startStdio({ databases: shared.databases, plugins: ['pool', 'guard', 'query', 'schema', ...shared.plugins], extra: `${shared.extra}log: { level: debug, file: ${log} }\n` });
+  const pipe = startStdio({ place: keptFolder('piped'), databases: shared.databases, plugins: ['pool', 'guard', 'query', 'schema', ...shared.plugins], extra: `${shared.extra}log: { level: debug, file: ${log} }\n` });
   const over = {
     'a pipe': (params) => pipe.request(JSON.stringify(params), 'tools/call', { ...params, _meta: meta() }),
     HTTP: async (params) => (await post(server.url, body('tools/call', params), { ...headersOf('tools/call', params.name), Authorization: `Bearer ${bearers.good}` })).json,
@@ -168,7 +195,9 @@ test('over a pipe and HTTP: what the tools of every plugin say of every database
       }
     }
   }
+  hearFiles('while it runs', 'piped');
   assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
+  hearFiles('after the end', 'piped');
   hear('the log of a pipe at level debug', readFileSync(log, 'utf8'));
   assert.match(readFileSync(log, 'utf8'), /breaker open/);
 });
@@ -247,8 +276,19 @@ test('configurations that are refused do not show what they are refused for', ()
   own.remove();
 });
 
+// Large, so that the size of the file shows that it is there.
+test('an answer that is remembered goes to the disk, and whoever reads the disk does not read it', async () => {
+  const sql = `select repeat('${secret('a remembered answer')}', 2000) as word`;
+  const ask = async () => (await post(server.url, body('tools/call', { name: 'query', arguments: { sql } }), { ...headersOf('tools/call', 'query'), Authorization: `Bearer ${bearers.good}` })).json.result;
+  await until('the answer is remembered', async () => (await ask()).structuredContent.source === 'memory');
+});
+
 test('nothing of what was planted came out anywhere', async () => {
+  hearFiles('while it runs', 'served');
   assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  const written = hearFiles('after the end', 'served');
+  for (const name of kFiles) assert.ok(written.includes(`plugins/${name}`), `${name} is not among ${written.join(', ')}`);
+  assert.ok(statSync(join(place.folder, 'served/state/plugins/cache/answers.db')).size > 50000);
   hear('the log at level debug', server.log());
   hear('stdout', server.out());
   assert.match(server.log(), / debug /);

@@ -126,7 +126,7 @@ export const freePort = () => new Promise((resolve, reject) => {
 
 // Starts `howdah serve` on pipes. Every line of its stdout must be a message; next() gives the first that fits.
 export function startStdio(options = {}) {
-  const place = inFolder();
+  const place = options.place ?? inFolder();
   const file = join(place.folder, 'howdah.yaml');
   const write = (changed) => writeFileSync(file, config({ ...options, ...changed, http: false, folder: place.folder }));
   write({});
