@@ -1,6 +1,6 @@
-// Whatever the text: the guard comes to a verdict; a refusal names its rule and what to do; what passes as a read is
-// one statement that passes again when it is cut out, by the text alone and by a catalog, and the write path takes it
-// too. And the tree that it was judged by is the one that libpg_query's JSON describes.
+// Whatever the text: the guard comes to a verdict; a refusal names its rule and what to do; what passes as a read, by
+// the text alone or by a catalog, is one statement that passes there again when it is cut out, and the write path takes
+// it too. And the tree that it was judged by is the one that libpg_query's JSON describes.
 #include <string>
 
 #include "fuzz/input.hpp"
@@ -43,16 +43,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     static const SchemaSet path = SchemaSet::ofSession(catalog());
     const Resolver resolver(catalog(), path);
 
-    const auto by_text = classify(sql, policy), by_catalog = classify(sql, policy, &resolver);
-    for (const auto& judged : {by_text, by_catalog}) {
+    // Neither takes all that the other takes: only a catalog knows that (t).id is a column.
+    for (const Resolver* const by : {static_cast<const Resolver*>(nullptr), &resolver}) {
+        const auto judged = classify(sql, policy, by);
         if (!judged) {
             must(!judged.error().rule.empty() && !judged.error().hint.empty(), "a refusal says why and what to do");
             continue;
         }
         must(judged->body_begin < judged->body_end && judged->body_end <= sql.size(), "the statement lies in the text");
         const std::string body = sql.substr(judged->body_begin, judged->body_end - judged->body_begin);
-        must(classify(body, policy).has_value(), "what passed passes alone");
-        must(classifyWrite(sql, policy).has_value(), "a read may be sent where writes may");
+        must(classify(body, policy, by).has_value(), "what passed passes alone");
+        must(classifyWrite(sql, policy, by).has_value(), "a read may be sent where writes may");
     }
     // The catalog only tells what a write reaches; it judges none.
     must(classifyWrite(sql, policy).has_value() == classifyWrite(sql, policy, &resolver).has_value(),
