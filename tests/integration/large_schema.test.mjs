@@ -1,4 +1,5 @@
-// list_tables and describe_table on 5,000 tables: complete, searchable, small enough for a model, and how long they take.
+// list_tables and describe_table on 5,000 tables: complete, searchable, small enough for a model. How long they take is told;
+// it is held against its goal by tests/bench/list_tables.mjs.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,7 +12,7 @@ import { madeDatabase, psql, startServer, textOf } from './support.mjs';
 
 const kTokensMax = 10000;
 const kTables = 5000;
-const kListMax_ms = 300;  // warm, the best of several calls, on a machine that other tests keep busy; the median and the first are told beside it
+const kMedianMax_ms = 3000;  // ten times the goal: other tests keep the machine busy
 const tokens = new Tiktoken(o200k);
 const entry = clients.find(({ name }) => name === 'client 2.4, 2026-07-28, over HTTP');
 
@@ -30,7 +31,7 @@ after(async () => {
 }, { timeout: 60000 });
 
 const there = (sql) => psql(sql, database.dsn);
-// What the answer says, how many tokens its text has, how long it took: the best and the median of `times`.
+// What the answer says, how many tokens its text has, how long it took: the first, the median and the best of `times`.
 async function ask(name, args = {}, times = 1) {
   const took = [];
   let result;
@@ -41,16 +42,14 @@ async function ask(name, args = {}, times = 1) {
     assert.ok(!result.isError, textOf(result));
   }
   assert.deepEqual(JSON.parse(textOf(result)), result.structuredContent);
-  return { said: result.structuredContent, tokens: tokens.encode(textOf(result)).length, ms: Math.min(...took), median: took.toSorted((a, b) => a - b)[times >> 1] };
+  return { said: result.structuredContent, tokens: tokens.encode(textOf(result)).length, first: took[0], median: took.toSorted((a, b) => a - b)[times >> 1], best: Math.min(...took) };
 }
 // A sanitizer's build is measured and not judged.
-const assertQuick = ({ ms }, what) => assert.ok(process.env.HOWDAH_SANITIZE || ms <= kListMax_ms, `${what} took ${ms.toFixed(0)} ms, ${kListMax_ms} are allowed`);
-const figure = (what, { tokens: counted, ms, median }) => console.log(`figure: ${what}, ${kTables} tables: ${counted} tokens of o200k_base, ${ms.toFixed(0)} ms at best, ${median.toFixed(0)} ms in the median`);
+const assertQuick = ({ median }, what) => assert.ok(process.env.HOWDAH_SANITIZE || median <= kMedianMax_ms, `${what} took ${median.toFixed(0)} ms in the median, ${kMedianMax_ms} are allowed`);
+const figure = (what, { tokens: counted, first, median, best }) => console.log(`figure: ${what}, ${kTables} tables: ${counted} tokens of o200k_base; ${first.toFixed(0)} ms at first, ${median.toFixed(0)} in the median, ${best.toFixed(0)} at best`);
 
 test('list_tables by default: the first hundred, at most 10,000 tokens, and how to go on', async () => {
-  const first = await ask('list_tables');
-  console.log(`figure: list_tables, first call, ${kTables} tables: ${first.ms.toFixed(0)} ms`);
-  const answer = await ask('list_tables', {}, 5);
+  const answer = await ask('list_tables', {}, 5);  // the first of them is the first the server is asked
   figure('list_tables by default', answer);
   assertQuick(answer, 'list_tables by default');
   assert.ok(answer.tokens <= kTokensMax, `${answer.tokens} tokens`);
