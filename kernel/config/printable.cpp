@@ -153,6 +153,7 @@ private:
     Json listen(const std::string& pointer, const std::vector<ListenAddress>& addresses) const {
         if (addresses.size() == 1) return text(pointer, addresses.front().text());
         std::vector<std::string> texts;
+        texts.reserve(addresses.size());
         for (const ListenAddress& address : addresses)
             texts.push_back(address.text());
         return list(pointer, texts);

@@ -75,7 +75,7 @@ void HttpReply::begin(Form form) {
         connection_.eventsBegun();
     }
     appendHead(head_, false);
-    if (!primes_) return;
+    if (form != Form::events || !primes_) return;
     identify(collected_);
     collected_ += kEmptyEvent;
 }

@@ -53,6 +53,16 @@ describe('a stream that broke', () => {
     assert.equal((await back(server, headers, 'nonsense')).status, 400);
     await server.stop();
   });
+  test('an answer that is no stream has no event in it, however long it is', async () => {
+    const server = await startServer({ plugins });
+    const name = 'x'.repeat(300000);
+    for (const revision of ['2025-11-25', '2025-06-18']) {
+      const answer = await call(server, await openSession(server.url, revision), 'greet', { name }, 1);
+      assert.equal(answer.headers.get('content-type'), 'application/json');
+      assert.ok(textOf((await answer.json()).result).includes(name));
+    }
+    await server.stop();
+  });
   for (const revision of ['2025-03-26', '2025-06-18']) {
     test(`${revision}: no empty event, but ids to come back with`, async () => {
       const server = await startServer({ plugins, http: ', auth: none, stream_hold_ms: 300' });
