@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include <howdah/rows.hpp>
@@ -119,18 +120,30 @@ std::string Entry::toBytes() const {
     return std::move(out).bytes();
 }
 
-EntryPtr Entry::fromBytes(std::string_view bytes, std::uint64_t hash, std::uint64_t age_max_ns) {
+namespace {
+
+// In whatever order they were found.
+std::set<std::uint32_t> slotSet(const std::vector<Footing>& footings) {
+    std::set<std::uint32_t> slots;
+    for (const Footing& footing : footings)
+        slots.insert(footing.slot);
+    return slots;
+}
+
+// `place(life, footings)` says how it lives here, and whether it does.
+template <typename Place>
+EntryPtr entryOf(std::string_view bytes, std::uint64_t hash, Place place) {
     ByteReader in(bytes);
     SharedKey key(in.text());
-    Life life;
+    Entry::Life life;
     life.born_ns = in.number<std::uint64_t>();
     life.ends_ns = in.number<std::uint64_t>();
-    if (life.ends_ns - life.born_ns > age_max_ns) life.ends_ns = life.born_ns + age_max_ns;
     std::vector<Footing> footings(in.count(sizeof(std::uint32_t) + sizeof(std::uint64_t)));
     for (Footing& footing : footings) {
         footing.slot = in.number<std::uint32_t>();
         footing.epoch = in.number<std::uint64_t>();
     }
+    if (!place(life, footings)) return nullptr;
     std::vector<howdah_column> columns(in.count(16));
     for (howdah_column& column : columns) {
         column.name = toAbi(in.text());
@@ -157,7 +170,25 @@ EntryPtr Entry::fromBytes(std::string_view bytes, std::uint64_t hash, std::uint6
     result.trailer.affected_rows = in.number<std::int64_t>();
     result.trailer.elapsed_ns = in.number<std::uint64_t>();
     result.trailer.command_tag = toAbi(in.text());
-    return in.atEnd() ? ofResult(std::move(key), hash, life, std::move(footings), result) : nullptr;
+    return in.atEnd() ? Entry::ofResult(std::move(key), hash, life, std::move(footings), result) : nullptr;
+}
+
+}  // namespace
+
+EntryPtr Entry::fromBytes(std::string_view bytes, std::uint64_t hash, std::uint64_t age_max_ns) {
+    return entryOf(bytes, hash, [&](Life& life, const std::vector<Footing>&) {
+        if (life.ends_ns - life.born_ns > age_max_ns) life.ends_ns = life.born_ns + age_max_ns;
+        return true;
+    });
+}
+
+EntryPtr Entry::ofPeer(std::string_view bytes, std::uint64_t hash, Life life, const std::vector<Footing>& footings) {
+    return entryOf(bytes, hash, [&](Life& its_life, std::vector<Footing>& stood_on) {
+        if (slotSet(stood_on) != slotSet(footings)) return false;
+        its_life = life;
+        stood_on = footings;
+        return true;
+    });
 }
 
 }  // namespace howdah::cache

@@ -61,6 +61,10 @@ public:
     std::string toBytes() const;
     static EntryPtr fromBytes(std::string_view bytes, std::uint64_t hash, std::uint64_t age_max_ns);
 
+    // Of another instance, whose epochs and clock are its own: it lives and stands as is said here. Nothing as well
+    // where it stood on other relations.
+    static EntryPtr ofPeer(std::string_view bytes, std::uint64_t hash, Life life, const std::vector<Footing>& footings);
+
     const std::string& key() const { return key_.bytes(); }
     std::uint64_t hash() const { return hash_; }
     const Life& life() const { return life_; }

@@ -81,3 +81,16 @@ TEST_CASE("entry: bytes that were changed never make rows that run over their en
     }
     CHECK(entries > 0);  // of those whose key or values changed
 }
+
+TEST_CASE("entry: that of another instance lives and stands as is said here, on the same relations or not at all") {
+    const std::string bytes = sample()->toBytes();  // on slots 1 and 3
+    const EntryPtr here = Entry::ofPeer(bytes, 5, {100, 200}, {{3, 7}, {1, 8}});
+    REQUIRE(here);
+    CHECK(here->life().born_ns == 100);
+    CHECK(here->life().ends_ns == 200);
+    CHECK(here->footings() == std::vector<Footing>{{3, 7}, {1, 8}});
+    CHECK_FALSE(Entry::ofPeer(bytes, 5, {100, 200}, {{1, 8}}));
+    CHECK_FALSE(Entry::ofPeer(bytes, 5, {100, 200}, {{1, 8}, {2, 7}}));
+    CHECK_FALSE(Entry::ofPeer(bytes, 5, {100, 200}, {{1, 8}, {3, 7}, {4, 9}}));
+    CHECK_FALSE(Entry::ofPeer(bytes.substr(1), 5, {100, 200}, {{1, 8}, {3, 7}}));
+}
