@@ -37,13 +37,31 @@ Document diskOf(const Shelf& shelf, Budget budget, std::uint64_t hits) {
     return disk;
 }
 
+// Without a count of entries: nobody asks the store for one.
+Document commonsOf(const Commons& commons, const Config& config, std::uint64_t hits) {
+    const Commons::Figures figures = commons.figures();
+    return {{"hits", hits},
+            {"misses", figures.misses},
+            {"outdated", figures.outdated},
+            {"late", figures.late},
+            {"failed", figures.failed},
+            {"damaged", figures.damaged},
+            {"bytes_read", figures.bytes_read},
+            {"stored", figures.stored},
+            {"bytes_written", figures.bytes_written},
+            {"bytes", figures.bytes},
+            {"bytes_max", config.shared.answers.bytes},
+            {"too_large", figures.too_large},
+            {"left_out", figures.left_out},
+            {"pause_ms", figures.pause_ms}};
+}
+
 }  // namespace
 
 Document statsOf(const Recall& recall, const Config& config, const Databases& databases, const Ledger& ledger,
-                 const Shelf* shelf) {
+                 const Shelf* shelf, const Commons* commons) {
     const auto sum = [&](Counter Counters::* which) { return sumOf(recall.counters(), which); };
-    const std::uint64_t hits =
-        sum(&Counters::hits_l1) + sum(&Counters::hits_l2) + sum(&Counters::hits_l3) + sum(&Counters::hits_shared);
+    const std::uint64_t hits = hitsOf(recall.counters());
     const std::uint64_t misses = sum(&Counters::misses);
     Document stats{{"hits", hits},
                    {"misses", misses},
@@ -54,6 +72,7 @@ Document statsOf(const Recall& recall, const Config& config, const Databases& da
     stats["levels"] = {{"l1", levelOf(recall.memory().l1(), near, sum(&Counters::hits_l1))},
                        {"l2", levelOf(recall.memory().l2(), config.l2, sum(&Counters::hits_l2))}};
     if (shelf) stats["levels"]["l3"] = diskOf(*shelf, config.l3.budget, sum(&Counters::hits_l3));
+    if (commons) stats["levels"]["shared"] = commonsOf(*commons, config, sum(&Counters::hits_commons));
     stats["hits_shared"] = sum(&Counters::hits_shared);
     stats["hits_errors"] = sum(&Counters::hits_errors);
     stats["stored"] = sum(&Counters::stored);
@@ -109,12 +128,11 @@ Document sharedOf(const Peers& peers) {
 }
 
 nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices,
-                        const Peers* peers) {
-    const auto sum = [&](Counter Counters::* which) { return sumOf(recall.counters(), which); };
-    const std::uint64_t hits =
-        sum(&Counters::hits_l1) + sum(&Counters::hits_l2) + sum(&Counters::hits_l3) + sum(&Counters::hits_shared);
-    nlohmann::json report{
-        {"status", "ok"}, {"checks", nlohmann::json::array()}, {"hits", hits}, {"misses", sum(&Counters::misses)}};
+                        const Peers* peers, const Commons* commons) {
+    nlohmann::json report{{"status", "ok"},
+                          {"checks", nlohmann::json::array()},
+                          {"hits", hitsOf(recall.counters())},
+                          {"misses", sumOf(recall.counters(), &Counters::misses)}};
     const auto warn = [&](const char* name, std::string text, const char* remedy) {
         report["status"] = "warn";
         report["checks"].push_back({{"name", name}, {"status", "warn"}, {"text", std::move(text)}, {"remedy", remedy}});
@@ -132,6 +150,11 @@ nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf*
                  concat("nothing is given out from memory: ",
                         figures.trouble.empty() ? "other instances are being joined" : figures.trouble),
                  "see that the plugin redis can reach its server");
+    }
+    if (commons) {
+        if (const std::string trouble = commons->figures().trouble; !trouble.empty())
+            warn("shared answers", concat("what other instances have read cannot be had: ", trouble),
+                 "see that the plugin redis can reach its server, or raise cache.shared.answers.read_ms");
     }
     if (!notices) return report;
     for (const Notices::Figures& one : notices->figures()) {

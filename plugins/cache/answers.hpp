@@ -10,11 +10,11 @@
 namespace howdah::cache {
 
 nlohmann::ordered_json statsOf(const Recall& recall, const Config& config, const Databases& databases,
-                               const Ledger& ledger, const Shelf* shelf);
+                               const Ledger& ledger, const Shelf* shelf, const Commons* commons);
 // `names`: which tables, too; not for principals of a tenant.
 nlohmann::ordered_json notifyOf(const Notices& notices, const Config& config, bool names);
 nlohmann::ordered_json sharedOf(const Peers& peers);
 nlohmann::json reportOf(const Recall& recall, const Ledger& ledger, const Shelf* shelf, const Notices* notices,
-                        const Peers* peers);
+                        const Peers* peers, const Commons* commons);
 
 }  // namespace howdah::cache

@@ -51,7 +51,7 @@ public:
         if (auto made = makeNotices(offer); !made) return made;
         if (auto made = makePeers(offer); !made) return made;
         recall_.emplace(host(), config_, *ledger_, *databases_, shelf_ ? &*shelf_ : nullptr,
-                        notices_ ? &*notices_ : nullptr, peers_ ? &*peers_ : nullptr);
+                        notices_ ? &*notices_ : nullptr, peers_ ? &*peers_ : nullptr, commons_ ? &*commons_ : nullptr);
         offer.bind("cache_stats", [this](ToolCall& call) { return stats(call); });
         offer.bind("cache_invalidate", [this](ToolCall& call) {
             return invalidate(call, *databases_, *ledger_, peers_ ? &*peers_ : nullptr);
@@ -76,12 +76,13 @@ public:
 
     Result<Json> report(Context&) override {
         return reportOf(*recall_, *ledger_, shelf_ ? &*shelf_ : nullptr, notices_ ? &*notices_ : nullptr,
-                        peers_ ? &*peers_ : nullptr);
+                        peers_ ? &*peers_ : nullptr, commons_ ? &*commons_ : nullptr);
     }
 
 private:
     Result<void> stats(ToolCall& call) {
-        nlohmann::ordered_json stats = statsOf(*recall_, config_, *databases_, *ledger_, shelf_ ? &*shelf_ : nullptr);
+        nlohmann::ordered_json stats = statsOf(*recall_, config_, *databases_, *ledger_, shelf_ ? &*shelf_ : nullptr,
+                                               commons_ ? &*commons_ : nullptr);
         if (peers_) stats["shared"] = sharedOf(*peers_);
         if (notices_) stats["notify"] = notifyOf(*notices_, config_, call.principal().tenant.size == 0);
         const std::string json = stats.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -104,6 +105,16 @@ private:
         auto kv = Kv::acquire(offer);
         if (!kv) return std::move(kv).error();
         peers_.emplace(host(), *jobs_, config_, *ledger_, *databases_, *kv);
+        if (config_.shared.answers.on) {
+            // None is made here: another instance would have another.
+            auto vault = Vault::open(config_.shared.answers.key_file, false);
+            if (!vault)
+                return std::move(vault).error().withHint(
+                    "cache.shared.answers.key_file: make it once (head -c 32 /dev/urandom, chmod 600) and give it to "
+                    "all "
+                    "instances");
+            commons_.emplace(host(), *jobs_, config_, *databases_, *peers_, *kv, std::move(*vault));
+        }
         return peers_->begin();
     }
 
@@ -129,6 +140,7 @@ private:
     std::optional<Databases> databases_;
     std::optional<Notices> notices_;  // before what keeps answers: they point there
     std::optional<Peers> peers_;
+    std::optional<Commons> commons_;
     std::optional<Shelf> shelf_;
     std::optional<Recall> recall_;
 };

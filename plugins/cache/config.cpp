@@ -17,6 +17,27 @@ void read(const Json& section, const char* level, Budget& budget) {
     read(own, "bytes_max", budget.bytes);
 }
 
+// A write that nobody was told of would leave its old answers to all.
+Result<void> checkShared(const Config::Shared& shared) {
+    const std::string& path = shared.answers.key_file;
+    if (!path.empty() && path.front() != '/')
+        return Error::invalidArgument("cache.shared.answers.key_file must be an absolute path, got ", path);
+    if (!shared.answers.on) return {};
+    if (!shared.on)
+        return Error::invalidArgument(
+            "cache.shared.answers.enabled needs cache.shared.enabled: true, so that writes are "
+            "known to all who share answers");
+    if (!shared.refuses_writes)
+        return Error::invalidArgument(
+            "cache.shared.answers.enabled needs cache.shared.writes_alone: refuse, as a write that "
+            "nobody was told of would leave old answers to all");
+    if (path.empty())
+        return Error::invalidArgument(
+            "cache.shared.answers.enabled needs cache.shared.answers.key_file: the path of 32 "
+            "random bytes that all instances have, and only the server's user may read");
+    return {};
+}
+
 }  // namespace
 
 Result<Config> Config::parse(const Json& section) {
@@ -44,12 +65,19 @@ Result<Config> Config::parse(const Json& section) {
     config.shared.name = shared.value("name", config.shared.name);
     readMs(shared, "lease_ms", config.shared.lease_ns);
     config.shared.refuses_writes = shared.value("writes_alone", std::string("refuse")) == "refuse";
+    const Json answers = shared.value("answers", Json::object());
+    config.shared.answers.on = answers.value("enabled", config.shared.answers.on);
+    config.shared.answers.key_file = answers.value("key_file", config.shared.answers.key_file);
+    read(answers, "entry_bytes_max", config.shared.answers.entry_bytes);
+    read(answers, "bytes_max", config.shared.answers.bytes);
+    readMs(answers, "read_ms", config.shared.answers.read_ns);
     config.databases_off = section.value("databases_off", config.databases_off);
     if (config.entry_bytes_max > config.l2.bytes / 16)
         return Error::invalidArgument("cache.entry_bytes_max is ", config.entry_bytes_max,
                                       ", more than a sixteenth of cache.l2.bytes_max with ", config.l2.bytes);
     if (!config.l3.key_file.empty() && config.l3.key_file.front() != '/')
         return Error::invalidArgument("cache.l3.key_file must be an absolute path, got ", config.l3.key_file);
+    if (auto fits = checkShared(config.shared); !fits) return std::move(fits).error();
     return config;
 }
 

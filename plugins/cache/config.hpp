@@ -42,6 +42,13 @@ struct Config {
         std::string name = "default";
         std::uint64_t lease_ns = 2'000 * kMs;  // an instance gives out answers so long without hearing of the others
         bool refuses_writes = true;            // while the others cannot be told of one
+        struct Answers {
+            bool on = false;
+            std::string key_file;              // the same for all instances
+            std::size_t entry_bytes = 65'536;  // sealed; what howdah.kv/1 takes
+            std::size_t bytes = 64u << 20;     // of what this instance has put there
+            std::uint64_t read_ns = 20 * kMs;  // a call waits so long for them
+        } answers;
     } shared;
     std::vector<std::string> databases_off;
 

@@ -23,8 +23,10 @@ private:
 };
 
 struct alignas(128) Counters {
-    Counter hits_l1, hits_l2, hits_l3, hits_shared;  // shared: from a read that another call had begun
-    Counter hits_errors;                             // of all of these
+    Counter hits_l1, hits_l2, hits_l3;
+    Counter hits_commons;  // from what another instance has read
+    Counter hits_shared;   // from a read that another call had begun
+    Counter hits_errors;   // of all of these
     Counter misses;
     Counter stored, stored_errors;
     // Reads that were not looked up.
@@ -41,6 +43,14 @@ inline std::uint64_t sumOf(const std::vector<Counters>& shards, Counter Counters
     std::uint64_t sum = 0;
     for (const Counters& shard : shards)
         sum += (shard.*which).value();
+    return sum;
+}
+
+inline std::uint64_t hitsOf(const std::vector<Counters>& shards) {
+    std::uint64_t sum = 0;
+    for (Counter Counters::* which :
+         {&Counters::hits_l1, &Counters::hits_l2, &Counters::hits_l3, &Counters::hits_commons, &Counters::hits_shared})
+        sum += sumOf(shards, which);
     return sum;
 }
 

@@ -31,7 +31,9 @@ Peers::Peers(const Host& host, Jobs& jobs, const Config& config, Ledger& ledger,
       databases_(databases),
       kv_(kv),
       prefix_(concat("cache/", config.shared.name, "/")),
-      self_(randomName()) {}
+      self_(randomName()) {
+    if (config.shared.answers.on) chronicle_.emplace(config.ttl_ns);
+}
 
 // Writes of others that have not ended may still be committed.
 Peers::~Peers() {
@@ -121,6 +123,7 @@ Result<void> Peers::tell(const Context& context, WriteMessage write, AnnouncedPt
     announced->begun_ns_ = begun_ns;
     announced->message_ = std::move(write);
     announced->store_ = std::move(store);
+    noteOwnWrite(*announced);
     if (late()) return slow;
     const std::string listed_as = expect(announced);
     const std::string text = begunText(announced->number_, announced->message_);
@@ -143,6 +146,19 @@ Result<void> Peers::tell(const Context& context, WriteMessage write, AnnouncedPt
     // If this is lost, they find it when they look.
     if (!all_heard) (void)kv_.publish(context, key("all"), text);
     return {};
+}
+
+// First its number and then the epochs, as begun() does: an answer of another instance that was found good before it
+// had the number does not stand any more.
+void Peers::noteOwnWrite(const Announced& write) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!chronicle_) return;
+        // In another store it is noted when it is heard of, which is before there is a lease.
+        if (store_ == write.store_) chronicle_->noteWrite(write.number_, write.message_.slots);
+    }
+    for (const std::uint32_t slot : write.message_.slots)
+        ledger_.move(slot);
 }
 
 // Before anybody can find it: an acknowledgement may come as soon as the log has it. Gives under which name this

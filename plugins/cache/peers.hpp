@@ -27,6 +27,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@
 #include <howdah/jobs.hpp>
 #include <howdah/kv.hpp>
 
+#include "plugins/cache/chronicle.hpp"
 #include "plugins/cache/config.hpp"
 #include "plugins/cache/databases.hpp"
 #include "plugins/cache/ledger.hpp"
@@ -85,6 +87,18 @@ public:
     // Its end is known, or never will be.
     void finish(const AnnouncedPtr& write, bool settled);
 
+    // Where a read stands among the writes of all: it was begun when all writes up to that number were taken in here,
+    // and after that tick had been given out. Only with cache.shared.answers.
+    struct Position {
+        std::string store;  // the name of the one that numbers and ticks are from
+        std::uint64_t number = 0, tick = 0;
+    };
+    // Of a read that notes its epochs after this. Nothing: this instance does not know yet.
+    std::optional<Position> position() const;
+    // Of what another instance has read there: at the latest since when (bootNs) it may be old. Nothing: it was written
+    // since, or that is not known here. What is written from now on moves epochs after it has been noted here.
+    std::optional<std::uint64_t> isGoodSince(const Position& position, std::span<const Footing> footings) const;
+
     struct Figures {
         std::string state;  // member, joining (will be), alone (there is trouble); only a member gives out from memory
         std::size_t members = 0;
@@ -133,6 +147,8 @@ private:
     Result<std::vector<std::string>> living(const Context& context, std::vector<std::string> members);
     void retireTheDead(const Context& context);
     Result<std::string> storeName(const Context& context);
+    Result<std::uint64_t> takeTick(const Context& context);
+    void noteOwnWrite(const Announced& write);
 
     void take(const Context& context, std::string_view text);
     void begun(const Context& context, std::uint64_t number, WriteMessage write);
@@ -174,6 +190,7 @@ private:
     };
     std::map<std::uint64_t, Awaited> awaited_;
     std::string trouble_;
+    std::optional<Chronicle> chronicle_;  // none: answers are not shared
 };
 
 }  // namespace howdah::cache

@@ -76,6 +76,8 @@ Result<void> Peers::renew(const Context& context) {
     if (!counted) return counted.error();
     // All numbers up to it were given out by now, and not before begun_ns, however long the store took.
     const std::uint64_t counted_ns = bootNs();
+    const auto tick = takeTick(context);
+    if (!tick) return tick.error();
     auto store = storeName(context);
     if (!store) return std::move(store).error();
     const std::uint64_t count = static_cast<std::uint64_t>(std::max<std::int64_t>(*counted, 0));
@@ -85,6 +87,7 @@ Result<void> Peers::renew(const Context& context) {
         const std::lock_guard lock(mutex_);
         member = member_;
         same = known_ != kNothing && store_ == *store && count >= known_ && count - known_ <= kReplayMax;
+        if (store_ == *store && *tick > 0) chronicle_->noteTick(*tick, counted_ns);
     }
     if (member.empty() || !same) return join(context, count, std::move(*store));
     const auto alive = kv_.renew(context, key("alive/" + member), "1", 3 * config_.shared.lease_ns / kMs);
@@ -102,6 +105,35 @@ Result<void> Peers::renew(const Context& context) {
     if (auto filled = fillHoles(context); !filled) return filled;
     if (auto asked = askForEnds(context); !asked) return asked;
     return rehearse(context);
+}
+
+// 0: there is no need for one yet. It was given out after the counter had been asked.
+Result<std::uint64_t> Peers::takeTick(const Context& context) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!chronicle_ || !chronicle_->wantsTick(bootNs())) return std::uint64_t{0};
+    }
+    const auto tick = kv_.add(context, key("ticks"), 1, 0);
+    if (!tick) return tick.error();
+    if (*tick <= 0) return Error::internal("the shared counter of ticks is none");
+    return static_cast<std::uint64_t>(*tick);
+}
+
+std::optional<Peers::Position> Peers::position() const {
+    const std::lock_guard lock(mutex_);
+    if (!chronicle_ || !rehearsed_ || member_.empty() || known_ == kNothing || chronicle_->tick() == 0)
+        return std::nullopt;
+    return Position{store_, holes_.empty() ? known_ : holes_.begin()->first - 1, chronicle_->tick()};
+}
+
+// All writes up to its number are in the answer. Of those with a greater one this instance has heard since it joined,
+// but for some that are not answered before it has.
+std::optional<std::uint64_t> Peers::isGoodSince(const Position& position, std::span<const Footing> footings) const {
+    const std::lock_guard lock(mutex_);
+    const bool follows = chronicle_ && rehearsed_ && !member_.empty() && known_ != kNothing &&
+                         position.store == store_ && position.number >= joined_at_;
+    if (!follows || chronicle_->isWrittenSince(position.number, footings)) return std::nullopt;
+    return chronicle_->before(position.tick);
 }
 
 // A store that was emptied, or is another one, has no name yet.
@@ -140,6 +172,10 @@ Result<void> Peers::join(const Context& context, std::uint64_t counted, std::str
     if (!*listed) return Error::unavailable("the list of instances has just changed");
     const std::lock_guard lock(mutex_);
     member_ = name;
+    if (chronicle_) {
+        chronicle_->forgetWrites();  // they have smaller numbers, or will be heard of
+        if (store_ != store) chronicle_->forgetTicks();
+    }
     store_ = std::move(store);
     rehearsed_ = false;
     joined_ns_ = bootNs();
@@ -255,13 +291,14 @@ void Peers::take(const Context& context, std::string_view text) {
     begun(context, message->number, std::move(message->write));
 }
 
-// First the epochs, then the word that they have moved.
+// First the number, for answers of others, then the epochs, then the word that they have moved.
 void Peers::begun(const Context& context, std::uint64_t number, WriteMessage write) {
     const std::string writer = write.instance;
     std::string member;
     const bool unsettled = (write.flags & WriteMessage::kUnsettled) != 0;
     const bool is_over = unsettled || (write.flags & WriteMessage::kEnded) != 0;
     bool too_many = false;
+    if (std::unique_lock lock(mutex_); chronicle_) chronicle_->noteWrite(number, write.slots);
     if (writer != self_) {
         if (write.flags & WriteMessage::kDefines) databases_.noteForeignDefinition(write.database, bootNs());
         ledger_.beginWrite(write.slots, reachOf(write));

@@ -37,7 +37,7 @@ bool isSettled(const Error& error) {
 }  // namespace
 
 Recall::Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf,
-               const Notices* notices, Peers* peers)
+               const Notices* notices, Peers* peers, Commons* commons)
     : host_(host),
       config_(config),
       ledger_(ledger),
@@ -45,6 +45,7 @@ Recall::Recall(const Host& host, const Config& config, Ledger& ledger, Databases
       shelf_(shelf),
       notices_(notices),
       peers_(peers),
+      commons_(commons),
       memory_(ledger, config.l1, config.l2, host.reactor().shard_count(host.raw())),
       flights_(config.coalesce_ns),
       shards_(host.reactor().shard_count(host.raw())),
@@ -130,12 +131,16 @@ std::vector<Footing> Recall::footingsOf(const Query& query, const Database& data
     return footings;
 }
 
+const Notices::Good* Recall::coverOf(const Query& query, const Database& database) const {
+    if (!notices_ || !notices_->listensTo(database.name())) return nullptr;
+    const howdah_facts& facts = *query.facts();
+    return notices_->cover(database.name(), facts.relations, facts.relation_count);
+}
+
 // The epoch first: where the coverage goes after it was looked at, the epoch moves.
 void Recall::cover(const Query& query, const Database& database, Reading& reading) const {
-    if (!notices_->listensTo(database.name())) return;
     const Footing listened = ledger_.footing(Ledger::slotOf(database.oid(), Ledger::kListened));
-    const howdah_facts& facts = *query.facts();
-    reading.good_until_ns = notices_->cover(database.name(), facts.relations, facts.relation_count);
+    reading.good_until_ns = coverOf(query, database);
     if (reading.good_until_ns) reading.footings.push_back(listened);
 }
 
@@ -179,10 +184,18 @@ Verdict Recall::miss(Query& query, std::size_t shard, const Database& database, 
         reading->land(Flights::Landing::shared, kept);
         return give(shard, *kept, HOWDAH_FROM_DISK, bootNs());
     }
+    if (const EntryPtr read = fromCommons(query, database, hash, key.bytes(), counters)) {
+        ++counters.hits_commons;
+        std::vector<EntryPtr> left = memory_.store(shard, read);
+        if (shelf_) shelf_->take(std::move(left));
+        reading->land(Flights::Landing::shared, read);
+        return give(shard, *read, HOWDAH_FROM_SHARED, bootNs());
+    }
     ++counters.misses;
-    if ((waited || shelf_) && isOver(query)) return Verdict::proceed();
+    if ((waited || shelf_ || commons_) && isOver(query)) return Verdict::proceed();
     reading->hash = hash;
     reading->born_ns = bootNs();
+    if (commons_) reading->position = peers_->position();  // before the epochs
     reading->footings = footingsOf(query, database);
     if (notices_) cover(query, database, *reading);
     // While it waited somebody else may have defined anew what the guard has judged it by. That is noted before the
@@ -200,6 +213,17 @@ EntryPtr Recall::fromShelf(const Query& query, std::uint64_t hash, std::string_v
     if (!shelf_) return nullptr;
     EntryPtr entry = shelf_->find(query.context(), hash, key);
     if (!entry) return nullptr;
+    return holds(*entry, counters) ? entry : nullptr;
+}
+
+// What tables tell of is bounded by who listens, which nobody else has done for this instance.
+EntryPtr Recall::fromCommons(const Query& query, const Database& database, std::uint64_t hash, std::string_view key,
+                             Counters& counters) {
+    if (!commons_ || isOver(query) || coverOf(query, database)) return nullptr;
+    const std::vector<Footing> footings = footingsOf(query, database);
+    if (!isQuiet(footings, bootNs())) return nullptr;
+    EntryPtr entry = commons_->find(query.context(), hash, key, footings);
+    if (!entry || database.isDefinedElsewhere(bootNs())) return nullptr;
     return holds(*entry, counters) ? entry : nullptr;
 }
 
@@ -355,6 +379,7 @@ void Recall::keep(std::size_t shard, Reading& reading, EntryPtr entry) {
     }
     ++(entry->error() ? counters_[shard].stored_errors : counters_[shard].stored);
     std::vector<EntryPtr> left = memory_.store(shard, entry);
+    if (reading.position) commons_->put(entry, std::move(*reading.position));
     reading.land(Flights::Landing::shared, std::move(entry));
     if (shelf_) shelf_->take(std::move(left));
 }

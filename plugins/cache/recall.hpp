@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -14,6 +15,7 @@
 
 #include <howdah/plugin.hpp>
 
+#include "plugins/cache/commons.hpp"
 #include "plugins/cache/config.hpp"
 #include "plugins/cache/databases.hpp"
 #include "plugins/cache/flights.hpp"
@@ -27,7 +29,7 @@ namespace howdah::cache {
 class Recall {
 public:
     Recall(const Host& host, const Config& config, Ledger& ledger, Databases& databases, Shelf* shelf,
-           const Notices* notices, Peers* peers);
+           const Notices* notices, Peers* peers, Commons* commons);
 
     Verdict before(Query& query);
     Verdict after(Query& query, const howdah_result& result);
@@ -56,6 +58,7 @@ private:
         std::uint64_t hash = 0;
         std::uint64_t born_ns = 0;
         const Notices::Good* good_until_ns = nullptr;
+        std::optional<Peers::Position> position;  // none: it is not for other instances
         std::vector<Footing> footings;
     };
     // What the reach of a write was judged by: the definitions of its database, and those of one that is not known. If
@@ -103,10 +106,13 @@ private:
     bool mayBeKept(const Query& query, Counters& counters) const;
     Verdict miss(Query& query, std::size_t shard, const Database& database, std::uint64_t hash);
     EntryPtr fromShelf(const Query& query, std::uint64_t hash, std::string_view key, Counters& counters);
+    EntryPtr fromCommons(const Query& query, const Database& database, std::uint64_t hash, std::string_view key,
+                         Counters& counters);
     Verdict give(std::size_t shard, const Entry& entry, std::uint32_t source, std::uint64_t now_ns);
     void landRead(std::size_t shard, Reading& reading, const howdah_result& result);
     void keep(std::size_t shard, Reading& reading, EntryPtr entry);
     bool holds(const Entry& entry, Counters& counters) const;
+    const Notices::Good* coverOf(const Query& query, const Database& database) const;
     void cover(const Query& query, const Database& database, Reading& reading) const;
     Entry::Life lifeOf(const Reading& reading) const;
     bool isQuiet(const std::vector<Footing>& footings, std::uint64_t now_ns) const;
@@ -120,6 +126,7 @@ private:
     Shelf* shelf_;            // null: nothing is kept on disk
     const Notices* notices_;  // null: no database is listened to
     Peers* peers_;            // null: there are no other instances
+    Commons* commons_;        // null: they share no answers
     Memory memory_;
     Flights flights_;
     std::vector<Shard> shards_;

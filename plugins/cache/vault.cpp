@@ -49,7 +49,7 @@ struct Descriptor {
 };
 
 Error cannot(const char* what, const std::string& path) {
-    return Error::unavailable("cannot ", what, " the key of the cache on disk, ", path, ": ", std::strerror(errno));
+    return Error::unavailable("cannot ", what, " the key of the cache, ", path, ": ", std::strerror(errno));
 }
 
 // Whole or not at all: half a key would be refused at every start.
@@ -73,13 +73,12 @@ Result<Vault> Vault::open(const std::string& path, bool may_make) {
     struct stat found{};
     if (fstat(file.number, &found) != 0) return cannot("look at", path);
     if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return Error::invalidArgument("others may read or change the key of the cache on disk, ", path,
-                                      ": chmod 600 it");
+        return Error::invalidArgument("others may read or change the key of the cache, ", path, ": chmod 600 it");
     Key key{};
     if (found.st_size != static_cast<off_t>(key.size()) ||
         read(file.number, key.data(), key.size()) != static_cast<ssize_t>(key.size()))
-        return Error::invalidArgument("the key of the cache on disk, ", path, ", must have ", kKeyBytes,
-                                      " bytes, it has ", found.st_size);
+        return Error::invalidArgument("the key of the cache, ", path, ", must have ", kKeyBytes, " bytes, it has ",
+                                      found.st_size);
     Vault vault(key);
     OPENSSL_cleanse(key.data(), key.size());
     return vault;

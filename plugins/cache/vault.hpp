@@ -1,5 +1,5 @@
-// Seals what goes to the disk: AES-256-GCM with a key for each scope, derived from one that a file holds; and names it
-// so that who lacks that file learns nothing from the name.
+// Seals what goes to the disk or to a shared store: AES-256-GCM with a key for each scope, derived from one that a file
+// holds; and names it so that who lacks that file learns nothing from the name.
 //
 // Threads: any.
 // Owns:    the key, wiped at the end.

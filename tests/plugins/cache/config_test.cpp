@@ -44,6 +44,12 @@ TEST_CASE("config: the defaults of plugin.json are those of the code") {
     CHECK(config->l3.on == defaults.l3.on);
     CHECK(config->l3.read_ns == defaults.l3.read_ns);
     CHECK(config->l3.key_file == defaults.l3.key_file);
+    const auto &answers = config->shared.answers, &built_in = defaults.shared.answers;
+    CHECK(answers.on == built_in.on);
+    CHECK(answers.key_file == built_in.key_file);
+    CHECK(answers.entry_bytes == built_in.entry_bytes);
+    CHECK(answers.bytes == built_in.bytes);
+    CHECK(answers.read_ns == built_in.read_ns);
 }
 
 TEST_CASE("config: an entry larger than a segment of the shared level is refused by its key") {
@@ -57,4 +63,20 @@ TEST_CASE("config: an entry larger than a segment of the shared level is refused
 TEST_CASE("config: the key's file is named by an absolute path") {
     CHECK(Config::parse({{"l3", {{"key_file", "/run/key"}}}}));
     CHECK_FALSE(Config::parse({{"l3", {{"key_file", "key"}}}}));
+}
+
+TEST_CASE("config: answers are shared only with a key, among instances that tell of every write") {
+    const auto whyNot = [](const Json& shared) {
+        const auto config = Config::parse({{"shared", shared}});
+        return config ? "" : config.error().message;
+    };
+    const Json answers = {{"enabled", true}, {"key_file", "/run/key"}};
+    CHECK(whyNot({{"enabled", true}, {"answers", answers}}) == "");
+    CHECK(whyNot({{"answers", answers}}).starts_with("cache.shared.answers.enabled needs cache.shared.enabled: true"));
+    CHECK(whyNot({{"enabled", true}, {"writes_alone", "allow"}, {"answers", answers}})
+              .starts_with("cache.shared.answers.enabled needs cache.shared.writes_alone: refuse"));
+    CHECK(whyNot({{"enabled", true}, {"answers", {{"enabled", true}}}})
+              .starts_with("cache.shared.answers.enabled needs cache.shared.answers.key_file"));
+    CHECK(whyNot({{"answers", {{"key_file", "key"}}}}) ==
+          "cache.shared.answers.key_file must be an absolute path, got key");
 }
