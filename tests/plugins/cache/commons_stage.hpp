@@ -18,9 +18,10 @@ public:
     }
     std::string path() const { return folder_.path() + "/key"; }
     // A busy machine makes the fake store slow.
-    std::string section(std::string_view more = "", std::string_view answers = R"("read_ms":1000,)") const {
-        return concat("{", more, R"("shared":{"enabled":true,"lease_ms":1200,"answers":{"enabled":true,)", answers,
-                      R"("key_file":")", path(), R"("}}})");
+    std::string section(std::string_view more = "", std::string_view answers = R"("read_ms":1000,)",
+                        int lease_ms = 1200) const {
+        return concat("{", more, R"("shared":{"enabled":true,"lease_ms":)", lease_ms, R"(,"answers":{"enabled":true,)",
+                      answers, R"("key_file":")", path(), R"("}}})");
     }
 
 private:
@@ -77,6 +78,40 @@ inline void untilShared(Instance& from, Instance& to) {
         CacheHost::until([&] { return commonsOf(to)["stored"].get<int>() > stored; });
         return false;
     });
+}
+
+inline bool isAnswer(std::string_view key) {
+    return key.find("/answer/") != std::string_view::npos;
+}
+
+// The names of the answers that were put there, or asked for.
+class Names {
+public:
+    void note(std::string_view key) {
+        const std::lock_guard lock(mutex_);
+        last_ = key;
+        ++count_;
+    }
+    std::string last() const {
+        const std::lock_guard lock(mutex_);
+        return last_;
+    }
+    int count() const {
+        const std::lock_guard lock(mutex_);
+        return count_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::string last_;
+    int count_ = 0;
+};
+
+inline FakeKv::Before noting(Names& put, Names& asked) {
+    return [&](std::string_view what, std::string_view key) -> std::optional<Error> {
+        if (isAnswer(key)) (what == "set" ? put : asked).note(key);
+        return std::nullopt;
+    };
 }
 
 }  // namespace howdah::cache::test

@@ -1,49 +1,11 @@
-// The level that instances share, over a fake kv: what one has read is another's answer only while it is right, in time
-// and for the same scope.
+// The level that instances share, over a fake kv: who is given what, what lies there, and what becomes of calls when it
+// is away.
 #include "plugins/cache/clock.hpp"
 #include "tests/plugins/cache/commons_stage.hpp"
 
 using namespace howdah;
 using namespace howdah::cache;
 using namespace howdah::cache::test;
-
-namespace {
-
-bool isAnswer(std::string_view key) {
-    return key.find("/answer/") != std::string_view::npos;
-}
-
-// The names of the answers that were put there, or asked for.
-class Names {
-public:
-    void note(std::string_view key) {
-        const std::lock_guard lock(mutex_);
-        last_ = key;
-        ++count_;
-    }
-    std::string last() const {
-        const std::lock_guard lock(mutex_);
-        return last_;
-    }
-    int count() const {
-        const std::lock_guard lock(mutex_);
-        return count_;
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::string last_;
-    int count_ = 0;
-};
-
-FakeKv::Before noting(Names& put, Names& asked) {
-    return [&](std::string_view what, std::string_view key) -> std::optional<Error> {
-        if (isAnswer(key)) (what == "set" ? put : asked).note(key);
-        return std::nullopt;
-    };
-}
-
-}  // namespace
 
 TEST_CASE("commons: what one instance has read the other answers without the database, and says how old it is") {
     const SharedKeyFile key;
@@ -82,116 +44,6 @@ TEST_CASE("commons: what lies in the store shows neither rows nor questions nor 
         CHECK(value.find(plain) == std::string::npos);
         CHECK(put.last().find(plain) == std::string::npos);
     }
-}
-
-TEST_CASE("commons: after a write through either instance neither gives out what was read before") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
-    for (Instance* writer : {&one, &two}) {
-        leave(one, readOf(41, writer == &one ? "select 1" : "select 2"), "old");
-        leave(one, readOf(42, writer == &one ? "select 3" : "select 4"), "of another table");
-        writer->write(FakeQuery::writes("update t", {41}));
-        one.untilKept(41);
-        two.untilKept(41);
-        const int outdated = commonsOf(two)["outdated"].get<int>();
-        CHECK(seenBy(two, readOf(41, writer == &one ? "select 1" : "select 2"), "new").source == HOWDAH_FROM_DATABASE);
-        CHECK(commonsOf(two)["outdated"] == outdated + 1);
-        CHECK(seenBy(two, readOf(42, writer == &one ? "select 3" : "select 4"), "").source == HOWDAH_FROM_SHARED);
-    }
-}
-
-TEST_CASE("commons: a write of a whole database, and one of all databases, reach every answer of it") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
-    Played other(kv);
-    for (const std::uint32_t database : {kShop, 0u}) {
-        const std::string sql = concat("select ", database);
-        leave(one, readOf(41, sql), "old");
-        const auto number = other.begin({"", database, WriteMessage::kWhole, {Ledger::slotOf(database, 0)}});
-        other.end(number);
-        one.untilKept(41);
-        two.untilKept(41);
-        CHECK(seenBy(two, readOf(41, sql), "new").source == HOWDAH_FROM_DATABASE);
-    }
-}
-
-TEST_CASE("commons: a write while an answer is on its way into the store makes it nobody's") {
-    const SharedKeyFile key;
-    std::atomic<bool> holds{false}, held{false};
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
-    kv.setBefore([&](std::string_view what, std::string_view name) -> std::optional<Error> {
-        if (what == "set" && isAnswer(name) && holds) {
-            held = true;
-            CacheHost::until([&] { return !holds; });
-        }
-        return std::nullopt;
-    });
-    holds = true;
-    const int stored = commonsOf(one)["stored"].get<int>();
-    REQUIRE(one.host.read(readOf(41, "select slowly stored from t41"), "old").asked);
-    CacheHost::until([&] { return held.load(); });
-    Played other(kv);
-    const auto number = other.begin(41);
-    two.untilHeld(41);
-    holds = false;
-    CacheHost::until([&] { return commonsOf(one)["stored"].get<int>() > stored; });
-    other.end(number);
-    two.untilKept(41);
-    const int outdated = commonsOf(two)["outdated"].get<int>();
-    CHECK(seenBy(two, readOf(41, "select slowly stored from t41"), "new").source == HOWDAH_FROM_DATABASE);
-    CHECK(commonsOf(two)["outdated"] == outdated + 1);
-}
-
-TEST_CASE("commons: what was read while a write took longer than others hold it back is old once it is told again") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section(R"("unsettled_ms":1000,)")), two(kv, key.section(R"("unsettled_ms":1000,)"));
-    untilShared(one, two);
-    auto write = FakeQuery::writes("update t", {41});
-    one.begin(*write);
-    two.untilHeld(41);
-    two.untilKept(41);
-    leave(two, readOf(41, "select a from t41"), "old");
-    leave(two, readOf(41, "select b from t41"), "old");
-    one.host.after(*write, {});
-    CHECK(seenBy(one, readOf(41, "select a from t41"), "new").source == HOWDAH_FROM_DATABASE);
-    Instance* const both[] = {&one, &two};
-    for (Instance* reader : both)
-        CHECK(seenBy(*reader, readOf(41, "select b from t41"), "new").cells == std::vector<std::string>{"new"});
-}
-
-TEST_CASE("commons: cache_invalidate through one instance reaches what lies in the store, for all") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
-    int round = 0;
-    for (Instance* reader : {&one, &two}) {
-        Instance& reads_first = reader == &one ? two : one;
-        const std::string sql = concat("select ", ++round, " from t41");
-        leave(reads_first, readOf(41, sql), "old");
-        REQUIRE(one.host.call("cache_invalidate", {{"relation", "t"}}).status == HOWDAH_OK);
-        CHECK(seenBy(*reader, readOf(41, sql), "new").source == HOWDAH_FROM_DATABASE);
-    }
-}
-
-TEST_CASE("commons: who joins later gives out what is read from then on, and nothing from before") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section());
-    one.untilState("member");
-    leave(one, rowsOf(41), "from before");
-    Instance late(kv, key.section());
-    late.untilState("member");
-    CHECK(seenBy(late, rowsOf(41), "of the database").source == HOWDAH_FROM_DATABASE);
-    CHECK(commonsOf(late)["outdated"] == 1);
-    untilShared(one, late);
 }
 
 TEST_CASE("commons: an answer of another principal, tenant, scope or version is not found, nor opened in its place") {
@@ -269,23 +121,6 @@ TEST_CASE("commons: an answer that was changed, cut or made up is left out and c
         CHECK(commonsOf(two)["damaged"] == damaged + 1);
         CacheHost::until([&] { return commonsOf(two)["stored"].get<int>() > stored; });
     }
-}
-
-TEST_CASE("commons: what lay there before a write and is put back after it is old") {
-    const SharedKeyFile key;
-    Names put, asked;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
-    kv.setBefore(noting(put, asked));
-    leave(one, rowsOf(41), "old");
-    const std::string name = put.last(), value = kv.value(name).value_or("");
-    one.write(FakeQuery::writes("update t", {41}));
-    CacheHost::until([&] { return two.host.isKept(readOf(41, "select other from t41")); });
-    kv.put(name, value);
-    const int outdated = commonsOf(two)["outdated"].get<int>();
-    CHECK(seenBy(two, rowsOf(41), "new").source == HOWDAH_FROM_DATABASE);
-    CHECK(commonsOf(two)["outdated"] == outdated + 1);
 }
 
 TEST_CASE("commons: instances with other keys find nothing of one another") {
@@ -456,23 +291,6 @@ TEST_CASE("commons: what was written while a call waited for the store is not gi
     slow = false;
     reads.join();
     CHECK(seen.cells == std::vector<std::string>{"new"});
-}
-
-TEST_CASE("commons: in a store that was emptied nothing counts that is put back from before") {
-    const SharedKeyFile key;
-    Names put, asked;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
-    kv.setBefore(noting(put, asked));
-    leave(one, rowsOf(41), "from before");
-    const std::string name = put.last(), value = kv.value(name).value_or("");
-    const int joined[] = {one.shared()["joined"].get<int>(), two.shared()["joined"].get<int>()};
-    kv.clear();
-    CacheHost::until([&] { return one.shared()["joined"] > joined[0] && two.shared()["joined"] > joined[1]; });
-    kv.put(name, value);
-    untilShared(one, two);
-    CHECK(seenBy(two, rowsOf(41), "of the database").source == HOWDAH_FROM_DATABASE);
 }
 
 TEST_CASE("commons: without a key that can be used the plugin does not start, and says how to make one") {
