@@ -3,7 +3,7 @@
 // the long run, HOWDAH_CACHE_SEED repeats one.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -69,6 +69,11 @@ const left = async (server, sql, headers) => {
   const { source } = await asked(server, sql, headers);
   assert.equal(source, undefined, 'read in the database');
   await until('it is in Redis', async () => (await answersOf(server, headers)).stored > stored);
+};
+// One of its threads has to run before the others stand still.
+const suspended = (server) => {
+  server.child.kill('SIGSTOP');
+  return until('it stands still', () => readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').includes(') T '));
 };
 // What the one reads is given out by the other as soon as both can tell how old it is.
 let questions = 0;
@@ -339,7 +344,7 @@ test('an instance that is suspended gives out nothing old when it wakes', async 
   const sql = 'select n from c.lane_1 where id = 1';
   const [one, two] = servers;
   await read(two.url, sql);
-  two.child.kill('SIGSTOP');
+  await suspended(two);
   const begun = performance.now();
   await write(one.url, 'update c.lane_1 set n = 6000 where id = 1');
   assert.ok(performance.now() - begun >= kLease_ms / 2, 'the write waited for its lease');
@@ -352,7 +357,7 @@ test('an instance that is suspended gives out nothing old when it wakes', async 
 test('a write whose call ends before a silent instance could hear of it says that it was executed', async () => {
   const [, two] = servers;
   const one = await start({ request_timeout_ms: kLease_ms / 2 });
-  two.child.kill('SIGSTOP');
+  await suspended(two);
   try {
     const sql = 'update c.lane_2 set n = 7000 where id = 1';
     const answer = await until('it is told of in time', async () => {
