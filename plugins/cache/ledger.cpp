@@ -73,9 +73,8 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const Places& places, std::uint64_t
         file = lockedFile(concat(places.folder, "/epochs.", getpid()), kBytes);
         if (!file) return std::move(file).error();
         if (*file < 0) return Error::unavailable("another process has locked ", places.folder, "/epochs.", getpid());
-    } else {
-        removeLeftovers(places.folder, "epochs.");
     }
+    removeLeftovers(places.folder, "epochs.");
     void* const mapping = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, *file, 0);
     if (mapping == MAP_FAILED)
         return Error::unavailable("cannot map ", places.folder, "/epochs: ", std::strerror(errno));

@@ -84,7 +84,8 @@ describe('caps: the answer is whole on one side of each, and says how to go on o
     const slow = 'select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b';
     const own = await query(slow, { timeout_ms: 200 });
     assert.ok(own.isError);
-    assert.match(textOf(own), /limit of 200 ms[^]*ask for more with timeout_ms/);
+    // PostgreSQL ends it, or the server where the statement has come there late.
+    assert.match(textOf(own), /(limit of 200 ms|at the deadline of the request)[^]*ask for more with timeout_ms/);
     const operators = await query(slow);
     assert.match(textOf(operators), /limit of 2000 ms[^]*pool\.statement_timeout_ms/);
     assert.ok(!(await query('select 1', { timeout_ms: 200 })).isError);

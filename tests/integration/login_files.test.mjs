@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 
 import { makeAuthority } from './certificates.mjs';
 import { startCluster } from './cluster.mjs';
-import { callTool, config, inFolder, modern, psql, run, runBeside, startServer, textOf, until } from './support.mjs';
+import { callTool, config, inFolder, modern, psql, psqlBeside, run, runBeside, startServer, textOf, until } from './support.mjs';
 
 const place = inFolder();
 const passfile = join(place.folder, 'pgpass');
@@ -164,7 +164,7 @@ test('the cancel of an encrypted connection is encrypted', async () => {
   await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   try {
     const mark = `encrypted cancel ${process.pid}`;
-    const running = () => Number(psql(`select count(*) from pg_stat_activity where state = 'active' and query like '%${mark}%' and usename = 'reader'`, cluster.dsn));
+    const running = async () => Number(await psqlBeside(`select count(*) from pg_stat_activity where state = 'active' and query like '%${mark}%' and usename = 'reader'`, cluster.dsn));
     for (const [mode, cancels] of [['require', []], ['disable', [kCancel]]]) {
       reloadWith(`postgresql://reader@127.0.0.1:${proxy.address().port}/postgres?sslmode=${mode}`);
       writeFileSync(passfile, '*:*:*:reader:Third33\n', { mode: 0o600 });
@@ -173,11 +173,11 @@ test('the cancel of an encrypted connection is encrypted', async () => {
       const controller = new AbortController();
       const sql = `select count(*) /* ${mark} */ from generate_series(1, 100000) a, generate_series(1, 100000) b`;
       const call = modern(server.url, 'tools/call', { name: 'query', arguments: { sql } }, controller.signal);
-      await until('it runs', () => running() === 1);
+      await until('it runs', async () => await running() === 1);
       const connections = begun.length;
       controller.abort();
       await assert.rejects(call);
-      await until('it has ended', () => running() === 0);
+      await until('it has ended', async () => await running() === 0);
       // Not by the end of its connection, which the server would notice a little later.
       const { running: { reports } } = JSON.parse((await runBeside(['doctor', '--json', '-c', server.file])).out);
       const { cancels: sent, cancels_lost } = reports.pool.databases[0].connections;

@@ -232,9 +232,13 @@ export async function until(what, ask, limit_ms = 20000) {
   }
 }
 
-export const psql = (sql, database = dsn) =>
-  execFileSync('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', sql],
-    { encoding: 'utf8', env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' } }).trimEnd();
+const psqlCall = (sql, database) => ['psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', sql],
+  { encoding: 'utf8', env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' } }];
+export const psql = (sql, database = dsn) => execFileSync(...psqlCall(sql, database)).trimEnd();
+// The same, while this process goes on: one that has a proxy, say.
+export const psqlBeside = (sql, database = dsn) => new Promise((resolve, reject) => {
+  execFile(...psqlCall(sql, database), (error, out) => (error ? reject(error) : resolve(out.trimEnd())));
+});
 
 // A database of its own on the run's server, filled from a file; nobody else's has its name.
 export function madeDatabase(file) {
