@@ -67,6 +67,7 @@ private:
     void arms(const NodeView& select, const Place& place, WithQuery* recursion, Rows& rows);
     void valuesOf(const NodeList& values, const Place& place, Rows& rows);
     void selected(const NodeView& select, const Place& place, Rows& rows);
+    void addCondition(const NodeView& condition, const Place& inner, Rows& rows);
     void ending(const NodeView& select, const Place& place, const Columns& columns, Bound& cost);
     void addTarget(const NodeView& target, const Place& place, Columns& columns, Bound& cost);
     // Those of SEARCH and CYCLE.
@@ -83,6 +84,7 @@ private:
     void addSource(const NodeView& written, const Place& place, From& from);
     // Of the sources from the first on, as the name of their join has them.
     SharedColumns joined(const Scope& scope, std::size_t first, const NodeView& node);
+    SharedColumns functionRows(const NodeView& node, const Place& place, std::string_view name, From& from);
     void addItem(const NodeView& node, const Place& place, From& from);
     void addRelation(const NodeView& node, const Place& place, From& from);
 
@@ -96,6 +98,8 @@ private:
     // Of v.f and (x).f: the call f(v), if PostgreSQL has such a function.
     Bound attribute(std::string_view name, const Bound& of, const NodeView& node);
     Bound indirection(const NodeView& node, const Place& place);
+    Bound groupingBits(const NodeView& node, const Place& place);
+    Bound composed(const NodeView& node, const Place& place);
     Bound expression(const NodeView& node, const Place& outer);
     std::vector<Bound> each(const NodeList& list, const Place& place);
     Bound parameterBound(const NodeView& node) const;

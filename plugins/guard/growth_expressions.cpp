@@ -149,18 +149,24 @@ Bound Estimate::expression(const NodeView& node, const Place& outer) {
         case Tag::CaseExpr: return cases(node, place);
         case Tag::MinMaxExpr: return extreme(node, place);
         case Tag::SQLValueFunction: return {};
-        case Tag::GroupingFunc: {  // a bit of each
-            Bound bits = together(each(node.list(Field::args), place));
-            bits.number = std::min(std::exp2(static_cast<double>(node.list(Field::args).size())), kAnything);
-            return bits;
-        }
+        case Tag::GroupingFunc: return groupingBits(node, place);
         case Tag::ColumnDef:
         case Tag::RangeTableFuncCol: return defined(node, place);
         case Tag::TypeName:
         case Tag::String: return noBound();
-        default: break;
+        default: return composed(node, place);
     }
-    // Others give one of their parts, or put all of them together.
+}
+
+// A bit of each.
+Bound Estimate::groupingBits(const NodeView& node, const Place& place) {
+    Bound bits = together(each(node.list(Field::args), place));
+    bits.number = std::min(std::exp2(static_cast<double>(node.list(Field::args).size())), kAnything);
+    return bits;
+}
+
+// One of its parts, or all of them together.
+Bound Estimate::composed(const NodeView& node, const Place& place) {
     const std::uint8_t form = node.tag() == Tag::XmlExpr ? kXml : kPlain;
     const auto written = [&](const Bound& part) { return form == kXml ? escapedIn(kXml, part) : part; };
     Bound bound = together({});

@@ -194,18 +194,20 @@ void Estimate::selected(const NodeView& select, const Place& place, Rows& rows) 
     const Place inner = place.in(&scope);
     for (const Source& source : scope.sources)
         rows.columns->arms = std::max(rows.columns->arms, source.columns->arms);
-    const auto copied = [&](const NodeView& condition) {
-        Bound bound = expression(condition, inner);
-        bound.made = product(bound.made, rows.columns->arms);
-        spend(rows.cost, bound, condition);
-    };
     for (const NodeView condition : from.conditions)
-        copied(condition);
-    if (const NodeView condition = select.child(Field::whereClause)) copied(condition);
+        addCondition(condition, inner, rows);
+    if (const NodeView condition = select.child(Field::whereClause)) addCondition(condition, inner, rows);
     rows.columns->exact = from.exact;
     for (const NodeView target : select.list(Field::targetList))
         addTarget(target, inner, *rows.columns, rows.cost);
     ending(select, inner, *rows.columns, rows.cost);
+}
+
+// Once for each arm of a UNION beneath it.
+void Estimate::addCondition(const NodeView& condition, const Place& inner, Rows& rows) {
+    Bound bound = expression(condition, inner);
+    bound.made = product(bound.made, rows.columns->arms);
+    spend(rows.cost, bound, condition);
 }
 
 void Estimate::ending(const NodeView& select, const Place& place, const Columns& columns, Bound& cost) {
@@ -342,23 +344,26 @@ void Estimate::addItem(const NodeView& node, const Place& place, From& from) {
             for (const NodeView arg : node.list(Field::args))
                 from.conditions.push_back(arg);
             return addItem(node.child(Field::relation), place.deeper(), from);
-        default: {  // rows of functions, XMLTABLE
-            auto columns = std::make_shared<Columns>();
-            Bound row = noBound();
-            for (const FieldInfo& field : node.parts()) {
-                if (field.name == Field::alias) continue;
-                for (const NodeView item : node.list(field))
-                    if (item) row.widen(expression(item, place.deeper()));
-                if (const NodeView part = node.child(field)) row.widen(expression(part, place.deeper()));
-            }
-            spend(from.cost, row, node);
-            columns->exact = false;
-            columns->of_function = node.tag() == Tag::RangeFunction;
-            columns->others = row;
-            columns->add(name, row);
-            return add(name, columns);
-        }
+        default: return add(name, functionRows(node, place, name, from));
     }
+}
+
+// Rows of functions, XMLTABLE.
+SharedColumns Estimate::functionRows(const NodeView& node, const Place& place, std::string_view name, From& from) {
+    auto columns = std::make_shared<Columns>();
+    Bound row = noBound();
+    for (const FieldInfo& field : node.parts()) {
+        if (field.name == Field::alias) continue;
+        for (const NodeView item : node.list(field))
+            if (item) row.widen(expression(item, place.deeper()));
+        if (const NodeView part = node.child(field)) row.widen(expression(part, place.deeper()));
+    }
+    spend(from.cost, row, node);
+    columns->exact = false;
+    columns->of_function = node.tag() == Tag::RangeFunction;
+    columns->others = row;
+    columns->add(name, row);
+    return columns;
 }
 
 void Estimate::addRelation(const NodeView& node, const Place& place, From& from) {
