@@ -50,7 +50,7 @@ public:
     // Closes an idle connection of another member; true if there was one. Its place is now the caller's.
     bool takeOver(Member& by);
     // Closes a connection without giving its place back. The server counts it until it has noticed: whoever connects
-    // next waits for that.
+    // next waits for that, and lets go of its socket. At most as many are kept as there are places.
     void close(std::unique_ptr<Connection> connection);
     std::vector<std::shared_ptr<WatchedDescriptor>> closing();
     // Places are free again.

@@ -68,16 +68,22 @@ async function restart(bench, mode, down_ms) {
   await bench.cluster.up();
 }
 
-// With no call under way and no connection to PostgreSQL: a reload that changes the pool has replaced it.
+// What is held with no call under way and a pool that has served one for each database, as a reload that changes it has
+// replaced it: with the first connection of a new pool the last sockets of the old one are let go of. Connections are not
+// counted.
 let pools = 0;
 async function quiet(bench) {
+  const connections = (condition) => bench.session.number(`select count(*) from pg_stat_activity where application_name = '${bench.name}' and ${condition}`);
   await pause(kSettle_ms);
   bench.server.write({ plugins: [{ pool: { lease_timeout_ms: 2000 + ++pools } }, 'guard', 'query', 'schema'] });
+  const replaced = await bench.session.ask('select clock_timestamp()');
   bench.server.child.kill('SIGHUP');
-  await until('the old pool has closed its connections', async () =>
-    await bench.session.number(`select count(*) from pg_stat_activity where application_name = '${bench.name}'`) === 0);
+  await until('the old pool has closed its connections', async () => await connections(`backend_start < '${replaced}'`) === 0);
+  for (const database of ['main', 'notes']) await call(bench.server.url, 'query', { sql: 'select 1', database });
   await pause(kSettle_ms);
-  return held(bench.server.child.pid);
+  const open = await connections('true');
+  const now = held(bench.server.child.pid);
+  return { ...now, descriptors: now.descriptors - open };
 }
 
 // Of the least squares line, an hour.
@@ -136,7 +142,7 @@ await Bench.open(async (bench) => {
   report.figure(`${minutes} minutes, seed ${seed}: ${load.calls.length} calls of ${kCallers} callers, p50 ${ms(percentile(took, 0.5))}, p99 ${ms(percentile(took, 0.99))}; `
     + `${Object.entries(done).map(([name, count]) => `${name} ${count}x`).join(', ')}`);
   for (const [what, unit] of [['rss_kib', 'KiB resident'], ['descriptors', 'descriptors'], ['threads', 'threads']]) {
-    report.figure(`${unit}: ${before[what]} before, ${after[what]} after, at rest, without connections to PostgreSQL`);
+    report.figure(`${unit}: ${before[what]} before, ${after[what]} after, at rest${what === 'descriptors' ? ', besides connections to PostgreSQL' : ''}`);
   }
   report.figure(`slope under load, an hour: ${by_hour.MiB.toFixed(2)} MiB, ${by_hour.descriptors.toFixed(1)} descriptors, ${by_hour.threads.toFixed(1)} threads`);
   report.figure(`${(100 * served).toFixed(3)} % of ${outside.length} calls outside of ${outages.length} full outages were served`);
