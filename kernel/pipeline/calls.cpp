@@ -145,6 +145,7 @@ Result<void> complete(Request& request, const CompletionTarget& target, simdjson
         const Prompt* prompt = findPrompt(generation, target.name);
         if (!prompt) return unknownPrompt(generation, target.name);
         std::vector<std::string_view> names;
+        names.reserve(prompt->arguments.size());
         for (const PromptArgument& argument : prompt->arguments)
             names.push_back(argument.name);
         return takes(prompt->completion, prompt->name, names);

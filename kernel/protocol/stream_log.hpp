@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/protocol/era.hpp"
 #include "kernel/protocol/exchange.hpp"
 #include "kernel/runtime/cancellation.hpp"
 

@@ -68,8 +68,8 @@ std::string Commons::aboutOf(const Place& place, std::uint64_t number, std::uint
 
 // A key for each scope and tick: no key seals more than random nonces are good for.
 std::string Commons::sealed(const Entry& entry, const Place& place, const Peers::Position& position) const {
-    const std::string bytes = vault_.seal(concat(place.scope, position.tick),
-                                          aboutOf(place, position.number, position.tick), entry.toBytes());
+    std::string bytes = vault_.seal(concat(place.scope, position.tick), aboutOf(place, position.number, position.tick),
+                                    entry.toBytes());
     if (bytes.empty()) return bytes;
     ByteWriter out;
     out.number(position.number);
@@ -96,7 +96,7 @@ void Commons::noteSuccess(Way& way) {
 }
 
 // So that calls do not wait, one after the other, for what does not answer.
-void Commons::pause(Way& way, std::string trouble) {
+void Commons::pause(Way& way, const std::string& trouble) {
     const std::uint64_t now_ns = bootNs();
     {
         const std::lock_guard lock(mutex_);

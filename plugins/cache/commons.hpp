@@ -81,7 +81,7 @@ private:
     void write(const Context& context, const Entry& entry, const Peers::Position& position);
     bool takesRoom(std::size_t bytes, std::uint64_t until_ns);
     void noteSuccess(Way& way);
-    void pause(Way& way, std::string trouble);
+    void pause(Way& way, const std::string& trouble);
     EntryPtr damaged();
 
     const Host& host_;

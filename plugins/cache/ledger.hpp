@@ -56,9 +56,9 @@ public:
     // What a write may change: the relations it names and what is known to follow from them, or all of a database,
     // definitions included; then those that are under way may change more than was known when they began.
     enum class Reach { relations, database };
-    void beginWrite(std::span<const std::uint32_t> slots, Reach reach = Reach::relations);
+    void beginWrite(std::span<const std::uint32_t> written, Reach reach = Reach::relations);
     // Not settled: it may or may not have been committed, or still be.
-    void endWrite(std::span<const std::uint32_t> slots, bool settled, std::uint64_t now_ns,
+    void endWrite(std::span<const std::uint32_t> written, bool settled, std::uint64_t now_ns,
                   Reach reach = Reach::relations);
     void move(std::uint32_t slot);
 

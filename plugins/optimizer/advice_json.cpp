@@ -57,7 +57,7 @@ Document stepJson(const SearchStep& step, const Advice& advice, const std::vecto
         Document users = Document::array();
         for (std::size_t at = 0; at < targets.size(); ++at) {
             const Indexes& used = advice.outcome.after[at].used;
-            if (std::any_of(step.added.begin(), step.added.end(), [&](std::size_t i) { return used.count(i) > 0; }))
+            if (std::any_of(step.added.begin(), step.added.end(), [&](std::size_t i) { return used.contains(i); }))
                 users.push_back(at + 1);
         }
         json["used_by_statements"] = std::move(users);
@@ -119,7 +119,7 @@ Document dropsJson(const Catalog& catalog, const std::vector<IndexSpec>& made, d
             if (covering != made.end()) {
                 drops.push_back(
                     dropJson(table, index, concat("once this is there it does the same: ", covering->ddl())));
-            } else if (index.scans == 0 && index.valid && !index.stays() && stand_in.count(&index) == 0 &&
+            } else if (index.scans == 0 && index.valid && !index.stays() && !stand_in.contains(&index) &&
                        table.counted_s >= unused_days * kDay_s) {
                 drops.push_back(dropJson(table, index,
                                          concat("not used once in ", std::floor(table.counted_s / kDay_s),

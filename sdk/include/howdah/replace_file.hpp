@@ -74,8 +74,8 @@ Result<void> replaceFile(const std::string& path, Durable durable, Write&& write
     if (durable == Durable::yes && ::fsync(fresh.file) != 0) return failed("flush", fresh.name);
     if (::close(std::exchange(fresh.file, -1)) != 0) return failed("close", fresh.name);
     // Opened before, so that a want of descriptors is noticed while the old file is still there.
-    if (durable == Durable::yes && (fresh.folder = detail::openFolderOf(path)) < 0)
-        return failed("open the folder of", fresh.name);
+    if (durable == Durable::yes) fresh.folder = detail::openFolderOf(path);
+    if (durable == Durable::yes && fresh.folder < 0) return failed("open the folder of", fresh.name);
     if (::rename(fresh.name.c_str(), path.c_str()) != 0) return failed("rename", fresh.name);
     fresh.made = false;
     if (fresh.folder >= 0 && ::fsync(fresh.folder) != 0) return failed("flush the folder of", path);
