@@ -3,6 +3,8 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <howdah/hex.hpp>
+
 namespace howdah::auth {
 namespace {
 
@@ -79,13 +81,7 @@ bool sameDigest(const Digest& a, const Digest& b) {
 }
 
 std::string shortName(const Digest& digest) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    std::string name;
-    for (std::size_t i = 0; i < 4; ++i) {
-        name += kHex[digest[i] >> 4];
-        name += kHex[digest[i] & 15];
-    }
-    return name;
+    return toHex({reinterpret_cast<const char*>(digest.data()), 4});
 }
 
 }  // namespace howdah::auth

@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include <howdah/hex.hpp>
+
 #include "plugins/cache/bytes.hpp"
 #include "plugins/cache/key.hpp"
 
@@ -14,17 +16,6 @@ namespace {
 constexpr std::string_view kFormat = std::endian::native == std::endian::little ? "answer 1 little" : "answer 1 big";
 constexpr std::size_t kEntryOverhead = 192;  // of Redis, for a key of this length, measured with MEMORY USAGE
 constexpr std::size_t kHeadBytes = 2 * sizeof(std::uint64_t);
-
-std::string hexOf(std::string_view bytes) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string hex;
-    hex.reserve(bytes.size() * 2);
-    for (const char c : bytes) {
-        hex += kDigits[static_cast<unsigned char>(c) >> 4];
-        hex += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-    return hex;
-}
 
 }  // namespace
 
@@ -59,7 +50,7 @@ std::optional<Commons::Place> Commons::placeOf(std::string_view key, const std::
     std::string scope =
         vault_.digest({"answers of", store, identity, std::to_string(parts.scope_hash), parts.subject, parts.tenant});
     if (name.empty() || scope.empty()) return std::nullopt;
-    return Place{concat(prefix_, hexOf(name)), std::move(scope)};
+    return Place{concat(prefix_, toHex(name)), std::move(scope)};
 }
 
 std::string Commons::aboutOf(const Place& place, std::uint64_t number, std::uint64_t tick) {

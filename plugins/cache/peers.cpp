@@ -4,8 +4,9 @@
 #include <iterator>
 #include <utility>
 
+#include <howdah/hex.hpp>
+
 #include "plugins/cache/clock.hpp"
-#include "plugins/cache/random_name.hpp"
 
 namespace howdah::cache {
 
@@ -31,7 +32,7 @@ Peers::Peers(const Host& host, Jobs& jobs, const Config& config, Ledger& ledger,
       databases_(databases),
       kv_(kv),
       prefix_(concat("cache/", config.shared.name, "/")),
-      self_(randomName()) {
+      self_(randomHex()) {
     if (config.shared.answers.on) chronicle_.emplace(config.ttl_ns);
 }
 

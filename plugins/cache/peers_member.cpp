@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <howdah/hex.hpp>
+
 #include "plugins/cache/clock.hpp"
 #include "plugins/cache/peers.hpp"
-#include "plugins/cache/random_name.hpp"
 
 namespace howdah::cache {
 namespace {
@@ -141,7 +142,7 @@ Result<std::string> Peers::storeName(const Context& context) {
     for (int attempt = 0; attempt < 2; ++attempt) {
         auto name = kv_.get(context, key("store"));
         if (name || name.error().code != Code::not_found) return name;
-        if (auto made = kv_.setIfAbsent(context, key("store"), randomName(), 0); !made) return made.error();
+        if (auto made = kv_.setIfAbsent(context, key("store"), randomHex(), 0); !made) return made.error();
     }
     return Error::unavailable("the shared store keeps nothing");
 }

@@ -84,7 +84,7 @@ Result<std::string> openSession(const Host& host, const Database& database, cons
     session.place = std::move(*place);
     session.belongs_to = ownerOf(principal);
     session.opened_ns = host.nowNs();
-    std::string name = all.keep(std::move(session), concat(kCursorPrefix, StableCursors::newName()));
+    std::string name = all.keep(std::move(session), concat(kCursorPrefix, randomHex()));
     if (name.empty()) return Error::unavailable("the plugin pool is being replaced or stopped");
     return name;
 }

@@ -1,7 +1,6 @@
 #include "stable_cursors.hpp"
 
 #include <algorithm>
-#include <random>
 
 #include "cursor.hpp"
 #include "executor.hpp"
@@ -96,18 +95,6 @@ Result<StablePlace> StableCursors::reserve(const std::string& database) {
 void StableCursors::free(const std::string& database) {
     std::lock_guard lock(mutex_);
     --taken_[database];
-}
-
-std::string StableCursors::newName() {
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::random_device random;
-    std::string name;
-    for (int word = 0; word < 4; ++word) {
-        std::uint32_t bits = random();
-        for (int digit = 0; digit < 8; ++digit, bits >>= 4)
-            name += kDigits[bits & 15];
-    }
-    return name;
 }
 
 bool StableCursors::suppose(std::string_view name, std::string definitions) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <howdah/abi/sql.h>
+#include <howdah/hex.hpp>
 
 #include "database.hpp"
 
@@ -65,13 +66,12 @@ public:
 
     Result<StablePlace> reserve(const std::string& database);
     // Keeps it until it is asked for or its time is over; gives its name, which nobody can guess. "" at the end.
-    std::string keep(StableCursor cursor, std::string name = newName());
+    std::string keep(StableCursor cursor, std::string name = randomHex());
     Result<StableCursor> take(std::string_view name, std::string_view belongs_to, std::uint64_t position);
     // Of a session; false where there is none.
     bool suppose(std::string_view name, std::string definitions);
     // Ends the one of that name, if there is one.
     void end(std::string_view name);
-    static std::string newName();
     // Ends all of them. [control]
     void stop();
 

@@ -7,22 +7,18 @@
 
 #include <openssl/evp.h>
 
+#include <howdah/hex.hpp>
+
 namespace howdah::rate_limit {
 namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
-std::string hexOf(const std::string& text) {
+std::string digestOf(const std::string& text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
     EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string hex;
-    for (unsigned i = 0; i < size; ++i) {
-        hex += kDigits[digest[i] >> 4];
-        hex += kDigits[digest[i] & 15];
-    }
-    return hex;
+    return toHex({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 }  // namespace
@@ -187,7 +183,7 @@ void Leases::giveBack(const Context& context, const AppliedLimits& limits, Measu
 // --- the shared count
 
 Result<double> Leases::add(const Context& context, const Part& part, double amount) const {
-    const std::string key = concat("rate_limit/", hexOf(part.name), "/", part.window.begin_ns / kSecond_ns);
+    const std::string key = concat("rate_limit/", digestOf(part.name), "/", part.window.begin_ns / kSecond_ns);
     const auto ttl_ms = 2 * static_cast<std::uint64_t>(part.window.length_ns) / kNsPerMs + 1000;
     const auto value = kv_.add(context, key, static_cast<std::int64_t>(amount), ttl_ms);
     if (!value) return value.error();

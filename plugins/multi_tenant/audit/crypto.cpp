@@ -11,6 +11,8 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include <howdah/hex.hpp>
+
 namespace howdah::multi_tenant {
 namespace {
 
@@ -46,17 +48,6 @@ int hexDigit(char c) {
 
 Key::~Key() {
     OPENSSL_cleanse(bytes_.data(), bytes_.size());
-}
-
-std::string toHex(std::string_view bytes) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    for (unsigned char byte : bytes) {
-        text += kDigits[byte >> 4];
-        text += kDigits[byte & 15];
-    }
-    return text;
 }
 
 std::optional<std::string> fromHex(std::string_view text) {

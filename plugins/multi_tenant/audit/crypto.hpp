@@ -30,7 +30,6 @@ private:
     std::array<unsigned char, kBytes> bytes_{};
 };
 
-std::string toHex(std::string_view bytes);
 std::optional<std::string> fromHex(std::string_view text);     // lower case only: one spelling for each value
 std::optional<std::string> fromBase64(std::string_view text);  // padded, as toBase64 of content.hpp makes it
 

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include <howdah/content.hpp>
+#include <howdah/hex.hpp>
 
 namespace howdah::multi_tenant {
 namespace {

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <howdah/hex.hpp>
+
 #include "plugins/multi_tenant/audit/record.hpp"
 
 using namespace howdah;

@@ -17,15 +17,12 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -33,9 +30,6 @@
 #include <vector>
 
 #include <dlfcn.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <howdah/abi/call.h>
 #include <howdah/abi/health.h>
@@ -43,33 +37,10 @@
 #include <howdah/abi/runtime.h>
 #include <howdah/host.hpp>
 #include <howdah/result.hpp>
+#include <howdah/test/fake_context.hpp>
+#include <howdah/test/fake_waits.hpp>
 
 namespace howdah::test {
-class FakeHost;
-}
-
-// What the kernel keeps for one request; opaque to plugins.
-struct howdah_ctx {
-    explicit howdah_ctx(howdah::test::FakeHost& its_host) : host(&its_host), cancel_signal(eventfd(0, EFD_CLOEXEC)) {}
-    howdah_ctx(const howdah_ctx&) = delete;
-    howdah_ctx& operator=(const howdah_ctx&) = delete;
-    ~howdah_ctx() { close(cancel_signal); }
-
-    howdah::test::FakeHost* host;
-    std::uint64_t deadline_ns = UINT64_MAX;
-    std::uint32_t shard = 0;
-    std::atomic<bool> cancelled{false};
-    int cancel_signal;  // readable once cancelled, for poll()
-    howdah::Error error;
-    std::vector<std::unique_ptr<unsigned char[]>> arena;
-};
-
-namespace howdah::test {
-
-inline std::uint64_t monotonicNs() {
-    auto since = std::chrono::steady_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
-}
 
 class FakeHost {
 public:
@@ -141,11 +112,6 @@ public:
     }
 
 private:
-    struct Event {
-        std::mutex mutex;
-        std::condition_variable changed;
-        bool set = false;
-    };
     struct Work {  // shared with a waiter that may leave early
         std::mutex mutex;
         std::condition_variable changed;
@@ -153,21 +119,6 @@ private:
     };
 
     static FakeHost& of(const howdah_host* host) { return *static_cast<FakeHost*>(host->self); }
-    static howdah_status failWith(howdah_ctx* ctx, Error error) {
-        ctx->error = std::move(error);
-        return static_cast<howdah_status>(ctx->error.code);
-    }
-    static howdah_status over(howdah_ctx* ctx) {
-        if (ctx->cancelled) return failWith(ctx, Error::cancelled("the request was cancelled"));
-        if (monotonicNs() >= ctx->deadline_ns) return failWith(ctx, Error::timeout("the deadline has passed"));
-        return HOWDAH_OK;
-    }
-    static int pollMs(std::uint64_t until_ns) {
-        if (until_ns == UINT64_MAX) return -1;
-        std::uint64_t now = monotonicNs();
-        return until_ns <= now ? 0
-                               : static_cast<int>(std::min<std::uint64_t>((until_ns - now) / 1'000'000 + 1, 60'000));
-    }
 
     void addThread(std::thread thread) {
         std::lock_guard lock(mutex_);
@@ -178,7 +129,7 @@ private:
         std::unique_lock lock(mutex_);
         stopping_ = true;
         for (auto& task : tasks_)
-            cancel(*task);
+            fake::cancel(*task);
         task_ended_.wait(lock, [this] { return tasks_.empty(); });
     }
     void joinAll() {
@@ -194,14 +145,6 @@ private:
         }
     }
 
-public:
-    static void cancel(howdah_ctx& ctx) {
-        ctx.cancelled = true;
-        std::uint64_t one = 1;
-        if (write(ctx.cancel_signal, &one, sizeof one) < 0) std::abort();
-    }
-
-private:
     // --- howdah.notify/1
     static void resourceUpdated(const howdah_host* host, howdah_str uri) {
         std::lock_guard lock(of(host).mutex_);
@@ -218,20 +161,6 @@ private:
         of(host).health_ = health;
     }
 
-    // --- howdah.context/1
-    static howdah_status fail(howdah_ctx* ctx, const howdah_error* error) { return failWith(ctx, fromAbi(*error)); }
-    static void lastError(howdah_ctx* ctx, howdah_error* out) { *out = toAbi(ctx->error); }
-    static void* alloc(howdah_ctx* ctx, std::uint64_t size) {
-        ctx->arena.push_back(std::make_unique<unsigned char[]>(size + 1));
-        return ctx->arena.back().get();
-    }
-    static howdah_status status(howdah_ctx* ctx) {
-        if (ctx->cancelled) return HOWDAH_ERROR_CANCELLED;
-        return monotonicNs() >= ctx->deadline_ns ? HOWDAH_ERROR_TIMEOUT : HOWDAH_OK;
-    }
-    static std::uint64_t deadlineNs(howdah_ctx* ctx) { return ctx->deadline_ns; }
-    static std::uint64_t nowNs(const howdah_host*) { return monotonicNs(); }
-
     // --- howdah.log/1, howdah.services/1, howdah.kernel/1
     static void writeLog(const howdah_host* host, std::int32_t, howdah_str line) {
         std::lock_guard lock(of(host).mutex_);
@@ -240,7 +169,7 @@ private:
     static howdah_status acquire(const howdah_host* host, howdah_ctx* ctx, howdah_str id, const void** table,
                                  void** self) {
         auto found = of(host).services.find(fromAbi(id));
-        if (found == of(host).services.end()) return failWith(ctx, Error::notFound("no service ", fromAbi(id)));
+        if (found == of(host).services.end()) return fake::failWith(ctx, Error::notFound("no service ", fromAbi(id)));
         *table = found->second.first;
         *self = found->second.second;
         return HOWDAH_OK;
@@ -258,76 +187,8 @@ private:
         return HOWDAH_OK;
     }
 
-    // --- howdah.seal/1. Readable, for a test to look at: "purpose text".
-    static howdah_status seal(howdah_ctx* ctx, howdah_str purpose, howdah_str text, std::uint64_t, howdah_str* sealed) {
-        return keep(ctx, concat(fromAbi(purpose), ' ', fromAbi(text)), sealed);
-    }
-    static howdah_status unseal(howdah_ctx* ctx, howdah_str purpose, howdah_str sealed, howdah_str* text) {
-        std::string_view given = fromAbi(sealed);
-        const std::string prefix = concat(fromAbi(purpose), ' ');
-        if (!given.starts_with(prefix)) return failWith(ctx, Error::notFound("unknown or expired handle"));
-        return keep(ctx, given.substr(prefix.size()), text);
-    }
-    static howdah_status keep(howdah_ctx* ctx, std::string_view text, howdah_str* out) {
-        auto* place = static_cast<char*>(alloc(ctx, text.size()));
-        std::char_traits<char>::copy(place, text.data(), text.size());
-        *out = {place, text.size()};
-        return HOWDAH_OK;
-    }
-
-    // --- howdah.reactor/1. A socket's handle is descriptor + 1.
-    static std::uint32_t shard(howdah_ctx* ctx) { return ctx->shard; }
+    // --- howdah.reactor/1
     static std::uint32_t shardCount(const howdah_host* host) { return of(host).shard_count; }
-    static howdah_status socketAdopt(howdah_ctx* ctx, std::int32_t descriptor, std::uint64_t* socket) {
-        if (descriptor < 0) return failWith(ctx, Error::invalidArgument("no descriptor"));
-        *socket = static_cast<std::uint64_t>(descriptor) + 1;
-        return HOWDAH_OK;
-    }
-    static howdah_status socketWait(howdah_ctx* ctx, std::uint64_t socket, std::uint32_t mask, std::uint64_t until_ns) {
-        std::uint64_t limit = std::min(until_ns, ctx->deadline_ns);
-        auto events =
-            static_cast<short>((mask & HOWDAH_READABLE ? POLLIN : 0) | (mask & HOWDAH_WRITABLE ? POLLOUT : 0));
-        for (;;) {
-            if (ctx->cancelled) return over(ctx);
-            pollfd watched[2] = {{static_cast<int>(socket - 1), events, 0}, {ctx->cancel_signal, POLLIN, 0}};
-            int ready = poll(watched, 2, pollMs(limit));
-            if (ready > 0 && watched[0].revents) {
-                bool failed = (watched[0].revents & (POLLERR | POLLHUP)) != 0;
-                std::uint32_t bits = (watched[0].revents & POLLIN ? HOWDAH_READABLE : 0u) |
-                                     (watched[0].revents & POLLOUT ? HOWDAH_WRITABLE : 0u);
-                return static_cast<howdah_status>(failed ? mask : bits);
-            }
-            if (monotonicNs() >= limit) return failWith(ctx, Error::timeout("the wait for a socket timed out"));
-        }
-    }
-    static void socketRelease(const howdah_host*, std::uint64_t) {}
-
-    static howdah_status eventCreate(const howdah_host*, std::uint64_t* event) {
-        *event = reinterpret_cast<std::uintptr_t>(new Event);
-        return HOWDAH_OK;
-    }
-    static howdah_status eventWait(howdah_ctx* ctx, std::uint64_t handle, std::uint64_t until_ns) {
-        Event& event = *reinterpret_cast<Event*>(static_cast<std::uintptr_t>(handle));
-        std::uint64_t limit = std::min(until_ns, ctx->deadline_ns);
-        std::unique_lock lock(event.mutex);
-        for (;;) {
-            if (std::exchange(event.set, false)) return HOWDAH_OK;
-            if (ctx->cancelled) return over(ctx);
-            std::uint64_t now = monotonicNs();
-            if (now >= limit) return failWith(ctx, Error::timeout("the wait for an event timed out"));
-            // A cancel has no way to this condition: it is looked for every few milliseconds.
-            event.changed.wait_for(lock, std::chrono::nanoseconds(std::min<std::uint64_t>(limit - now, 5'000'000)));
-        }
-    }
-    static void eventSet(const howdah_host*, std::uint64_t handle) {
-        Event& event = *reinterpret_cast<Event*>(static_cast<std::uintptr_t>(handle));
-        std::lock_guard lock(event.mutex);
-        event.set = true;
-        event.changed.notify_one();
-    }
-    static void eventDestroy(const howdah_host*, std::uint64_t handle) {
-        delete reinterpret_cast<Event*>(static_cast<std::uintptr_t>(handle));
-    }
     static howdah_status spawn(const howdah_host* raw, std::uint64_t token) {
         FakeHost& host = of(raw);
         auto ctx = std::make_shared<howdah_ctx>(host);
@@ -345,10 +206,10 @@ private:
         return HOWDAH_OK;
     }
 
-    // --- howdah.offload/1: a thread for each piece of work, workers_max at once
+    // --- howdah.offload/1: a thread for each piece of work, workers_max at once; until the end, as the kernel has it
     bool takeWorker() {
         std::lock_guard lock(mutex_);
-        if (stopping_ || workers_ >= workers_max) return false;
+        if (workers_ >= workers_max) return false;
         ++workers_;
         return true;
     }
@@ -370,16 +231,16 @@ private:
         FakeHost& host = *ctx->host;
         if (!host.takeWorker()) {
             host.jobs_->drop(host.plugin_->self, token);
-            return failWith(ctx, Error::unavailable("all ", host.workers_max, " workers are busy"));
+            return fake::failWith(ctx, Error::unavailable("all ", host.workers_max, " workers are busy"));
         }
         auto work = host.begin(token);
         std::uint64_t limit = std::min(until_ns, ctx->deadline_ns);
         std::unique_lock lock(work->mutex);
         for (;;) {
             if (work->done) return HOWDAH_OK;
-            if (ctx->cancelled) return over(ctx);
+            if (ctx->cancelled) return fake::over(ctx);
             std::uint64_t now = monotonicNs();
-            if (now >= limit) return failWith(ctx, Error::timeout("the wait for a worker's work timed out"));
+            if (now >= limit) return fake::failWith(ctx, Error::timeout("the wait for a worker's work timed out"));
             work->changed.wait_for(lock, std::chrono::nanoseconds(std::min<std::uint64_t>(limit - now, 5'000'000)));
         }
     }
@@ -390,15 +251,19 @@ private:
     }
 
     static const void* getInterface(const howdah_host* host, const char* id) {
-        static constexpr howdah_context_v1 kContext{sizeof kContext, 0,       &fail,       &lastError,
-                                                    &alloc,          &status, &deadlineNs, &nowNs};
+        static constexpr howdah_context_v1 kContext{
+            sizeof kContext,   0,           &fake::fail, &fake::lastError, &fake::alloc, &fake::status,
+            &fake::deadlineNs, &fake::nowNs};
         static constexpr howdah_log_v1 kLog{sizeof kLog, 0, &writeLog};
         static constexpr howdah_services_v1 kServices{sizeof kServices, 0, &acquire};
         static constexpr howdah_kernel_v1 kKernel{sizeof kKernel, 0, &listDatabases, &path, &describe};
-        static constexpr howdah_reactor_v1 kReactor{sizeof kReactor, 0,           &shard,         &shardCount,
-                                                    &socketAdopt,    &socketWait, &socketRelease, &eventCreate,
-                                                    &eventWait,      &eventSet,   &eventDestroy,  &spawn};
-        static constexpr howdah_seal_v1 kSeal{sizeof kSeal, 0, &seal, &unseal};
+        static constexpr howdah_reactor_v1 kReactor{sizeof kReactor,      0,
+                                                    &fake::shard,         &shardCount,
+                                                    &fake::socketAdopt,   &fake::socketWait,
+                                                    &fake::socketRelease, &fake::eventCreate,
+                                                    &fake::eventWait,     &fake::eventSet,
+                                                    &fake::eventDestroy,  &spawn};
+        static constexpr howdah_seal_v1 kSeal{sizeof kSeal, 0, &fake::seal, &fake::unseal};
         static constexpr howdah_notify_v1 kNotify{sizeof kNotify, 0, &resourceUpdated, &resourceListChanged};
         static constexpr howdah_health_v1 kHealth{sizeof kHealth, 0, &tellHealth};
         static constexpr howdah_offload_v1 kOffload{sizeof kOffload, 0, &run, &startWork};
@@ -443,7 +308,7 @@ public:
     }
     howdah_ctx* ctx() { return &ctx_; }
     const Error& error() const { return ctx_.error; }
-    void cancel() { FakeHost::cancel(ctx_); }  // from any thread
+    void cancel() { fake::cancel(ctx_); }  // from any thread
 
 private:
     howdah_ctx ctx_;
