@@ -154,13 +154,7 @@ double filledElements(const NodeView& call, std::span<const Bound> args) {
     return std::min(std::pow(std::max(args[1].number, 1.0), dimensions.list(Field::elements).size()), kMost);
 }
 
-// Of functions that build a document: theirs is one bracket more.
-bool isDocument(std::string_view name) {
-    return isOneOf(name, {"array_to_json", "json_build_array", "json_build_object", "json_object", "json_object_agg",
-                          "jsonb_build_array", "jsonb_build_object", "jsonb_object", "jsonb_object_agg", "jsonb_set",
-                          "row_to_json", "to_json", "to_jsonb"});
-}
-
+// Of parts that are put into a document, or escaped in another way: theirs is one bracket more.
 void documentOf(std::span<const Bound> args, std::uint8_t form, Bound& bound) {
     Bound all = noBound();
     for (const Bound& arg : args)
@@ -192,7 +186,7 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
     bound.least = kNothing;
     bound.forms = kPlain;
     if (!sum.data) bound.grain = kNothing;
-    double pathed = 0;   // bytes of what a path or a pattern finds
+    double found = 0;    // bytes of what a path or a pattern finds
     bool cheap = false;  // gives a text, or a number, and keeps nothing else
     const auto grows = [&](double bytes) {
         bound.bytes = std::min(bytes, kMost);
@@ -316,26 +310,28 @@ Bound callBound(std::string_view name, const NodeView& call, std::span<const Bou
         case Makes::overlaid:  // twice, where its length is negative: as it stands above
             cheap = true;
             break;
+        case Makes::document:
+            documentOf(args, kJson, bound);
+            bound.forms = kJson;
+            break;
+        case Makes::escaped: documentOf(args, kNoForm, bound); break;
+        case Makes::pathed:
+            documentOf(args, kJson, bound);
+            found = pathsOf(call, args);
+            break;
+        case Makes::grouped: found = groupsBytes(call.list(Field::args)[1], at(0), at(1)); break;
         case Makes::anything:
             if (name.starts_with("pg_get_") || functionClass({}, name) == FunctionClass::unknown)
                 bound.bytes = std::max(bound.bytes, dataBound().bytes);
             if (isOneOf(name, {"lseg", "path", "diagonal"})) bound.bytes = std::max(bound.bytes, sum.number);
-            if (name.find("json") == std::string_view::npos && !name.starts_with("quote_") && name != "encode") break;
-            documentOf(args, name.find("json") == std::string_view::npos ? kNoForm : kJson, bound);
-            bound.forms = isDocument(name) ? kJson : kPlain;
-            if (name.starts_with("jsonb_path_"))
-                for (std::size_t i = 0; i < args.size(); ++i)
-                    if (const NodeView arg = call.list(Field::args)[i]; i == 1 || arg.tag() == Tag::NamedArgExpr)
-                        pathed = std::max(pathed, argumentPathBytes(arg, args[i]));
+            if (name.find("json") != std::string_view::npos) documentOf(args, kJson, bound);
             break;
     }
-    if (isOneOf(name, {"regexp_match", "regexp_matches", "regexp_split_to_array", "regexp_split_to_table"}))
-        pathed = groupsBytes(call.list(Field::args)[1], at(0), at(1));
     bound.bytes = std::min(bound.bytes, kMost);
     bound.grown = std::min(bound.grown, kMost);
     if (bound.forms == kPlain) bound.brackets = std::max(sum.brackets, bound.grown);  // a text that was made
     // Of a folded constant its array, its document stay in the plan; what rows make comes and goes.
-    bound.made = sum.made + pathed + bound.grown + (cheap || !isConstant(sum) ? 0 : kHeldOfConstants * sum.grown);
+    bound.made = sum.made + found + bound.grown + (cheap || !isConstant(sum) ? 0 : kHeldOfConstants * sum.grown);
     bound.work = sum.work + stepsOf(makes, name, args);
     return bound;
 }

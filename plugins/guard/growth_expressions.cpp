@@ -177,10 +177,11 @@ Bound Estimate::composed(const NodeView& node, const Place& place) {
     }
     bound.forms = form;
     bound.made += bound.grown;
-    if (isOneOf(node.typeName(), {"RowExpr", "A_ArrayExpr"})) bound.brackets += 1;
-    const bool of_arrays = node.list(Field::elements)[0].tag() == Tag::A_ArrayExpr;  // one array of two dimensions
-    const bool is_composite = node.tag() == Tag::RowExpr || (node.tag() == Tag::A_ArrayExpr && !of_arrays);
-    return is_composite ? quoted(bound) : bound;
+    const bool is_array = node.tag() == Tag::A_ArrayExpr;
+    if (!is_array && node.tag() != Tag::RowExpr) return bound;
+    bound.brackets += 1;
+    const bool has_dimensions = is_array && node.list(Field::elements)[0].tag() == Tag::A_ArrayExpr;
+    return has_dimensions ? bound : quoted(bound);  // a part that is an array is written as it is
 }
 
 std::vector<Bound> Estimate::each(const NodeList& list, const Place& place) {

@@ -34,6 +34,14 @@ double argumentPathBytes(NodeView argument, const Bound& written) {
     return is_text ? pathBytes(argument, written) : 0;
 }
 
+double pathsOf(const NodeView& call, std::span<const Bound> args) {
+    double bytes = 0;
+    for (std::size_t i = 0; i < args.size(); ++i)
+        if (const NodeView arg = call.list(Field::args)[i]; i == 1 || arg.tag() == Tag::NamedArgExpr)
+            bytes = std::max(bytes, argumentPathBytes(arg, args[i]));
+    return bytes;
+}
+
 double pathBytes(const NodeView& text, const Bound& written) {
     if (text.tag() == Tag::A_Const) return kItemBytes * pathItems(stringOf(text.child(Field::val)));
     // Put together: what is not of a parameter, and each of them as it must be where it is short.

@@ -5,6 +5,7 @@
 // Source:  PostgreSQL source, utils/adt/jsonpath_exec.c.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "plugins/guard/growth_bounds.hpp"
@@ -18,5 +19,7 @@ double pathItems(std::string_view path);
 double pathBytes(const NodeView& text, const Bound& written);
 // The same where a path may stand: 0 if it was made elsewhere, by a cast.
 double argumentPathBytes(NodeView argument, const Bound& written);
+// Of the path among the arguments of a function: the second, or one that is named.
+double pathsOf(const NodeView& call, std::span<const Bound> args);
 
 }  // namespace howdah::guard
