@@ -2,7 +2,7 @@
 // half of at least twenty within ten seconds fail. Open, calls are refused and a prober alone tries; half-open, a few
 // attempts at once may; two successes close it.
 //
-// Only attempts to connect count; each includes one statement, so that a pooler without a server behind it fails. One
+// Attempts to connect count; each includes one statement, so that a pooler without a server behind it fails. One
 // without any answer in its time counts as three, as it has cost a caller seconds. A refusal that the next attempt will
 // meet as well (password, unknown database) opens it at once, and so does an endpoint that stands still (silence.hpp).
 // A connection that breaks while it is used says that it was ended, not that the endpoint is gone; what the server

@@ -173,7 +173,7 @@ private:
     Failure fullLine() const;
     std::unique_ptr<Connection> takeIdle(std::uint32_t shard);
     bool isUsable(const Context& context, Connection& connection, Care care) const;
-    std::unique_ptr<Connection> accept(Made made);
+    std::unique_ptr<Connection> accept(Made made, std::uint64_t begun_ns);
     void noteFailed(const ConnectFailure& failure);
     void noteCancelSent();
     void noteHeard();

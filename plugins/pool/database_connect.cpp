@@ -60,12 +60,12 @@ Database::Obtained Database::connect(const Context& context, Holder* holder) {
         ConnectOrder{source_.name, std::move(*dsn), pooler, config_.connect_timeout, config_.statement_timeout,
                      config_.lock_timeout, budget_->closing()},
         [&jobs = jobs_] { return jobs.isStopping(); },
-        [self, ended](Connected made) {  // nobody waits any more: on a worker thread
+        [self, ended, begun_ns](Connected made) {  // nobody waits any more: on a worker thread
             // At the very end the kernel may not have waited for this thread; the place goes with the database.
             if (self->jobs_.isStopping()) return;
             auto* connected = std::get_if<Made>(&made);
             if (!connected) self->noteFailed(std::get<ConnectFailure>(made));
-            ended(connected ? self->accept(std::move(*connected)) : nullptr);
+            ended(connected ? self->accept(std::move(*connected), begun_ns) : nullptr);
         });
     const howdah_status status = jobs_.run(context, job, std::min(limit, context.deadlineNs()));
     auto made = job->fetchOrLeave();
@@ -81,7 +81,7 @@ Database::Obtained Database::connect(const Context& context, Holder* holder) {
         const bool ends = failure->how.lasting || failure->how.silent;
         return Failure{failure->error, ends ? Outcome::answered : Outcome::not_sent};
     }
-    auto connection = accept(std::move(std::get<Made>(*made)));
+    auto connection = accept(std::move(std::get<Made>(*made)), begun_ns);
     if (status < 0) {  // it came as the wait ended; the next one will be glad of it
         ended(std::move(connection));
         return final(context.lastError());
@@ -98,7 +98,7 @@ Database::Obtained Database::connect(const Context& context, Holder* holder) {
     return Granted{std::move(connection), holder};
 }
 
-std::unique_ptr<Connection> Database::accept(Made made) {
+std::unique_ptr<Connection> Database::accept(Made made, std::uint64_t begun_ns) {
     const std::uint64_t now_ns = host_.nowNs();
     const std::uint64_t expires_ns = expiryNs(now_ns, config_.lifetime, jitter());
     bool answers_again = false, closed = false, found_pooler = false;
@@ -107,7 +107,7 @@ std::unique_ptr<Connection> Database::accept(Made made) {
         ++counts_.connects;
         answers_again = breaker_.isOpen();
         closed = breaker_.succeeded(now_ns);
-        silence_.heard();
+        silence_.connected(now_ns - begun_ns);
         last_error_.clear();
         const std::string_view pooler = made.owns_session ? "none" : "transaction";
         found_pooler = config_.pooler == Pooler::automatic && !made.owns_session && pooler_ != pooler;

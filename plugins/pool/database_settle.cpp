@@ -142,11 +142,12 @@ void Database::settle(std::unique_ptr<Connection> connection, Holder* holder, bo
 }
 
 void Database::noteCancelSent() {
+    bool begins = false;
     {
         std::lock_guard lock(mutex_);
-        silence_.cancelSent(host_.nowNs());
+        begins = silence_.cancelSent(host_.nowNs());
     }
-    keeper_wakes_.set();
+    if (begins) keeper_wakes_.set();
 }
 
 void Database::noteHeard() {

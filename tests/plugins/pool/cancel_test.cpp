@@ -70,6 +70,24 @@ TEST_CASE(
     CHECK(std::chrono::steady_clock::now() - stopping < 3s);
 }
 
+TEST_CASE("pool: at a stop a connection is not closed before the server has its cancel") {
+    ToyProxy proxy(cluster().socket());
+    std::optional<PoolFixture> pool(std::in_place, R"({"connections_max":1,"connections_min":0})", proxy.dsn());
+    CHECK(pool->run({"select 1"}).value() == "1");
+    proxy.holdNew();
+    cancelled(*pool, "last");
+    REQUIRE(comes([&] { return proxy.accepted() == 2; }));
+    std::thread stops([&] { pool.reset(); });
+    // The fiber that waited for that cancel has ended, and left another one behind.
+    const bool left = comes([&] { return proxy.accepted() == 3; });
+    CHECK(left);
+    CHECK(running("last") == 1);
+    CHECK(proxy.closed() == 0);
+    proxy.release();
+    stops.join();
+    CHECK(comes([&] { return running("last") == 0; }));
+}
+
 TEST_CASE("pool: of cancels that nobody answers only two are under way at once") {
     ToyProxy proxy(cluster().socket());
     PoolFixture pool(R"({"connections_max":6,"connections_min":0})", proxy.dsn());

@@ -182,8 +182,8 @@ TEST_CASE("breaker: silence counts as three, what lasts opens it at once") {
 TEST_CASE("breaker: a cancel that is not taken for 750 ms, with nothing else heard, is told once and opens it") {
     Silence silence;
     CHECK_FALSE(silence.isToBeTold(kSecondNs));
-    silence.cancelSent(1000);
-    silence.cancelSent(kSecondNs);  // of another statement: the first one counts
+    CHECK(silence.cancelSent(1000));
+    CHECK_FALSE(silence.cancelSent(kSecondNs));  // of another statement: the first one counts
     CHECK(silence.dueNs() == 750'001'000);
     CHECK_FALSE(silence.isToBeTold(750'000'999));
     CHECK(silence.isToBeTold(750'001'000));
@@ -192,6 +192,14 @@ TEST_CASE("breaker: a cancel that is not taken for 750 ms, with nothing else hea
     silence.heard();
     CHECK_FALSE(silence.isToBeTold(9 * kSecondNs));
     CHECK_FALSE(silence.dueNs());
+    // A far server: a cancel is four round trips of a connection's seven.
+    silence.connected(kSecondNs);
+    silence.cancelSent(10 * kSecondNs);
+    CHECK_FALSE(silence.isToBeTold(12 * kSecondNs - 1));
+    CHECK(silence.isToBeTold(12 * kSecondNs));
+    silence.connected(1000);
+    silence.cancelSent(20 * kSecondNs);
+    CHECK(silence.dueNs() == 20 * kSecondNs + 750'000'000);
     Breaker still;
     CHECK(still.failed(0, {.still = true}, 0.5));
     CHECK(still.nextProbeNs() == 250'000'000);

@@ -1,5 +1,5 @@
 // A TCP port in front of a PostgreSQL on a unix socket, which can stop answering: from then on connections are accepted
-// and nothing comes of them, as with a host behind a firewall that drops packets.
+// and nothing comes of them, as with a host behind a firewall that drops packets. What is held passes later.
 //
 // Threads: one of its own for each connection. Owns: its sockets.
 #pragma once
@@ -55,7 +55,11 @@ public:
     void swallowNew(bool swallow) { swallow_new_ = swallow; }
     // Nothing passes any more, in either direction, on any connection.
     void swallowAll() { swallow_all_ = true; }
+    // The same, until release(): then they are served.
+    void holdNew() { hold_new_ = true; }
+    void release() { hold_new_ = false; }
     int accepted() const { return accepted_; }
+    int closed() const { return closed_; }  // of those that were served
     int swallowed() const { return swallowed_; }
 
 private:
@@ -73,6 +77,7 @@ private:
         }
     }
     void serve(int client, bool swallow) {
+        const bool held = hold_new_;
         int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
@@ -84,10 +89,15 @@ private:
                 continue;
             }
             if (!passes) break;
+            if (held && hold_new_) {
+                poll(nullptr, 0, 20);
+                continue;
+            }
             pollfd both[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
             if (poll(both, 2, 20) <= 0) continue;
             passes = pass(both[0], server) && pass(both[1], client);
         }
+        if (!swallow) ++closed_;
         close(client);
         close(server);
     }
@@ -101,8 +111,8 @@ private:
     const std::string unix_socket_;
     int listener_ = -1;
     int port_ = 0;
-    std::atomic<bool> stopping_{false}, swallow_new_{false}, swallow_all_{false};
-    std::atomic<int> accepted_{0}, swallowed_{0};
+    std::atomic<bool> stopping_{false}, swallow_new_{false}, swallow_all_{false}, hold_new_{false};
+    std::atomic<int> accepted_{0}, swallowed_{0}, closed_{0};
     std::mutex mutex_;
     std::vector<std::thread> threads_;
 };
