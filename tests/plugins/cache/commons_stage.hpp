@@ -1,6 +1,7 @@
 // Instances that share answers, with one key.
 #pragma once
 
+#include <atomic>
 #include <fstream>
 
 #include <sys/stat.h>
@@ -80,6 +81,23 @@ inline void untilShared(Instance& from, Instance& to) {
     });
 }
 
+// Two instances with one store and one key, and the second gives out what the first has read.
+struct Sharing {
+    explicit Sharing(std::string_view more = "") : one(kv, key.section(more)), two(kv, key.section(more)) {
+        untilShared(one, two);
+    }
+    const SharedKeyFile key;
+    FakeKv kv;
+    Instance one, two;
+};
+
+// A read that finds an answer which it is not given; `count` says why not.
+inline bool isLeftOut(Instance& instance, FakeQueryPtr query, const char* count) {
+    const int before = commonsOf(instance)[count].get<int>();
+    return seenBy(instance, std::move(query), "new").source == HOWDAH_FROM_DATABASE &&
+           commonsOf(instance)[count] == before + 1;
+}
+
 inline bool isAnswer(std::string_view key) {
     return key.find("/answer/") != std::string_view::npos;
 }
@@ -113,5 +131,43 @@ inline FakeKv::Before noting(Names& put, Names& asked) {
         return std::nullopt;
     };
 }
+
+// What lies in the store once this was read.
+struct Left {
+    std::string name, value;
+};
+inline Left leftBy(Instance& instance, FakeKv& kv, const Names& put, FakeQueryPtr query,
+                   const std::string& in_database) {
+    leave(instance, std::move(query), in_database);
+    return {put.last(), kv.value(put.last()).value_or("")};
+}
+
+// The store does that with no answer, which is counted.
+inline FakeKv::Before refusing(std::string_view its_work, std::atomic<int>& count) {
+    return [its_work, &count](std::string_view what, std::string_view key) -> std::optional<Error> {
+        if (what != its_work || !isAnswer(key)) return std::nullopt;
+        ++count;
+        return Error::unavailable("the store is away");
+    };
+}
+
+// The store does that with an answer only once the gate is open.
+class Gate {
+public:
+    FakeKv::Before holding(std::string_view its_work) {
+        return [this, its_work](std::string_view what, std::string_view key) -> std::optional<Error> {
+            if (what != its_work || !isAnswer(key)) return std::nullopt;
+            ++asked_;
+            CacheHost::until([this] { return open_.load(); });
+            return std::nullopt;
+        };
+    }
+    int asked() const { return asked_; }
+    void open() { open_ = true; }
+
+private:
+    std::atomic<int> asked_{0};
+    std::atomic<bool> open_{false};
+};
 
 }  // namespace howdah::cache::test

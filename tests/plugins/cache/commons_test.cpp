@@ -8,10 +8,8 @@ using namespace howdah::cache;
 using namespace howdah::cache::test;
 
 TEST_CASE("commons: what one instance has read the other answers without the database, and says how old it is") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     leave(one, rowsOf(41), "secret row");
     const std::uint64_t read_ns = bootNs();
     const int hits = commonsOf(two)["hits"].get<int>();
@@ -47,15 +45,11 @@ TEST_CASE("commons: what lies in the store shows neither rows nor questions nor 
 }
 
 TEST_CASE("commons: an answer of another principal, tenant, scope or version is not found, nor opened in its place") {
-    const SharedKeyFile key;
     Names put, asked;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     kv.setBefore(noting(put, asked));
-    leave(one, rowsOf(41), "of local");
-    const std::string value = kv.value(put.last()).value_or("");
-    const std::string name = put.last();
+    const Left left = leftBy(one, kv, put, rowsOf(41), "of local");
     const auto changed = [](int which) {
         auto query = rowsOf(41);
         if (which == 0) query->who.subject = toAbi("somebody else");
@@ -67,32 +61,28 @@ TEST_CASE("commons: an answer of another principal, tenant, scope or version is 
     for (int which = 0; which < 4; ++which) {
         CAPTURE(which);
         CHECK(seenBy(two, changed(which), "own").cells == std::vector<std::string>{"own"});
-        REQUIRE(asked.last() != name);
+        REQUIRE(asked.last() != left.name);
     }
     // Whoever may write to the store puts it where the other's would lie. Its own instance has forgotten it meanwhile.
     Instance three(kv, key.section());
     untilShared(one, three);
     for (int which = 0; which < 4; ++which) {
         CAPTURE(which);
-        const int damaged = commonsOf(three)["damaged"].get<int>();
         auto probe = changed(which);
         probe->text = concat("select ", which, " from t41");
         probe->sql = toAbi(probe->text);
         kv.setBefore([&](std::string_view what, std::string_view at) -> std::optional<Error> {
-            if (what == "get" && isAnswer(at)) kv.put(at, value);
+            if (what == "get" && isAnswer(at)) kv.put(at, left.value);
             return std::nullopt;
         });
-        CHECK(seenBy(three, std::move(probe), "own").cells == std::vector<std::string>{"own"});
-        CHECK(commonsOf(three)["damaged"] == damaged + 1);
+        CHECK(isLeftOut(three, std::move(probe), "damaged"));
     }
 }
 
 TEST_CASE("commons: an answer that was changed, cut or made up is left out and counted") {
-    const SharedKeyFile key;
     Names put, asked;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     kv.setBefore(noting(put, asked));
     const auto changes = std::vector<std::function<void(std::string&)>>{
         [](std::string& value) { value[0] ^= 1; },                   // its number
@@ -110,15 +100,12 @@ TEST_CASE("commons: an answer that was changed, cut or made up is left out and c
     for (std::size_t i = 0; i < changes.size(); ++i) {
         CAPTURE(i);
         const std::string sql = concat("select ", i, " from t41");
-        leave(one, readOf(41, sql), "right");
-        std::string value = kv.value(put.last()).value_or("");
-        REQUIRE(value.size() > 100);
-        changes[i](value);
-        kv.put(put.last(), value);
-        const int damaged = commonsOf(two)["damaged"].get<int>();
+        Left left = leftBy(one, kv, put, readOf(41, sql), "right");
+        REQUIRE(left.value.size() > 100);
+        changes[i](left.value);
+        kv.put(left.name, left.value);
         const int stored = commonsOf(two)["stored"].get<int>();
-        CHECK(seenBy(two, readOf(41, sql), "of the database").source == HOWDAH_FROM_DATABASE);
-        CHECK(commonsOf(two)["damaged"] == damaged + 1);
+        CHECK(isLeftOut(two, readOf(41, sql), "damaged"));
         CacheHost::until([&] { return commonsOf(two)["stored"].get<int>() > stored; });
     }
 }
@@ -187,11 +174,7 @@ TEST_CASE("commons: a store that is away fails no read, and is left alone for a 
     FakeKv kv;
     Instance one(kv, key.section());
     one.untilState("member");
-    kv.setBefore([&](std::string_view what, std::string_view name) -> std::optional<Error> {
-        if (what != "get" || !isAnswer(name)) return std::nullopt;
-        ++asked;
-        return Error::unavailable("the store is away");
-    });
+    kv.setBefore(refusing("get", asked));
     CHECK(seenBy(one, rowsOf(41), "of the database").source == HOWDAH_FROM_DATABASE);
     CHECK(commonsOf(one)["failed"] == 1);
     const std::uint64_t begun_ns = bootNs();
@@ -215,11 +198,7 @@ TEST_CASE("commons: a store that takes nothing is left alone for a while, and st
     FakeKv kv;
     Instance one(kv, key.section());
     one.untilState("member");
-    kv.setBefore([&](std::string_view what, std::string_view name) -> std::optional<Error> {
-        if (what != "set" || !isAnswer(name)) return std::nullopt;
-        ++refused;
-        return Error::unavailable("no room");
-    });
+    kv.setBefore(refusing("set", refused));
     int reads = 0;
     const auto read = [&] { return seenBy(one, readOf(41, concat("select ", ++reads)), "row").cells; };
     CHECK(read() == std::vector<std::string>{"row"});
@@ -234,33 +213,25 @@ TEST_CASE("commons: a store that takes nothing is left alone for a while, and st
 }
 
 TEST_CASE("commons: a store that is slow costs a read read_ms, and calls that ask the same at once wait for one read") {
-    const SharedKeyFile key;
-    std::atomic<bool> slow{true};
-    std::atomic<int> asked{0};
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Gate gate;
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     leave(one, rowsOf(41), "shared");
     const int late = commonsOf(one)["late"].get<int>();
-    kv.setBefore([&](std::string_view what, std::string_view name) -> std::optional<Error> {
-        if (what != "get" || !isAnswer(name)) return std::nullopt;
-        ++asked;
-        CacheHost::until([&] { return !slow; });
-        return std::nullopt;
-    });
+    kv.setBefore(gate.holding("get"));
     CHECK(seenBy(one, rowsOf(42), "of the database").source == HOWDAH_FROM_DATABASE);
     CHECK(commonsOf(one)["late"] == late + 1);
-    CHECK(asked == 1);
+    CHECK(gate.asked() == 1);
 
     Seen leader, follower;
     std::thread leads([&] { leader = seenBy(two, rowsOf(41), "of the database"); });
-    CacheHost::until([&] { return asked == 2; });
+    CacheHost::until([&] { return gate.asked() == 2; });
     std::thread follows([&] { follower = seenBy(two, rowsOf(41), "of the database", 1); });
     CacheHost::until([&] { return two.host.stats()["waiting"] == 1; });
-    slow = false;
+    gate.open();
     leads.join();
     follows.join();
-    CHECK(asked == 2);
+    CHECK(gate.asked() == 2);
     CHECK(leader.cells == std::vector<std::string>{"shared"});
     CHECK(follower.cells == std::vector<std::string>{"shared"});
     CHECK(leader.source == HOWDAH_FROM_SHARED);
@@ -268,27 +239,19 @@ TEST_CASE("commons: a store that is slow costs a read read_ms, and calls that as
 }
 
 TEST_CASE("commons: what was written while a call waited for the store is not given out") {
-    const SharedKeyFile key;
-    std::atomic<bool> slow{true};
-    std::atomic<bool> waits{false};
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Gate gate;
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     leave(one, rowsOf(41), "old");
-    kv.setBefore([&](std::string_view what, std::string_view name) -> std::optional<Error> {
-        if (what != "get" || !isAnswer(name) || !slow) return std::nullopt;
-        waits = true;
-        CacheHost::until([&] { return !slow; });
-        return std::nullopt;
-    });
+    kv.setBefore(gate.holding("get"));
     Seen seen;
     std::thread reads([&] { seen = seenBy(two, rowsOf(41), "new"); });
-    CacheHost::until([&] { return waits.load(); });
+    CacheHost::until([&] { return gate.asked() > 0; });
     const int heard = two.shared()["heard"].get<int>();
     Played other(kv);
     other.end(other.begin(41));
     CacheHost::until([&] { return two.shared()["heard"].get<int>() >= heard + 2; });
-    slow = false;
+    gate.open();
     reads.join();
     CHECK(seen.cells == std::vector<std::string>{"new"});
 }

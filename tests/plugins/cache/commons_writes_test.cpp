@@ -7,28 +7,22 @@ using namespace howdah::cache;
 using namespace howdah::cache::test;
 
 TEST_CASE("commons: after a write through either instance neither gives out what was read before") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     for (Instance* writer : {&one, &two}) {
         leave(one, readOf(41, writer == &one ? "select 1" : "select 2"), "old");
         leave(one, readOf(42, writer == &one ? "select 3" : "select 4"), "of another table");
         writer->write(FakeQuery::writes("update t", {41}));
         one.untilKept(41);
         two.untilKept(41);
-        const int outdated = commonsOf(two)["outdated"].get<int>();
-        CHECK(seenBy(two, readOf(41, writer == &one ? "select 1" : "select 2"), "new").source == HOWDAH_FROM_DATABASE);
-        CHECK(commonsOf(two)["outdated"] == outdated + 1);
+        CHECK(isLeftOut(two, readOf(41, writer == &one ? "select 1" : "select 2"), "outdated"));
         CHECK(seenBy(two, readOf(42, writer == &one ? "select 3" : "select 4"), "").source == HOWDAH_FROM_SHARED);
     }
 }
 
 TEST_CASE("commons: a write of a whole database, and one of all databases, reach every answer of it") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     Played other(kv);
     for (const std::uint32_t database : {kShop, 0u}) {
         const std::string sql = concat("select ", database);
@@ -43,39 +37,26 @@ TEST_CASE("commons: a write of a whole database, and one of all databases, reach
 }
 
 TEST_CASE("commons: a write while an answer is on its way into the store makes it nobody's") {
-    const SharedKeyFile key;
-    std::atomic<bool> holds{false}, held{false};
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
-    kv.setBefore([&](std::string_view what, std::string_view name) -> std::optional<Error> {
-        if (what == "set" && isAnswer(name) && holds) {
-            held = true;
-            CacheHost::until([&] { return !holds; });
-        }
-        return std::nullopt;
-    });
-    holds = true;
+    Gate gate;
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
+    kv.setBefore(gate.holding("set"));
     const int stored = commonsOf(one)["stored"].get<int>();
     REQUIRE(one.host.read(readOf(41, "select slowly stored from t41"), "old").asked);
-    CacheHost::until([&] { return held.load(); });
+    CacheHost::until([&] { return gate.asked() > 0; });
     Played other(kv);
     const auto number = other.begin(41);
     two.untilHeld(41);
-    holds = false;
+    gate.open();
     CacheHost::until([&] { return commonsOf(one)["stored"].get<int>() > stored; });
     other.end(number);
     two.untilKept(41);
-    const int outdated = commonsOf(two)["outdated"].get<int>();
-    CHECK(seenBy(two, readOf(41, "select slowly stored from t41"), "new").source == HOWDAH_FROM_DATABASE);
-    CHECK(commonsOf(two)["outdated"] == outdated + 1);
+    CHECK(isLeftOut(two, readOf(41, "select slowly stored from t41"), "outdated"));
 }
 
 TEST_CASE("commons: what was read while a write took longer than others hold it back is old once it is told again") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section(R"("unsettled_ms":1000,)")), two(kv, key.section(R"("unsettled_ms":1000,)"));
-    untilShared(one, two);
+    Sharing sharing(R"("unsettled_ms":1000,)");
+    auto& [key, kv, one, two] = sharing;
     auto write = FakeQuery::writes("update t", {41});
     one.begin(*write);
     two.untilHeld(41);
@@ -91,10 +72,8 @@ TEST_CASE("commons: what was read while a write took longer than others hold it 
 
 TEST_CASE("commons: what was given out before a long write was told again is forgotten by its writer, too") {
     const auto writer = std::this_thread::get_id();
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section(R"("unsettled_ms":1000,)")), two(kv, key.section(R"("unsettled_ms":1000,)"));
-    untilShared(one, two);
+    Sharing sharing(R"("unsettled_ms":1000,)");
+    auto& [key, kv, one, two] = sharing;
     untilShared(two, one);
     auto write = FakeQuery::writes("update t", {41});
     one.begin(*write);
@@ -136,16 +115,12 @@ TEST_CASE("commons: an answer that was read while a writer had a number and no e
     two.untilHeld(41);
     kv.tell("cache/default/all", endedText(number, true));
     two.untilKept(41);
-    const int outdated = commonsOf(two)["outdated"].get<int>();
-    CHECK(seenBy(two, readOf(41, "select a from t41"), "new").source == HOWDAH_FROM_DATABASE);
-    CHECK(commonsOf(two)["outdated"] == outdated + 1);
+    CHECK(isLeftOut(two, readOf(41, "select a from t41"), "outdated"));
 }
 
 TEST_CASE("commons: who has joined again gives out nothing from before a write that it had heard of until then") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     leave(one, readOf(41, "select a from t41"), "old");
     one.write(FakeQuery::writes("update t", {41}));
     CacheHost::until([&] { return endsTold(kv, lastNumber(kv), true) == 1; });
@@ -157,16 +132,12 @@ TEST_CASE("commons: who has joined again gives out nothing from before a write t
         kv.erase("cache/default/alive/" + member);
     CacheHost::until([&] { return two.shared()["joined"] > joined; });
     two.untilState("member");
-    const int outdated = commonsOf(two)["outdated"].get<int>();
-    CHECK(seenBy(two, readOf(41, "select a from t41"), "new").source == HOWDAH_FROM_DATABASE);
-    CHECK(commonsOf(two)["outdated"] == outdated + 1);
+    CHECK(isLeftOut(two, readOf(41, "select a from t41"), "outdated"));
 }
 
 TEST_CASE("commons: cache_invalidate through one instance reaches what lies in the store, for all") {
-    const SharedKeyFile key;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     int round = 0;
     for (Instance* reader : {&one, &two}) {
         Instance& reads_first = reader == &one ? two : one;
@@ -191,35 +162,27 @@ TEST_CASE("commons: who joins later gives out what is read from then on, and not
 }
 
 TEST_CASE("commons: what lay there before a write and is put back after it is old") {
-    const SharedKeyFile key;
     Names put, asked;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     kv.setBefore(noting(put, asked));
-    leave(one, rowsOf(41), "old");
-    const std::string name = put.last(), value = kv.value(name).value_or("");
+    const Left left = leftBy(one, kv, put, rowsOf(41), "old");
     one.write(FakeQuery::writes("update t", {41}));
     CacheHost::until([&] { return two.host.isKept(readOf(41, "select other from t41")); });
-    kv.put(name, value);
-    const int outdated = commonsOf(two)["outdated"].get<int>();
-    CHECK(seenBy(two, rowsOf(41), "new").source == HOWDAH_FROM_DATABASE);
-    CHECK(commonsOf(two)["outdated"] == outdated + 1);
+    kv.put(left.name, left.value);
+    CHECK(isLeftOut(two, rowsOf(41), "outdated"));
 }
 
 TEST_CASE("commons: in a store that was emptied nothing counts that is put back from before") {
-    const SharedKeyFile key;
     Names put, asked;
-    FakeKv kv;
-    Instance one(kv, key.section()), two(kv, key.section());
-    untilShared(one, two);
+    Sharing sharing;
+    auto& [key, kv, one, two] = sharing;
     kv.setBefore(noting(put, asked));
-    leave(one, rowsOf(41), "from before");
-    const std::string name = put.last(), value = kv.value(name).value_or("");
+    const Left left = leftBy(one, kv, put, rowsOf(41), "from before");
     const int joined[] = {one.shared()["joined"].get<int>(), two.shared()["joined"].get<int>()};
     kv.clear();
     CacheHost::until([&] { return one.shared()["joined"] > joined[0] && two.shared()["joined"] > joined[1]; });
-    kv.put(name, value);
+    kv.put(left.name, left.value);
     untilShared(one, two);
     CHECK(seenBy(two, rowsOf(41), "of the database").source == HOWDAH_FROM_DATABASE);
 }
