@@ -32,7 +32,8 @@ function(howdah_add_plugin ID)
         HOWDAH_PLUGIN_ID="${id}" HOWDAH_PLUGIN_VERSION="${version}" HOWDAH_ABI_NEEDS=${needs})
     # -fno-gnu-unique: one unique symbol would keep the library mapped for ever. -z,defs: a symbol of the kernel, or of
     # another plugin, is a link error here. Sanitizer runtimes are undefined by design, so -z,defs is left out there.
-    target_compile_options(${target} PRIVATE -fvisibility=hidden -fstack-clash-protection -fstack-protector-strong -fasynchronous-unwind-tables
+    target_compile_options(${target} PRIVATE -fvisibility=hidden -fstack-clash-protection -fstack-protector-strong
+        -fasynchronous-unwind-tables
         $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique> $<$<COMPILE_LANGUAGE:CXX>:-fvisibility-inlines-hidden>)
     target_link_options(${target} PRIVATE -Wl,-z,now,-z,relro -Wl,--exclude-libs,ALL)
     if(NOT HOWDAH_SANITIZE)
