@@ -55,6 +55,14 @@ struct HookSlot {
     OnFailure on_failure = OnFailure::deny;
     bool worker = false;           // run: worker
     bool transforms_rows = false;  // "rows": "transform": a batch it hands on takes the place of the one it got
+
+    // Whether its failure ends the query. What keeps a query from others' rows is not gone on without, not even by the
+    // one that finds out that it must leave.
+    bool failureDenies() const {
+        const bool keeps_apart = stage == Stage::scope || stage == Stage::guard;
+        return mode == Mode::enforce &&
+               (on_failure == OnFailure::deny || (on_failure == OnFailure::quarantine && keeps_apart));
+    }
 };
 
 // A plugin's function that answers a kind of call.

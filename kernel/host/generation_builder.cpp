@@ -70,11 +70,17 @@ void closeUnguarded(const Config& config, Generation& generation) {
     }
 }
 
-// Why queries must be refused: a plugin that was to judge or scope them is configured and does not run.
+// Why queries must be refused: a plugin that was to judge or scope them is configured and does not.
 std::string closedReason(const std::vector<PluginStatus>& plugins) {
     for (const PluginStatus& plugin : plugins) {
+        const bool may_miss = plugin.entry.on_failure == PluginEntry::OnFailure::ignore;
+        // A guard that judges nothing closes text of clients only: closeUnguarded.
+        const bool scopes = plugin.manifest && plugin.manifest->stage == Stage::scope;
+        if (scopes && !may_miss && (plugin.quarantined || plugin.entry.mode == PluginEntry::Mode::audit)) {
+            return concat("plugin \"", plugin.entry.id, "\" is configured and scopes nothing: ",
+                          plugin.quarantined ? "it has failed and is in quarantine" : "mode is audit");
+        }
         if (plugin.blocked.empty()) continue;
-        bool may_miss = plugin.entry.on_failure == PluginEntry::OnFailure::ignore;
         bool only_tools = plugin.manifest && (!plugin.manifest->stage || *plugin.manifest->stage == Stage::observe ||
                                               *plugin.manifest->stage == Stage::recall);
         if (may_miss || only_tools) continue;
@@ -117,9 +123,10 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
     for (const DatabaseConfig& database : config.databases) {
         generation->databases.push_back({database.name, database.access == Access::read_write});
     }
-    generation->closed = closedReason(plugins);
-    for (PluginStatus& plugin : plugins) {
+    for (PluginStatus& plugin : plugins)
         plugin.quarantined = plugin.instance && plugin.instance->quarantined();
+    generation->closed = closedReason(plugins);
+    for (const PluginStatus& plugin : plugins) {
         if (!plugin.instance) continue;
         generation->instances.push_back(plugin.instance);
         if (!plugin.quarantined) addHooks(plugin, *generation);

@@ -21,9 +21,8 @@ Result<bool> judgeGate(howdah_ctx& ctx, const HookSlot& slot, std::string_view e
                                verdict == HOWDAH_FAULT ? ctx.error.message : concat("unknown verdict ", verdict));
     plugin.countFault();
     logWarn(plugin.id(), fault);
-    if (slot.on_failure == OnFailure::deny && slot.mode == Mode::enforce)
-        return Error{Code::internal, std::move(fault)};
     if (slot.on_failure == OnFailure::quarantine) plugin.services().quarantine(plugin, fault);
+    if (slot.failureDenies()) return Error{Code::internal, std::move(fault)};
     return false;
 }
 

@@ -177,9 +177,8 @@ Error QueryRun::faultOf(const HookSlot& slot, std::uint32_t verdict, std::string
 std::optional<Error> QueryRun::onFault(const HookSlot& slot, Error fault) {
     slot.instance->countFault();
     logWarn(slot.instance->id(), fault.message);
-    if (slot.on_failure == OnFailure::deny && slot.mode == Mode::enforce) return fault;
     if (slot.on_failure == OnFailure::quarantine) slot.instance->services().quarantine(*slot.instance, fault.message);
-    return std::nullopt;
+    return slot.failureDenies() ? std::optional(std::move(fault)) : std::nullopt;
 }
 
 void QueryRun::computeScopeHash() {

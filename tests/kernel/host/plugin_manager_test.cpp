@@ -119,9 +119,41 @@ TEST_CASE("plugins: a guard that fails with on_failure: quarantine closes the da
     config.databases[0].allow_unguarded = false;
     config.plugins[1].on_failure = PluginEntry::OnFailure::quarantine;
     REQUIRE(host.apply(config));
-    CHECK(host.callOnFiber() == "Cba rows db");
+    CHECK(says(host.callOnFiber(), "plugin \"hookextra\" failed in beforeQuery"));
     host.control.call([] {});  // the job that builds the next generation is over
     CHECK(says(host.callOnFiber(), "queries to database \"main\" are refused: no plugin of stage guard"));
+}
+
+TEST_CASE("plugins: one that is to scope queries and does not, in audit or in quarantine, closes the server to them") {
+    HostFixture host;
+    // hookextra, but of stage scope.
+    const auto built = std::filesystem::path(HOWDAH_TEST_PLUGINS) / "hookextra";
+    std::ifstream file(built / "plugin.json");
+    std::string manifest{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t at = manifest.find("\"guard\"");
+    REQUIRE(at != std::string::npos);
+    host.folder.write("hookextra/plugin.json", manifest.replace(at, 7, "\"scope\""));
+    std::filesystem::copy_file(built / "hookextra.so", host.folder.path / "hookextra/hookextra.so");
+
+    auto audited = host.config({entryOf("hookprobe"), entryOf("hookextra")});
+    audited.plugins[1].mode = PluginEntry::Mode::audit;
+    REQUIRE(host.apply(audited));
+    CHECK(says(host.callOnFiber(),
+               "queries are refused: plugin \"hookextra\" is configured and scopes nothing: mode is audit"));
+    audited.plugins[1].on_failure = PluginEntry::OnFailure::ignore;
+    REQUIRE(host.apply(audited));
+    CHECK(host.callOnFiber() == "Cba rows db");
+
+    auto failing = host.config({entryOf("hookprobe"), entryOf("hookextra", {{"before", "throw"}})});
+    failing.plugins[1].on_failure = PluginEntry::OnFailure::quarantine;
+    REQUIRE(host.apply(failing));
+    CHECK(says(host.callOnFiber(), "plugin \"hookextra\" failed in beforeQuery"));  // not let through this once either
+    host.control.call([] {});  // the job that builds the next generation is over
+    CHECK(says(host.callOnFiber(),
+               "queries are refused: plugin \"hookextra\" is configured and scopes nothing: it has failed"));
+    failing.plugins[1].section.erase("before");
+    REQUIRE(host.apply(failing));
+    CHECK(host.callOnFiber() == "Cba rows db");
 }
 
 TEST_CASE("plugins: a check warns of a database that will be closed, and of one that is let unguarded") {

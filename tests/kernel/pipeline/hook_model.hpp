@@ -19,7 +19,10 @@ inline Seen modelOf(const std::vector<Script>& chain, Ends ends) {
 
     auto failed = [&](std::size_t i) {
         if (chain[i].on_failure == OnFailure::quarantine) ++seen.quarantined;
-        return chain[i].on_failure == OnFailure::deny && chain[i].mode == Mode::enforce;
+        const bool keeps_apart = chain[i].stage == Stage::scope || chain[i].stage == Stage::guard;
+        const bool denies =
+            chain[i].on_failure == OnFailure::deny || (chain[i].on_failure == OnFailure::quarantine && keeps_apart);
+        return denies && chain[i].mode == Mode::enforce;
     };
     auto end = [&](bool error, std::string text) {
         is_error = error;
