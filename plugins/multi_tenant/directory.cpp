@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kIssuersUser = "oauth:";
 
-Error refusal(const char* rule, std::string text, std::string hint) {
+Error refusal(const char* rule, const std::string& text, std::string hint) {
     Error error = Error::refused(text).withHint(std::move(hint));
     error.rule = rule;
     return error;

@@ -1,6 +1,6 @@
 // The plugin: scopes every query of a tenant, keeps what is another's out of sight, and records each call.
 //
-// Threads: as plugin.hpp says; everything but calls_, logins_ and the writer does not change after start().
+// Threads: as plugin.hpp says; everything but calls_, scopes_, logins_ and the writer does not change after start().
 // Owns:    the directory of tenants, the calls that run, the audit log.
 #include <algorithm>
 #include <map>
@@ -16,6 +16,7 @@
 #include "plugins/multi_tenant/audit/writer.hpp"
 #include "plugins/multi_tenant/checks/checks.hpp"
 #include "plugins/multi_tenant/directory.hpp"
+#include "plugins/multi_tenant/scopes.hpp"
 #include "plugins/multi_tenant/sight.hpp"
 #include "plugins/multi_tenant/tools.hpp"
 
@@ -69,14 +70,14 @@ public:
         if (writer_) {
             if (auto may = writer_->mayCall(call.context(), asker->tenant); !may) return Verdict::deny(may.error());
         }
-        Calls::Running running{asker->tenant, recordOf(call), host().nowNs()};
-        auto scope = directory_->scopeOf(asker->tenant, call.principal());
-        Result<void> seen = scope ? mayCall(call, *scope) : Result<void>(scope.error());
+        Calls::Running running{asker->tenant, writer_ ? recordOf(call) : Json(), host().nowNs()};
+        auto scope = scopes_->of(asker->tenant, call.principal());
+        Result<void> seen = scope ? mayCall(call, **scope) : Result<void>(scope.error());
         if (!seen) {
             record(call.context(), std::move(running), &seen.error());
             return Verdict::deny(seen.error());
         }
-        running.scope = std::make_shared<const Scope>(std::move(*scope));
+        running.scope = std::move(*scope);
         calls_.begin(call.raw()->request_id, std::move(running));
         return proceed();
     }
@@ -93,9 +94,9 @@ public:
         if (asker->is_operator) return proceed();
         auto scope = calls_.scopeOf(query.requestId());
         if (!scope) {
-            auto made = directory_->scopeOf(asker->tenant, query.principal());
+            auto made = scopes_->of(asker->tenant, query.principal());
             if (!made) return Verdict::deny(std::move(made).error());
-            scope = std::make_shared<const Scope>(std::move(*made));
+            scope = std::move(*made);
         }
         const std::string* database = scope->database(query.database());
         if (!database) return Verdict::deny(noDatabase(query.database()));
@@ -168,6 +169,7 @@ private:
         auto directory = Directory::make(std::move(config_), names);
         if (!directory) return std::move(directory).error();
         directory_.emplace(std::move(*directory));
+        scopes_.emplace(*directory_);
         return {};
     }
 
@@ -278,6 +280,7 @@ private:
 
     Config config_;  // until start()
     std::optional<Directory> directory_;
+    std::optional<Scopes> scopes_;
     std::vector<Tools::Database> databases_;
     Offer::Acquired<howdah_statement_v1> statements_;
     std::optional<Jobs> jobs_;

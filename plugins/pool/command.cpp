@@ -1,6 +1,7 @@
 #include "command.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <howdah/host.hpp>
 
@@ -13,11 +14,27 @@ std::uint64_t lower(std::uint64_t asked, std::uint64_t limit) {
     return asked == 0 ? limit : std::min(asked, limit);
 }
 
+std::string settingText(std::size_t count) {
+    std::string sql;
+    for (std::size_t i = 0; i < count; ++i)
+        sql += concat(i == 0 ? "select " : ", ", "pg_catalog.set_config($", 2 * i + 1, ", $", 2 * i + 2, ", true)");
+    return sql;
+}
+
+// As a rule written before: a tenant's every statement comes with as many settings.
+std::string settingTextOf(std::size_t count) {
+    static const auto usual = [] {
+        std::array<std::string, 16> texts;
+        for (std::size_t i = 0; i < texts.size(); ++i)
+            texts[i] = settingText(i);
+        return texts;
+    }();
+    return count < usual.size() ? usual[count] : settingText(count);
+}
+
 Command::Settings settingsOf(std::vector<std::string> names_and_values) {
     Command::Settings settings;
-    for (std::size_t i = 0; i < names_and_values.size(); i += 2) {
-        settings.sql += concat(i == 0 ? "select " : ", ", "pg_catalog.set_config($", i + 1, ", $", i + 2, ", true)");
-    }
+    settings.sql = settingTextOf(names_and_values.size() / 2);
     settings.parameters = Parameters::ofTexts(std::move(names_and_values));
     return settings;
 }
@@ -84,9 +101,7 @@ Result<Command> Command::from(const howdah_execution& execution, const Config& c
             own.emplace_back(fromAbi(text));
         }
     }
-    if (own.empty()) return command;
-    command.own_settings = own;
-    command.settings = settingsOf(std::move(own));
+    if (!own.empty()) command.settings = settingsOf(std::move(own));
     return command;
 }
 
@@ -95,7 +110,7 @@ Command::Settings Command::settingsWithoutSession() const {
                                      std::to_string(lock_timeout.count())};
     for (const auto& [name, value] : kSessionSettings)
         full.insert(full.end(), {name, value});
-    full.insert(full.end(), own_settings.begin(), own_settings.end());
+    full.insert(full.end(), settings.parameters.values(), settings.parameters.values() + settings.parameters.count());
     return settingsOf(std::move(full));
 }
 

@@ -34,13 +34,12 @@ struct Command {
     // The caller's settings and, where it differs from the session's default, the timeout: one statement,
     // select set_config($1, $2, true), ...
     struct Settings {
-        std::string sql;  // empty: nothing to set
-        Parameters parameters;
+        std::string sql;        // empty: nothing to set
+        Parameters parameters;  // name, value, name, value, ...
     };
     Settings settings;
     // The same for a connection whose session is not ours: everything the session would have been told as well.
     Settings settingsWithoutSession() const;
-    std::vector<std::string> own_settings;  // name, value, name, value, ...
 
     // remaining: until the request's deadline.
     static Result<Command> from(const howdah_execution& execution, const Config& config, milliseconds remaining);
