@@ -48,13 +48,16 @@ public:
         if (!query.fromClient() || query.depth() > 0 || query.plugin() == HOWDAH_PLUGIN_ID || !query.readOnly())
             return proceed();
         if (config_.recent_max == 0 || query.sql().size() > Recent::kTextMax) return proceed();
+        const std::string principal = principalKey(query.principal());
         RecentStatement statement;
-        statement.sql = withoutConstants(query.sql());
-        statement.values_hash = hashOf(query.sql(), query.parameters());
+        statement.text_hash = std::hash<std::string_view>{}(query.sql());
+        statement.values_hash = hashOf(statement.text_hash, query.parameters());
+        auto known = recent_->textOf(principal, statement.text_hash);
+        statement.sql = known ? std::move(*known) : withoutConstants(query.sql());
         statement.at_ns = host().nowNs();
         statement.took_ms = static_cast<double>(result.trailer.elapsed_ns) / 1e6;
         statement.rows = static_cast<double>(result.trailer.row_count);
-        recent_->note(principalKey(query.principal()), std::move(statement));
+        recent_->note(principal, std::move(statement));
         return proceed();
     }
 
@@ -68,8 +71,8 @@ public:
     }
 
 private:
-    static std::uint64_t hashOf(std::string_view sql, std::span<const howdah_value> values) {
-        std::uint64_t hash = std::hash<std::string_view>{}(sql) ^ values.size();
+    static std::uint64_t hashOf(std::uint64_t text_hash, std::span<const howdah_value> values) {
+        std::uint64_t hash = text_hash ^ values.size();
         const auto mix = [&hash](std::uint64_t part) { hash = (hash ^ part) * 1099511628211U; };
         for (const howdah_value& value : values) {
             mix(value.type);

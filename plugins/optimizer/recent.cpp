@@ -1,5 +1,6 @@
 #include "plugins/optimizer/recent.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -42,6 +43,17 @@ void Recent::note(std::string_view principal, RecentStatement statement) {
         forgetLast();
     while (own.statements.size() > 1 && bytes_ > config_.recent_bytes_max)
         forgetOldest(own);
+}
+
+std::optional<std::string> Recent::textOf(std::string_view principal, std::uint64_t text_hash) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_principal_.find(principal);
+    if (found == by_principal_.end()) return std::nullopt;
+    const std::deque<RecentStatement>& statements = found->second->statements;
+    const auto same =
+        std::find_if(statements.rbegin(), statements.rend(),
+                     [text_hash](const RecentStatement& statement) { return statement.text_hash == text_hash; });
+    return same == statements.rend() ? std::nullopt : std::optional(same->sql);
 }
 
 std::vector<RecentStatement> Recent::of(std::string_view principal, std::uint64_t now_ns) const {

@@ -12,6 +12,7 @@
 #include <deque>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,6 +28,7 @@ struct RecentStatement {
     std::uint64_t at_ns = 0;
     double took_ms = 0;
     double rows = 0;
+    std::uint64_t text_hash = 0;  // of the text with its constants, without parameters
 };
 
 class Recent {
@@ -35,6 +37,8 @@ public:
     explicit Recent(const Config& config) : config_(config) {}
 
     void note(std::string_view principal, RecentStatement statement);
+    // The text kept of the same text asked before by this principal: to take its constants out again would cost more.
+    std::optional<std::string> textOf(std::string_view principal, std::uint64_t text_hash) const;
     // Those within the window, oldest first.
     std::vector<RecentStatement> of(std::string_view principal, std::uint64_t now_ns) const;
     std::size_t principalCount() const;

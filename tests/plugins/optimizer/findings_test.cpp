@@ -181,6 +181,16 @@ TEST_CASE("optimizer: the memory keeps the last of each principal within the win
     CHECK(recent.of("cyd", 6 * second).size() == 1);
 }
 
+TEST_CASE("optimizer: the text kept of a statement is found again by the text asked, of the same principal alone") {
+    Recent recent{Config{}};
+    recent.note("ada", {"select 0", 1, 0, 0, 0, 11});
+    recent.note("ada", {"select ''", 2, 0, 0, 0, 12});
+    CHECK(recent.textOf("ada", 11) == "select 0");
+    CHECK(recent.textOf("ada", 12) == "select ''");
+    CHECK_FALSE(recent.textOf("ada", 13));
+    CHECK_FALSE(recent.textOf("bob", 11));
+}
+
 TEST_CASE("optimizer: what is forgotten is not kept: at the end of the window, and beyond the bytes") {
     Config config;
     config.recent_max = 100, config.recent_window = std::chrono::seconds(10);
