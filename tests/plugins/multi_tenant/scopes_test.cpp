@@ -34,7 +34,7 @@ std::string claimsIn(const Scope& scope) {
 
 }  // namespace
 
-TEST_CASE("scopes: the same principal has the same scope, whoever differs in anything that counts has another") {
+TEST_CASE("tenant scopes: the same principal has the same scope, whoever differs in anything that counts has another") {
     const Directory tenants = directory();
     Scopes scopes(tenants);
     const auto of = [&](const Asking& asking) {
@@ -71,7 +71,7 @@ TEST_CASE("scopes: the same principal has the same scope, whoever differs in any
     CHECK(of(ada) == first);
 }
 
-TEST_CASE("scopes: more principals than are kept are served all the same") {
+TEST_CASE("tenant scopes: more principals than are kept are served all the same") {
     const Directory tenants = directory();
     Scopes scopes(tenants);
     Asking asking;
