@@ -100,6 +100,7 @@ std::vector<Key> Cells::lightest(std::size_t count, bool spare_others) const {
     std::nth_element(weighed.begin(), weighed.begin() + static_cast<std::ptrdiff_t>(count - 1), weighed.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<Key> keys;
+    keys.reserve(count);
     for (std::size_t i = 0; i < count; ++i)
         keys.push_back(*weighed[i].second);
     return keys;
@@ -111,6 +112,7 @@ void Cells::foldClients() {
         if (const std::string& client = key.names[Name::client]; isNamed(client)) weights[client] += tally.weight();
     }
     std::vector<std::pair<std::uint64_t, std::string>> weighed;
+    weighed.reserve(weights.size());
     for (const auto& [client, weight] : weights)
         weighed.emplace_back(weight, client);
     std::sort(weighed.begin(), weighed.end());

@@ -17,15 +17,15 @@ bool Memory::holds(const Entry& entry, std::uint64_t now_ns, Counters& counters)
     return true;
 }
 
-const Entry* Memory::find(std::size_t index, std::uint64_t hash, std::string_view key, std::uint64_t now_ns,
+const Entry* Memory::find(std::size_t shard, std::uint64_t hash, std::string_view key, std::uint64_t now_ns,
                           Counters& counters) {
-    Shard& shard = *shards_[index];
-    if (const EntryPtr* near = shard.tier.find(hash, key)) {
+    Shard& own = *shards_[shard];
+    if (const EntryPtr* near = own.tier.find(hash, key)) {
         if (holds(**near, now_ns, counters)) {
             (*near)->noteUse();
             return ++counters.hits_l1, near->get();
         }
-        shard.tier.erase(hash, key);
+        own.tier.erase(hash, key);
     }
     {
         Segment& segment = segmentOf(hash);
@@ -33,12 +33,12 @@ const Entry* Memory::find(std::size_t index, std::uint64_t hash, std::string_vie
         const EntryPtr* far = segment.tier.find(hash, key);
         if (!far) return nullptr;
         if (!holds(**far, now_ns, counters)) return segment.tier.erase(hash, key), nullptr;
-        shard.lent = *far;
+        own.lent = *far;
     }
     ++counters.hits_l2;
-    shard.lent->noteUse();
-    keepNear(shard, shard.lent);
-    return shard.lent.get();
+    own.lent->noteUse();
+    keepNear(own, own.lent);
+    return own.lent.get();
 }
 
 void Memory::keepNear(Shard& shard, EntryPtr entry) {
@@ -48,16 +48,16 @@ void Memory::keepNear(Shard& shard, EntryPtr entry) {
     shard.bytes.store(shard.tier.byteCount(), std::memory_order_relaxed);
 }
 
-std::vector<EntryPtr> Memory::store(std::size_t index, EntryPtr entry) {
+std::vector<EntryPtr> Memory::store(std::size_t shard, EntryPtr entry) {
     std::vector<EntryPtr> left;
     {
         Segment& segment = segmentOf(entry->hash());
         const std::lock_guard lock(segment.mutex);
         segment.tier.insert(entry, left);
     }
-    Shard& shard = *shards_[index];
-    shard.lent = entry;
-    keepNear(shard, std::move(entry));
+    Shard& own = *shards_[shard];
+    own.lent = entry;
+    keepNear(own, std::move(entry));
     return left;
 }
 

@@ -6,6 +6,7 @@
 #include <pg_query.h>
 
 // pg_query_internal.h, whose types are pointers to PostgreSQL's. The library's name carries the release that it is of.
+// NOLINTBEGIN(readability-identifier-naming): libpg_query's names
 extern "C" {
 struct PgQueryInternalParsetreeAndError {
     void* tree;
@@ -16,6 +17,7 @@ PgQueryInternalParsetreeAndError pg_query_raw_parse(const char* input);
 void* pg_query_enter_memory_context();
 void pg_query_exit_memory_context(void* context);
 }
+// NOLINTEND(readability-identifier-naming)
 
 static_assert(PG_VERSION_NUM / 10000 == 15,
               "parse_nodes.inc is of PostgreSQL 15: run parse_nodes.sh with the new sources");

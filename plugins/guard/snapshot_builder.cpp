@@ -303,6 +303,7 @@ void Snapshot::Builder::linkCode() {
 
 // From what does not pass to all that uses it.
 void Snapshot::Builder::spread() {
+    // NOLINTNEXTLINE(modernize-loop-convert): fail() appends to what is looped over
     for (std::size_t next = 0; next < failed_.size(); ++next) {
         const Key key = failed_[next];
         const auto [first, last] = used_by_.equal_range(key);

@@ -84,7 +84,7 @@ private:
     struct Row;     // of an answer
     struct Reader;  // of JSON
 
-    Result<void> addRow(Part part, const Row& row);
+    Result<void> addRow(Part part, const Row& of);
     std::string_view keep(std::string_view name);
 
     void index();

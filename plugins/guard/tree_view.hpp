@@ -128,6 +128,7 @@ private:
     template <typename T>
     static T load(const void* from, std::size_t offset) {
         T value;
+        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): a view of nothing has no fields
         std::memcpy(static_cast<void*>(&value), static_cast<const char*>(from) + offset, sizeof value);
         return value;
     }

@@ -28,6 +28,7 @@ std::optional<Baseline::Usual> Baseline::usual(const Thresholds& limits) const {
     if (samples_.size() < kSamplesMin) return std::nullopt;
     const double median = medianOf({samples_.begin(), samples_.end()});
     std::vector<double> distances;
+    distances.reserve(samples_.size());
     for (double sample : samples_)
         distances.push_back(std::fabs(sample - median));
     // 1.4826 times the median distance is the standard deviation of what is spread normally.

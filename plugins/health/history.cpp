@@ -27,7 +27,7 @@ std::optional<History::Change> History::record(const std::string& check, const J
         series_[keyOf(check, measure)].add(now_s, measure.value);
     while (series_.size() > kSeriesMax) {  // the one that was not seen for the longest time
         series_.erase(std::min_element(series_.begin(), series_.end(), [](const auto& a, const auto& b) {
-            return a.second.lastAt_s() < b.second.lastAt_s();
+            return a.second.last_s() < b.second.last_s();
         }));
     }
     const bool first = !checks_.contains(check);

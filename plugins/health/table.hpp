@@ -54,6 +54,7 @@ public:
     Row operator[](std::size_t index) const { return Row(*this, rows_[index]); }
     std::vector<Row> rows() const {
         std::vector<Row> all;
+        all.reserve(rows_.size());
         for (const Cells& cells : rows_)
             all.emplace_back(*this, cells);
         return all;

@@ -23,7 +23,7 @@ public:
     std::optional<double> perSecond() const;  // nothing until enough was seen
     // Seconds from the last point until the limit is met; nothing when it is not met within what can be foreseen.
     std::optional<double> untilLimit(double limit) const;
-    double lastAt_s() const { return points_.empty() ? 0 : points_.back().at_s; }
+    double last_s() const { return points_.empty() ? 0 : points_.back().at_s; }
     std::size_t pointCount() const { return points_.size(); }
 
     nlohmann::json toJson() const;

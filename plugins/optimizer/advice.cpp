@@ -16,6 +16,7 @@ constexpr std::uint64_t kEstimateTime_ns = 1'000'000'000;             // at leas
 
 std::vector<EstimateJudge::Statement> forEstimate(const std::vector<Target>& targets) {
     std::vector<EstimateJudge::Statement> statements;
+    statements.reserve(targets.size());
     for (const Target& target : targets)
         statements.push_back({target.plan.root.total_cost, target.uses});
     return statements;
@@ -23,6 +24,7 @@ std::vector<EstimateJudge::Statement> forEstimate(const std::vector<Target>& tar
 
 std::vector<double> weightsOf(const std::vector<Target>& targets) {
     std::vector<double> weights;
+    weights.reserve(targets.size());
     for (const Target& target : targets)
         weights.push_back(target.weight);
     return weights;
@@ -57,7 +59,7 @@ Gathered gathered(const std::vector<std::vector<TableUse>>& uses, const Catalog&
         beyond.merge(more);
     }
     for (const std::string& ddl : beyond)
-        all.beyond_maximum += known.count(ddl) == 0 ? 1 : 0;
+        all.beyond_maximum += known.contains(ddl) ? 0 : 1;
     shareAlike(all.by_target, all.candidates);
     return all;
 }
@@ -100,6 +102,7 @@ Result<Catalog> Advisor::catalogOf(const std::vector<Target>& targets) {
 Result<Advisor::ByTarget> Advisor::gather(const std::vector<Target>& targets, const CandidateLimits& limits,
                                           Advice& advice) {
     std::vector<std::vector<TableUse>> uses;
+    uses.reserve(targets.size());
     for (const Target& target : targets)
         uses.push_back(target.uses);
     // Of long statements there are very many.
@@ -139,6 +142,7 @@ Result<Advice> Advisor::advise(const std::vector<Target>& targets, Catalog catal
 Result<void> Advisor::judgeByServer(const std::vector<Target>& targets, const ByTarget& by_target,
                                     const AdviceOptions& options, Advice& advice) {
     std::vector<Ask> asks;
+    asks.reserve(targets.size());
     for (const Target& target : targets)
         asks.push_back(target.ask);
     const std::vector<Candidate> as_they_were = advice.candidates;
@@ -205,6 +209,7 @@ Result<void> Advisor::search(Judge& judge, const std::vector<Target>& targets, c
     };
     Search search(judge, advice.candidates, weightsOf(targets), by_target, options.limits, goes_on);
     std::vector<double> costs;
+    costs.reserve(targets.size());
     for (const Target& target : targets)
         costs.push_back(target.plan.root.total_cost);
     search.startFrom(costs);

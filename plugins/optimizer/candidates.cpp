@@ -137,7 +137,7 @@ private:
     }
 
     // The key alone, with the columns that make an index-only scan of it, and for the rows of a predicate only.
-    void add(Key key, const char* kind) {
+    void add(const Key& key, const char* kind) {
         if (key.empty() || key.size() > limits_.width_max) return;
         IndexSpec spec = specOf(key);
         push(spec, kind);
@@ -187,7 +187,7 @@ private:
         }
     }
     static std::string predicateOf(const Comparison& comparison, const Column& column) {
-        const std::string name = quoteName(comparison.column);
+        std::string name = quoteName(comparison.column);
         switch (comparison.how) {
             case Comparing::is_null: return column.null_share <= kPartialShareMax ? name + " is null" : "";
             case Comparing::not_null: return 1 - column.null_share <= kPartialShareMax ? name + " is not null" : "";
@@ -247,7 +247,7 @@ private:
             return;
         std::string ddl = spec.ddl();
         if (made_.size() >= limits_.candidates_max) {
-            if (known_.count(ddl) == 0) beyond_.insert(std::move(ddl));
+            if (!known_.contains(ddl)) beyond_.insert(std::move(ddl));
             return;
         }
         if (!known_.insert(std::move(ddl)).second) return;

@@ -92,15 +92,15 @@ Result<Admission> EstimateJudge::admit(std::vector<Candidate>& candidates) {
     candidates_ = &candidates;
     Admission all;
     for (std::size_t index = 0; index < candidates.size(); ++index)
-        if (impossible_.candidates.count(index) == 0) all.admitted.insert(index);
+        if (!impossible_.candidates.contains(index)) all.admitted.insert(index);
     all.refused = impossible_.candidates.size(), all.why_refused = impossible_.why;
     return all;
 }
 
-Result<Judged> EstimateJudge::cost(std::size_t number, const Indexes& present) {
-    const Statement& statement = statements_[number];
-    Judged judged{statement.cost, {}};
-    for (const TableUse& use : statement.uses) {
+Result<Judged> EstimateJudge::cost(std::size_t statement, const Indexes& present) {
+    const Statement& known = statements_[statement];
+    Judged judged{known.cost, {}};
+    for (const TableUse& use : known.uses) {
         const Table* table = catalog_.find(use.schema, use.table);
         if (!table) continue;
         double best = use.scan_cost * use.loops;

@@ -46,7 +46,7 @@ void findStars(const Examined& examined, Findings& findings) {
         std::string widest;
         for (const auto& [name, column] : table->columns) {
             bytes += column.width;
-            if (used.count(name) == 0 && (widest.empty() || column.width > table->column(widest)->width)) widest = name;
+            if (!used.contains(name) && (widest.empty() || column.width > table->column(widest)->width)) widest = name;
         }
         entry["bytes_per_row"] = std::round(bytes);
         if (!widest.empty()) entry["widest_not_used"] = {{"column", widest}, {"bytes", table->column(widest)->width}};
@@ -77,7 +77,7 @@ void findUnusableIndexes(const Examined& examined, Findings& findings) {
                 // A plain index on a column that the condition has inside of a cast or function.
                 if (!of || std::find(inside.begin(), inside.end(), first) == inside.end()) continue;
                 if (!told.insert(comparison.text + index.name).second) continue;
-                const bool implicit = cast && examined.shape.cast_columns.count(comparison.column) == 0;
+                const bool implicit = cast && !examined.shape.cast_columns.contains(comparison.column);
                 Finding finding;
                 finding.rule = implicit ? "implicit_cast" : "unusable_index";
                 finding.text =

@@ -44,6 +44,7 @@ std::string IndexSpec::ddl(bool concurrently) const {
                              quoteName(table), method == "btree" ? "" : concat(" using ", method), " (", list(keys),
                              operator_class.empty() ? "" : concat(" ", operator_class), ")");
     std::vector<std::string> quoted;
+    quoted.reserve(included.size());
     for (const std::string& column : included)
         quoted.push_back(quoteName(column));
     if (!quoted.empty()) out += concat(" include (", list(quoted), ")");

@@ -63,7 +63,7 @@ struct Plan {
     double planning_ms = 0, execution_ms = 0;
     bool measured() const { return root.measured; }
 
-    static Result<Plan> parse(std::string_view json);
+    static Result<Plan> parse(std::string_view text);
 };
 
 // Every node, the parents before their children.

@@ -31,7 +31,7 @@ Indexes Search::onTables(std::size_t statement, const Indexes& present) const {
     const Indexes& own = candidates_of_[statement];
     const bool few = present.size() < own.size();
     for (const std::size_t index : few ? present : own)
-        if ((few ? own : present).count(index) > 0) relevant.insert(relevant.end(), index);
+        if ((few ? own : present).contains(index)) relevant.insert(relevant.end(), index);
     return relevant;
 }
 
@@ -119,7 +119,7 @@ Result<SearchOutcome> Search::run(const Indexes& admitted) {
     outcome_.complete = !over_;
     outcome_.statements_left = weights_.size() - best_.size();
     for (const std::size_t index : admitted)
-        outcome_.candidates_left += planned_with_.count(index) == 0 ? 1 : 0;
+        outcome_.candidates_left += planned_with_.contains(index) ? 0 : 1;
     return std::move(outcome_);
 }
 
@@ -134,7 +134,7 @@ Result<std::vector<Search::Entry>> Search::entries(const Indexes& admitted) {
         outcome_.cost_with_all += best->cost * weights_[statement];
         best_.push_back(*best);
         for (const std::size_t index : all)
-            bounds[index] += best->used.count(index) > 0 ? gain : gain * kPassedOver;
+            bounds[index] += best->used.contains(index) ? gain : gain * kPassedOver;
         if (best->used.size() > 1 && best->used.size() <= kGroupMax && gain > 0) pool.push_back({best->used, 0, 0});
         done_ = 0.05 + 0.25 * static_cast<double>(statement + 1) / static_cast<double>(weights_.size());
     }
@@ -156,7 +156,7 @@ Result<bool> Search::grow(std::vector<Entry>& pool) {
     const auto perIndex = [&](const Entry& entry) {
         std::size_t fresh = 0;
         for (const std::size_t index : entry.indexes)
-            fresh += outcome_.chosen.count(index) == 0 ? 1 : 0;
+            fresh += outcome_.chosen.contains(index) ? 0 : 1;
         return fresh == 0 ? 0 : entry.bound / static_cast<double>(fresh);
     };
     const Entry* chosen = nullptr;
@@ -221,7 +221,7 @@ Result<std::optional<Search::Choice>> Search::without(const Choice& choice, std:
     Choice left = choice;
     left.indexes.erase(index);
     for (std::size_t statement = 0; statement < weights_.size(); ++statement) {
-        if (choice.judged[statement].used.count(index) == 0) continue;
+        if (!choice.judged[statement].used.contains(index)) continue;
         auto judged = cost(statement, left.indexes);
         if (!judged) return std::move(judged).error();
         left.cost += (judged->cost - choice.judged[statement].cost) * weights_[statement];

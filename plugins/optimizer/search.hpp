@@ -80,7 +80,7 @@ private:
     Result<std::optional<Choice>> with(const Choice& choice, const Indexes& more, double below);
     Result<std::optional<Choice>> trimmed(Choice choice, double below);
     Result<std::vector<Entry>> entries(const Indexes& admitted);
-    Result<bool> grow(std::vector<Entry>& entries);
+    Result<bool> grow(std::vector<Entry>& pool);
     Result<void> improve(std::vector<Entry> pool);
     Result<bool> exchange(Choice& choice, std::vector<Entry>& pool);
     Result<void> ended(const Error& error);

@@ -23,6 +23,7 @@ Result<void> Search::ended(const Error& error) {
 // to that statement, most of it first. A plan stays what it is without what it does not use.
 void Search::takeUsed() {
     std::vector<std::pair<double, std::size_t>> gains;
+    gains.reserve(best_.size());
     for (std::size_t statement = 0; statement < best_.size(); ++statement)
         gains.emplace_back((outcome_.before[statement].cost - best_[statement].cost) * weights_[statement], statement);
     std::sort(gains.rbegin(), gains.rend());

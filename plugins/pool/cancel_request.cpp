@@ -78,6 +78,7 @@ CancelKey CancelKeyListener::finish() {
     const std::string_view text(text_, size_);
     if (std::size_t at = text.find(kName); at != std::string_view::npos) {
         int process = 0, secret = 0;
+        // NOLINTNEXTLINE(cert-err34-c): libpq has printed two of its ints
         if (std::sscanf(text_ + at + kName.size(), " %d %d", &process, &secret) == 2)
             key = {process, secret, PQsslInUse(connection_) != 0};
     }

@@ -35,6 +35,7 @@ inline const Parameters kNone;
 inline const std::string kBeginRead = "begin read only";
 inline const std::string kRollback = "rollback";
 
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): members stand by what they are of
 class Cursor {
 public:
     Cursor(std::shared_ptr<Database> database, std::shared_ptr<const Command> command, Lease lease);

@@ -208,7 +208,7 @@ private:
         if (principal->waiting == 0) return turns_.end();
         return std::find_if(turns_.begin(), turns_.end(), [&](const Turn& t) { return t.principal == principal; });
     }
-    Pointer takeAt(typename Turns::iterator turn, typename std::deque<Pointer>::iterator at) {
+    Pointer takeAt(typename Turns::iterator turn, const typename std::deque<Pointer>::iterator& at) {
         Pointer taken = std::move(*at);
         turn->line.erase(at);
         --turn->principal->waiting;

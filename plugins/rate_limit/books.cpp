@@ -7,7 +7,7 @@
 
 namespace howdah::rate_limit {
 
-std::int64_t unixNow_ns() {
+std::int64_t unixNowNs() {
     const auto since = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
 }
@@ -22,7 +22,7 @@ Result<std::shared_ptr<Books>> Books::of(const std::string& folder, std::string&
     auto books = std::make_shared<Books>(file);
     auto lines = readState(file);
     if (lines) {
-        books->ledger_.restore(*lines, unixNow_ns());
+        books->ledger_.restore(*lines, unixNowNs());
     } else if (lines.error().code == Code::invalid_argument) {
         note = std::move(lines).error().message;
     } else {
@@ -38,7 +38,7 @@ Result<void> Books::save() {
     if (!ledger_.takeChanged()) return {};
     std::vector<Ledger::Line> lines;
     std::size_t from = 0;
-    while (ledger_.lines(from, unixNow_ns(), lines)) {
+    while (ledger_.lines(from, unixNowNs(), lines)) {
     }
     auto written = writeState(file_, lines);
     if (!written) ledger_.setChanged();  // it is still to be written

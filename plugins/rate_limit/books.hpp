@@ -50,6 +50,6 @@ private:
     std::string trouble_;
 };
 
-std::int64_t unixNow_ns();
+std::int64_t unixNowNs();
 
 }  // namespace howdah::rate_limit

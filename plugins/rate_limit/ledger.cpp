@@ -23,7 +23,7 @@ void Ledger::setKeysMax(std::size_t keys_max) {
 
 // --- calls
 
-std::optional<Exceeded> Ledger::admit(std::uint64_t id, const AppliedLimits& limits, std::int64_t now_ns) {
+std::optional<Exceeded> Ledger::admit(std::uint64_t call_id, const AppliedLimits& limits, std::int64_t now_ns) {
     OpenCall call;
     call.at_ns = now_ns;
     const std::lock_guard lock(mutex_);
@@ -35,7 +35,7 @@ std::optional<Exceeded> Ledger::admit(std::uint64_t id, const AppliedLimits& lim
     }
     take(call, Measure::calls, 1);
     ++totals_.admitted;
-    calls_.emplace(id, std::move(call));
+    calls_.emplace(call_id, std::move(call));
     return std::nullopt;
 }
 
@@ -60,17 +60,17 @@ void Ledger::letGo(const OpenCall& call) {
 }
 
 // What a query of it has left reserved stays used: how much of it went out is not known.
-void Ledger::end(std::uint64_t id) {
+void Ledger::end(std::uint64_t call_id) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end()) return;
     letGo(found->second);
     calls_.erase(found);
 }
 
-void Ledger::takeBack(std::uint64_t id, std::int64_t now_ns) {
+void Ledger::takeBack(std::uint64_t call_id, std::int64_t now_ns) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end()) return;
     correct(found->second, Measure::calls, -1, found->second.at_ns, now_ns);
     letGo(found->second);
@@ -79,9 +79,9 @@ void Ledger::takeBack(std::uint64_t id, std::int64_t now_ns) {
 
 // --- queries
 
-std::optional<Exceeded> Ledger::reserve(std::uint64_t id, Amounts& wanted, std::int64_t now_ns) {
+std::optional<Exceeded> Ledger::reserve(std::uint64_t call_id, Amounts& wanted, std::int64_t now_ns) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end()) {
         wanted = {};
         return std::nullopt;
@@ -96,9 +96,9 @@ std::optional<Exceeded> Ledger::reserve(std::uint64_t id, Amounts& wanted, std::
     return std::nullopt;
 }
 
-void Ledger::drawn(std::uint64_t id, const Amounts& reserved, const Amounts& drawn, std::int64_t now_ns) {
+void Ledger::drawn(std::uint64_t call_id, const Amounts& reserved, const Amounts& drawn, std::int64_t now_ns) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end()) return;
     const auto note = [&](Measure measure, std::vector<Reservation>& all, double from, double to) {
         const auto one =
@@ -112,9 +112,9 @@ void Ledger::drawn(std::uint64_t id, const Amounts& reserved, const Amounts& dra
     note(Measure::bytes, found->second.bytes, reserved.bytes, drawn.bytes);
 }
 
-std::optional<Ledger::Settled> Ledger::settle(std::uint64_t id, const Amounts& used, std::int64_t now_ns) {
+std::optional<Ledger::Settled> Ledger::settle(std::uint64_t call_id, const Amounts& used, std::int64_t now_ns) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end() || found->second.rows.empty()) return std::nullopt;
     OpenCall& call = found->second;
     const Amounts passed = std::exchange(call.streamed, {});
@@ -140,36 +140,36 @@ Ledger::Reservation Ledger::settleSmallest(const OpenCall& call, Measure measure
     return settled;
 }
 
-AppliedLimits Ledger::limitsOf(std::uint64_t id) const {
+AppliedLimits Ledger::limitsOf(std::uint64_t call_id) const {
     AppliedLimits limits;
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end()) return limits;
     for (std::size_t i = 0; i < found->second.count; ++i)
         limits.add(found->second.tickets[i].meter->key(), *found->second.tickets[i].limits);
     return limits;
 }
 
-void Ledger::streamed(std::uint64_t id, const Amounts& passed) {
+void Ledger::streamed(std::uint64_t call_id, const Amounts& passed) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end()) return;
     found->second.streamed.rows += passed.rows;
     found->second.streamed.bytes += passed.bytes;
 }
 
-std::optional<Exceeded> Ledger::spend(std::uint64_t id, Measure measure, double amount, std::int64_t now_ns) {
+std::optional<Exceeded> Ledger::spend(std::uint64_t call_id, Measure measure, double amount, std::int64_t now_ns) {
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(id);
+    const auto found = calls_.find(call_id);
     if (found == calls_.end()) return std::nullopt;
     if (auto exceeded = judge(found->second, measure, amount, now_ns)) return exceeded;
     take(found->second, measure, amount);
     return std::nullopt;
 }
 
-void Ledger::unspend(std::uint64_t id, Measure measure, double amount, std::int64_t at_ns, std::int64_t now_ns) {
+void Ledger::unspend(std::uint64_t call_id, Measure measure, double amount, std::int64_t at_ns, std::int64_t now_ns) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = calls_.find(id); found != calls_.end())
+    if (const auto found = calls_.find(call_id); found != calls_.end())
         correct(found->second, measure, -amount, at_ns, now_ns);
 }
 

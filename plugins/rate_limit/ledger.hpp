@@ -69,30 +69,30 @@ public:
     void setKeysMax(std::size_t keys_max);
 
     // --- a call
-    std::optional<Exceeded> admit(std::uint64_t call, const AppliedLimits& limits, std::int64_t now_ns);
-    void end(std::uint64_t call);
+    std::optional<Exceeded> admit(std::uint64_t call_id, const AppliedLimits& limits, std::int64_t now_ns);
+    void end(std::uint64_t call_id);
     // As end(), and the call is not counted.
-    void takeBack(std::uint64_t call, std::int64_t now_ns);
+    void takeBack(std::uint64_t call_id, std::int64_t now_ns);
 
     // --- its queries
     // Lowers what is asked to what is left and reserves it; 0 of what no limit of the call counts.
-    std::optional<Exceeded> reserve(std::uint64_t call, Amounts& wanted, std::int64_t now_ns);
+    std::optional<Exceeded> reserve(std::uint64_t call_id, Amounts& wanted, std::int64_t now_ns);
     // What the shared count gave for a reservation made just now: it becomes that. 0 = nothing was drawn.
-    void drawn(std::uint64_t call, const Amounts& reserved, const Amounts& drawn, std::int64_t now_ns);
+    void drawn(std::uint64_t call_id, const Amounts& reserved, const Amounts& drawn, std::int64_t now_ns);
     // What was drawn and not used; less than nothing when more was used.
     struct Settled {
         Amounts unused;
         std::int64_t reserved_ns = 0;
     };
-    std::optional<Settled> settle(std::uint64_t call, const Amounts& used, std::int64_t now_ns);
+    std::optional<Settled> settle(std::uint64_t call_id, const Amounts& used, std::int64_t now_ns);
     // All of it at once.
-    std::optional<Exceeded> spend(std::uint64_t call, Measure measure, double amount, std::int64_t now_ns);
+    std::optional<Exceeded> spend(std::uint64_t call_id, Measure measure, double amount, std::int64_t now_ns);
     // Of what was spent at `at_ns`, as the shared count did not grant it.
-    void unspend(std::uint64_t call, Measure measure, double amount, std::int64_t at_ns, std::int64_t now_ns);
+    void unspend(std::uint64_t call_id, Measure measure, double amount, std::int64_t at_ns, std::int64_t now_ns);
     // The limits an open call was admitted by; their texts stay until it ends.
-    AppliedLimits limitsOf(std::uint64_t call) const;
+    AppliedLimits limitsOf(std::uint64_t call_id) const;
     // Rows that went out before the end of a query; settle() counts them besides.
-    void streamed(std::uint64_t call, const Amounts& passed);
+    void streamed(std::uint64_t call_id, const Amounts& passed);
 
     // --- for who asks
     struct Left {

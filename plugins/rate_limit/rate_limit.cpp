@@ -66,12 +66,12 @@ public:
             limitsFor(config_.tierOf(fromAbi(principal.tier)).second, principal, toolOf(call), call.clientName());
         if (limits.count == 0) return proceed();
         const std::uint64_t id = call.raw()->request_id;
-        const std::int64_t now_ns = unixNow_ns();
+        const std::int64_t now_ns = unixNowNs();
         if (auto exceeded = ledger().admit(id, limits, now_ns)) return deny(refusalOf(*exceeded));
         double one = 1;
         auto refused = draw(call.context(), limits, Measure::calls, 1, one, now_ns);
         if (!refused) return proceed();
-        ledger().takeBack(id, unixNow_ns());
+        ledger().takeBack(id, unixNowNs());
         return std::move(*refused);
     }
     void afterCall(Call& call, const Error*) override { ledger().end(call.raw()->request_id); }
@@ -168,7 +168,7 @@ private:
         const bool late = host().nowNs() >= context.deadlineNs();
         if (drawn && *drawn) return deny(refusalOf(**drawn));
         if (drawn && !late) return std::nullopt;
-        if (drawn) leases_->giveBack(context, limits, measure, amount, now_ns, unixNow_ns());
+        if (drawn) leases_->giveBack(context, limits, measure, amount, now_ns, unixNowNs());
         if (auto wanted = context.goOn(); !wanted) return deny(std::move(wanted).error());
         if (!late && config_.sharing.when_unavailable == WhenUnavailable::open) {
             amount = 0;
@@ -184,7 +184,7 @@ private:
 
     Verdict reserve(Query& query) {
         const std::uint64_t id = query.requestId();
-        const std::int64_t now_ns = unixNow_ns();
+        const std::int64_t now_ns = unixNowNs();
         const std::uint64_t rows_max = query.rowsMax(), bytes_max = query.raw()->bytes_max;
         Amounts wanted{static_cast<double>(rows_max > 0 ? rows_max : config_.query_rows_max),
                        static_cast<double>(bytes_max > 0 ? bytes_max : config_.query_bytes_max)};
@@ -219,7 +219,7 @@ private:
         return std::nullopt;
     }
     void settle(Query& query, const Amounts& used) {
-        const std::int64_t now_ns = unixNow_ns();
+        const std::int64_t now_ns = unixNowNs();
         const auto settled = ledger().settle(query.requestId(), used, now_ns);
         if (!settled || !leases_) return;
         const AppliedLimits limits = ledger().limitsOf(query.requestId());
@@ -240,12 +240,12 @@ private:
         if (!cost) return deny(std::move(cost).error());
         double amount = std::ceil(*cost);
         if (amount <= 0) return std::nullopt;
-        const std::int64_t now_ns = unixNow_ns();
+        const std::int64_t now_ns = unixNowNs();
         if (auto exceeded = ledger().spend(query.requestId(), Measure::cost, amount, now_ns))
             return deny(refusalOf(*exceeded));
         double drawn = amount;
         auto refused = draw(query.context(), limits, Measure::cost, amount, drawn, now_ns);
-        if (refused) ledger().unspend(query.requestId(), Measure::cost, amount, now_ns, unixNow_ns());
+        if (refused) ledger().unspend(query.requestId(), Measure::cost, amount, now_ns, unixNowNs());
         return refused;
     }
 
@@ -261,7 +261,7 @@ private:
     Result<void> quota(ToolCall& call) {
         const howdah_principal& principal = call.principal();
         const auto& [tier_name, tier] = config_.tierOf(fromAbi(principal.tier));
-        const std::int64_t now_ns = unixNow_ns();
+        const std::int64_t now_ns = unixNowNs();
         Document answer{{"principal", fromAbi(principal.subject)}};
         if (principal.tenant.size > 0) answer["tenant"] = fromAbi(principal.tenant);
         answer["tier"] = tier_name;

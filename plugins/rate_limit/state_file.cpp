@@ -59,6 +59,7 @@ public:
         std::array<char, 64 * 1024> piece;
         while (text.size() <= bytes_max) {
             const ssize_t bytes =
+                // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): Books::of() reads a file once for all
                 ::read(descriptor_, piece.data(), std::min(piece.size(), bytes_max + 1 - text.size()));
             if (bytes < 0 && errno == EINTR) continue;
             if (bytes < 0) return false;

@@ -161,6 +161,7 @@ Channel::Step Channel::read(char* into, std::size_t size) {
         return result == 1 ? Step{bytes, 0, false} : tlsStep(result);
     }
     for (;;) {
+        // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): the socket never blocks
         const ssize_t bytes = recv(descriptor_, into, size, 0);
         if (bytes > 0) return {static_cast<std::size_t>(bytes), 0, false};
         if (bytes < 0 && errno == EINTR) continue;

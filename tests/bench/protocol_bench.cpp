@@ -64,7 +64,7 @@ void measure(Protocol& protocol, const char* label, std::string body, const char
 }  // namespace
 
 int main(int argc, char** argv) {
-    const int calls = argc > 1 ? std::atoi(argv[1]) : 200'000;
+    const int calls = argc > 1 ? std::stoi(argv[1]) : 200'000;
     GenerationStore generations;
     const Sealer sealer;
     Protocol protocol(generations, sealer);

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cctype>
 
+#include <howdah/result.hpp>
+
 #include "fuzz/input.hpp"
 #include "kernel/config/secrets.hpp"
 
 using namespace howdah::kernel;
+using howdah::concat;
 using howdah::fuzz::must;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
@@ -18,15 +21,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     for (const std::string& other : {user, noise})
         if (other.find(kSecret) != std::string::npos) return 0;  // where it is no password, it may be shown
     for (const std::string& dsn :
-         {"postgresql://" + user + ":" + kSecret + "@" + noise, "postgres://" + user + ":" + kSecret + noise + "@h/d",
-          "host=h password=" + std::string(kSecret) + " " + noise, "password='" + std::string(kSecret) + "' " + noise,
-          "postgresql://h/d?password=" + std::string(kSecret) + "&" + noise}) {
+         {concat("postgresql://", user, ":", kSecret, "@", noise),
+          concat("postgres://", user, ":", kSecret, noise, "@h/d"), concat("host=h password=", kSecret, " ", noise),
+          concat("password='", kSecret, "' ", noise), concat("postgresql://h/d?password=", kSecret, "&", noise)}) {
         must(maskDsn(dsn).find(kSecret) == std::string::npos, dsn.c_str());
     }
     static_cast<void>(maskDsn(noise));
     for (const std::string& value :
-         {"https://" + user + ":" + kSecret + "@" + noise, "https://" + user + ":" + kSecret + noise + "@h/p",
-          "https://h/p?api_key=" + std::string(kSecret) + noise, "https://h/p?" + noise + "token=" + kSecret})
+         {concat("https://", user, ":", kSecret, "@", noise), concat("https://", user, ":", kSecret, noise, "@h/p"),
+          concat("https://h/p?api_key=", kSecret, noise), concat("https://h/p?", noise, "token=", kSecret)})
         must(maskValue("", value).find(kSecret) == std::string::npos, value.c_str());
     must(maskValue("password", kSecret + noise).find(kSecret) == std::string::npos, "a key names its secret");
     static_cast<void>(maskValue(user, noise));

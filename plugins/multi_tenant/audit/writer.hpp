@@ -41,13 +41,13 @@ public:
     Writer(const Host& host, Jobs& jobs, std::shared_ptr<const AuditLog> log)
         : host_(host), jobs_(jobs), log_(std::move(log)) {}
 
-    Result<void> write(const Context& context, const std::string& tenant, nlohmann::json body);
+    Result<void> write(const Context& context, const std::string& name, nlohmann::json body);
     // Nothing, or why this tenant's calls cannot be recorded at present. A call refused so counts as one without a
     // record.
-    Result<void> mayCall(const Context& context, const std::string& tenant);
+    Result<void> mayCall(const Context& context, const std::string& name);
     // Asked once more before an answer that is still at hand leaves: whether the call that runs can be recorded, though
     // its log may be full by now.
-    Result<void> mayAnswer(const Context& context, const std::string& tenant);
+    Result<void> mayAnswer(const Context& context, const std::string& name);
 
     struct Figures {
         std::uint64_t records = 0, batches = 0;
@@ -88,9 +88,9 @@ private:
 
     // Whether the log is still as it was left: asks the system four times and waits for nothing.
     bool isAsLeft(const std::string& name);
-    void writeOf(std::unique_lock<std::mutex>& lock, Named& tenant, std::chrono::milliseconds lock_patience);
-    void drain(std::unique_lock<std::mutex>& lock, Named& tenant, std::chrono::milliseconds lock_patience);
-    bool leaveToWorker(std::unique_lock<std::mutex>& lock, Named& tenant, const Batch& batch);
+    void writeOf(std::unique_lock<std::mutex>& lock, Named& named, std::chrono::milliseconds lock_patience);
+    void drain(std::unique_lock<std::mutex>& lock, Named& named, std::chrono::milliseconds lock_patience);
+    bool leaveToWorker(std::unique_lock<std::mutex>& lock, Named& named, const Batch& batch);
     Attempt<AuditLog::State> append(const std::string& name, const Batch& batch, std::uint64_t lost,
                                     std::chrono::milliseconds lock_patience) const;
     void awaitOnTheSpot(const Context& context, Named& tenant, Waiting& waiting);

@@ -110,7 +110,7 @@ TEST_CASE("protocol: every message the server says fits the MCP schema of its re
         auto schemaOf = [&](const std::string& type) -> const Schema& {
             auto [at, fresh] = compiled.try_emplace(type);
             if (fresh) {
-                Json schema = {{"$ref", "#/" + where + "/" + type}, {where, definitions[where]}};
+                Json schema = {{"$ref", howdah::concat("#/", where, "/", type)}, {where, definitions[where]}};
                 auto result = Schema::compile(schema, {.bytes_max = 4u << 20, .subschemas_max = 100'000});
                 REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
                 at->second = *result;

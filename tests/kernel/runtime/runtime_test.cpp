@@ -24,6 +24,7 @@ TEST_CASE("runtime: numbers out of range are refused, those at the edge are not"
 TEST_CASE("runtime: shards are handed out in turn, each with its own thread") {
     auto runtime = startRuntime({.shards = 3});
     std::vector<unsigned> order;
+    order.reserve(6);
     for (int i = 0; i < 6; ++i)
         order.push_back(runtime->nextShard().index());
     CHECK(order == std::vector<unsigned>{0, 1, 2, 0, 1, 2});

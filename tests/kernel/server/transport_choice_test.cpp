@@ -13,7 +13,7 @@ namespace {
 using Input = StartedBy::Input;
 
 // "stdio, because ..." or the error.
-std::string chosen(StartedBy started) {
+std::string chosen(const StartedBy& started) {
     auto choice = chooseTransports(started);
     return choice ? choice->describe() : choice.error().message;
 }

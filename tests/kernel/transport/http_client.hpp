@@ -68,6 +68,7 @@ public:
         } catch (const std::runtime_error&) {
             return response;
         }
+        // NOLINTNEXTLINE(cert-err34-c): what is no number is no status either, 0
         response.status = std::atoi(response.head.c_str() + 9);
         response.closes = response.has("Connection: close\r\n");
         response.chunked = response.has("Transfer-Encoding: chunked\r\n");

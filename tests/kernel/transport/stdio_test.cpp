@@ -149,7 +149,7 @@ TEST_CASE("stdio: 10,000 messages are each answered once, long and short ones mi
         }
         const std::string prefix = R"({"do":"echo","id":)";
         REQUIRE(line.starts_with(prefix));
-        ++answers[static_cast<std::size_t>(std::atoi(line.c_str() + prefix.size()))];
+        ++answers[std::stoul(line.substr(prefix.size()))];
     }
     writer.join();
     CHECK(long_ones == kMessages / 100);

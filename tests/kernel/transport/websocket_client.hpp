@@ -67,6 +67,7 @@ public:
     Response readHead() {
         Response response;
         response.head = readUntil("\r\n\r\n");
+        // NOLINTNEXTLINE(cert-err34-c): what is no number is no status either, 0
         response.status = std::atoi(response.head.c_str() + 9);
         return response;
     }

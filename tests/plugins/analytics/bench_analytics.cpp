@@ -41,6 +41,7 @@ NameViews names() {
 // Twenty texts of 180 bytes, five at a time under way.
 void record(Recorder& recorder, std::uint64_t queries) {
     std::vector<std::string> texts;
+    texts.reserve(20);
     for (int i = 0; i < 20; ++i)
         texts.push_back(kText + std::to_string(i));
     for (std::uint64_t i = 0; i < queries; i += 5) {
@@ -70,6 +71,7 @@ double costNs(unsigned threads, std::uint64_t queries) {
     }
     std::vector<double> took(threads);
     std::vector<std::thread> shards;
+    shards.reserve(threads);
     for (unsigned i = 0; i < threads; ++i) {
         shards.emplace_back([&, i] {
             const double began = threadNs();

@@ -109,7 +109,7 @@ TEST_CASE("tokens: a wrong line is named by its number and never shown") {
     CHECK(wrong(kToken + " expires=2027-13-01T00:00:00Z").find("expires must be like") != std::string::npos);
     CHECK(wrong(kToken + "\n" + kToken + " name=b").find("t:2: the same token") == 0);
     CHECK(wrong(kToken + "\n" + kToken + "x").find("t:2: the name default is taken") == 0);
-    for (const std::string& text : {kToken + " ci", kToken + "\n" + kToken, kToken + "! x"})
+    for (const std::string& text : {kToken + " ci", concat(kToken, "\n", kToken), kToken + "! x"})
         CHECK(wrong(text).find(kToken) == std::string::npos);
 }
 

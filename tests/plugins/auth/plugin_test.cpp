@@ -121,8 +121,8 @@ TEST_CASE("auth: without configuration the token of the state folder is the only
     for (const std::string& header :
          {std::string(), "Bearer " + token + "x", "Basic " + token, token, "Bearer howdah_" + std::string(43, 'A')})
         CHECK(served.ask(header).status == HOWDAH_ERROR_REFUSED);
-    for (const std::string& header : {std::string("Bearer"), std::string("Bearer "), "Bearer " + token + " x",
-                                      "Bearer " + token + ", Bearer " + token})
+    for (const std::string& header : {std::string("Bearer"), std::string("Bearer "), concat("Bearer ", token, " x"),
+                                      concat("Bearer ", token, ", Bearer ", token)})
         CHECK(served.ask(header).status == HOWDAH_ERROR_INVALID_ARGUMENT);
     CHECK(served.ask("", ::geteuid()).status == HOWDAH_ERROR_REFUSED);  // peers were not let in
     bool told = false;
@@ -202,6 +202,7 @@ TEST_CASE("auth: many that need the keys at once cost one fetch") {
     const std::string token = tokenOf(key);
     std::atomic<int> let_in{0};
     std::vector<std::thread> clients;
+    clients.reserve(16);
     for (int i = 0; i < 16; ++i)
         clients.emplace_back([&] { let_in += served.ask(token).status == HOWDAH_OK; });
     held.unlock();

@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
     doctest::Context context;
     context.setAsDefaultForAssertsOutOfTestCases();
     context.setAssertHandler([](const doctest::AssertData&) { std::abort(); });
-    const int rounds = argc > 1 ? std::atoi(argv[1]) : 2000;
+    const int rounds = argc > 1 ? std::stoi(argv[1]) : 2000;
     const Folder folder;
     BenchHost host(folder.path());
     host.begin(R"({"ttl_ms":86400000})");

@@ -118,9 +118,9 @@ public:
             return stream->arrived(std::move(message));
         }
         if (then_ends) return stream->inputEnded();
-        std::lock_guard lock(mutex);
-        silent = true;
-        changed.notify_all();
+        std::lock_guard lock(mutex_);
+        silent_ = true;
+        changed_.notify_all();
     }
     void startWrite(std::string_view json) override {
         got.emplace_back(json);
@@ -131,14 +131,14 @@ public:
         ++finishes;
     }
     void awaitSilence() {
-        std::unique_lock lock(mutex);
-        CHECK(changed.wait_for(lock, 20s, [&] { return silent; }));
+        std::unique_lock lock(mutex_);
+        CHECK(changed_.wait_for(lock, 20s, [&] { return silent_; }));
     }
 
 private:
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool silent = false;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool silent_ = false;
 };
 
 struct Played {
@@ -192,6 +192,7 @@ TEST_CASE("grpc: what a client sends is answered in order, and its stream ends O
 
 TEST_CASE("grpc: streams on two shards at once do not meet") {
     std::vector<std::thread> clients;
+    clients.reserve(20);
     std::atomic<int> right{0};
     for (int client = 0; client < 20; ++client) {
         clients.emplace_back([&right, client] {
@@ -209,7 +210,7 @@ TEST_CASE("grpc: streams on two shards at once do not meet") {
 
 TEST_CASE("grpc: a credential that is not good ends the stream before anything is read, and says what to do") {
     FakeWire wire;
-    wire.to_send.push_back("1");
+    wire.to_send.emplace_back("1");
     Played(wire, "Bearer wrong").join();
     CHECK(wire.ending == Ending::unauthenticated);
     CHECK(wire.text == "the token is not valid; ask for a new one");

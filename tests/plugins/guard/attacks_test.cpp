@@ -62,6 +62,7 @@ constexpr int kMutations = 20'000;
 
 // Statements whose parts make good raw material for mutations.
 const std::vector<std::string> kSeeds{
+    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): most are longer than a line
     "with recursive r(n) as (select 1 union all select n + 1 from r) select *, count(*) over (order by n) from r, "
     "lateral (select 1) q",
     "insert into t (a, b) values (1, default) on conflict (a) do update set b = excluded.b returning *",

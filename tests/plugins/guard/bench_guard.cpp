@@ -33,13 +33,13 @@ std::string report(std::size_t bytes) {
     std::string sql = "with t0 as (select id, total, status, placed_at from shop.orders where id = $1)";
     for (int i = 1; sql.size() < bytes - 400; ++i) {
         const std::string n = std::to_string(i), before = std::to_string(i - 1);
-        sql +=
-            ", t" + n +
+        sql += concat(
+            ", t", n,
             " as (select o.status, count(*) as n, sum(o.total) as total, max(t.placed_at) as last, rank() "
-            "over (partition by o.status order by sum(o.total) desc) as r from shop.orders o join t" +
-            before +
+            "over (partition by o.status order by sum(o.total) desc) as r from shop.orders o join t",
+            before,
             " t using (status) where o.placed_at between now() - interval '30 days' and now() and o.status in ('new', "
-            "'paid') group by o.status having count(*) > 3)";
+            "'paid') group by o.status having count(*) > 3)");
     }
     return sql + " select * from t1 order by total desc limit 20";
 }
@@ -76,7 +76,7 @@ std::shared_ptr<const Snapshot> catalog(const Policy& policy) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const int rounds = argc > 1 ? std::max(std::atoi(argv[1]), 10) : 5000;
+    const int rounds = argc > 1 ? std::max(std::stoi(argv[1]), 10) : 5000;
     const std::vector<std::pair<const char*, std::string>> statements{
         {"select 1", "select 1"},
         {"lookup", "select id, total, status from shop.orders where id = $1"},

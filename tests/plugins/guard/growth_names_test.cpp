@@ -10,6 +10,7 @@ namespace howdah::guard {
 
 TEST_CASE("guard growth: a number is found under whatever name PostgreSQL gives it") {
     for (const char* sql : {
+             // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): some are longer than a line
              "select repeat('x', j.n) from (select 900000000 n) a join (select 900000000 n) b using (n) as j",
              "select repeat('x', n) from (select 1 as n) a right join generate_series(900000000, 900000001) as n "
              "using (n)",

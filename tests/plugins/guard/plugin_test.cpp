@@ -158,6 +158,7 @@ public:
                               std::uint32_t provenance = HOWDAH_PROVENANCE_CLIENT,
                               const std::vector<std::string>& parameters = {}) {
         std::vector<howdah_value> values;
+        values.reserve(parameters.size());
         for (const std::string& text : parameters)
             values.push_back({HOWDAH_VALUE_TEXT, 0, 0, 0, {text.data(), text.size()}});
         howdah_query query{};

@@ -145,7 +145,7 @@ TEST_CASE("locks: a short wait is a notice, a long one critical, a prepared bloc
 
 TEST_CASE("slots: one that nobody uses is told by what it keeps") {
     Asked asked;
-    const auto slot = [&](const char* active, const char* kept, std::optional<std::string> inactive,
+    const auto slot = [&](const char* active, const char* kept, const std::optional<std::string>& inactive,
                           const char* wal = "reserved") {
         return asked.judge(
             kSlots,
@@ -303,7 +303,7 @@ TEST_CASE("archiving: critical while the last try failed") {
 
 TEST_CASE("replication: a standby behind, a standby itself, and one this role cannot look at") {
     Asked asked;
-    const auto judged = [&](const char* kind, std::optional<std::string> state, const char* lag) {
+    const auto judged = [&](const char* kind, const std::optional<std::string>& state, const char* lag) {
         return asked.judge(kReplication, {{"kind", "name", "state", "sync_state", "lag_s", "lag_bytes"},
                                           {Cells{kind, "walreceiver", state, "async", lag, "5"}}});
     };
