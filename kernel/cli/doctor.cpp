@@ -97,7 +97,7 @@ void printDatabases(const Json& report) {
 
 // A plugin that does not run or a database that is closed is the configuration's matter, all else the database's.
 int exitCodeOf(const Json& report) {
-    int code = kDone;
+    int code = report.contains("closed") ? kConfiguration : kDone;
     for (const Json& plugin : report["plugins"])
         if (plugin["state"] != "running") code = kConfiguration;
     for (const Json& database : report["databases"])

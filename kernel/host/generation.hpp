@@ -146,7 +146,8 @@ struct Generation {
     bool hasResource(std::string_view uri) const;  // itself or by a template
 
     std::uint64_t number = 0;
-    std::string closed;                   // not empty: why every client query is refused
+    std::string closed;                   // not empty: why every query is refused, plugins' own as well
+    std::string unscoped;                 // not empty: why calls are refused too: nobody keeps tenants apart
     bool guarded = false;                 // a hook of stage guard judges text of clients, and not in audit
     std::vector<DatabaseInfo> databases;  // as configured; the first is the default unless one is called "main"
     std::vector<HookSlot> before_query;   // in stage order; afterQuery and onError walk it in reverse

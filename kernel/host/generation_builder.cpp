@@ -70,23 +70,35 @@ void closeUnguarded(const Config& config, Generation& generation) {
     }
 }
 
-// Why queries must be refused: a plugin that was to judge or scope them is configured and does not.
-std::string closedReason(const std::vector<PluginStatus>& plugins) {
-    for (const PluginStatus& plugin : plugins) {
-        const bool may_miss = plugin.entry.on_failure == PluginEntry::OnFailure::ignore;
-        // A guard that judges nothing closes text of clients only: closeUnguarded.
-        const bool scopes = plugin.manifest && plugin.manifest->stage == Stage::scope;
-        if (scopes && !may_miss && (plugin.quarantined || plugin.entry.mode == PluginEntry::Mode::audit)) {
-            return concat("plugin \"", plugin.entry.id, "\" is configured and scopes nothing: ",
-                          plugin.quarantined ? "it has failed and is in quarantine" : "mode is audit");
-        }
-        if (plugin.blocked.empty()) continue;
-        bool only_tools = plugin.manifest && (!plugin.manifest->stage || *plugin.manifest->stage == Stage::observe ||
-                                              *plugin.manifest->stage == Stage::recall);
-        if (may_miss || only_tools) continue;
+bool scopes(const PluginStatus& plugin) {
+    return plugin.manifest && plugin.manifest->stage == Stage::scope;
+}
+
+// Why queries must be refused: this one was to judge or scope them, and does not. "" where it does, or may be missed.
+std::string missingFor(const PluginStatus& plugin) {
+    const bool may_miss = plugin.entry.on_failure == PluginEntry::OnFailure::ignore;
+    if (!plugin.blocked.empty()) {
+        const bool only_tools =
+            plugin.manifest && (!plugin.manifest->stage || *plugin.manifest->stage == Stage::observe ||
+                                *plugin.manifest->stage == Stage::recall);
+        if (may_miss || only_tools) return {};
         return concat("plugin \"", plugin.entry.id, "\" is configured and does not run: ", plugin.blocked);
     }
+    // A guard that judges nothing closes text of clients only: closeUnguarded.
+    if (!scopes(plugin)) return {};
+    if (plugin.quarantined)
+        return concat("plugin \"", plugin.entry.id, "\" has failed and is in quarantine until it is configured anew");
+    if (plugin.entry.mode == PluginEntry::Mode::audit && !may_miss)
+        return concat("plugin \"", plugin.entry.id, "\" ", kScopesNothing);
     return {};
+}
+
+void closeUnscoped(const std::vector<PluginStatus>& plugins, Generation& generation) {
+    for (const PluginStatus& plugin : plugins) {
+        const std::string missing = missingFor(plugin);
+        if (generation.closed.empty()) generation.closed = missing;
+        if (generation.unscoped.empty() && scopes(plugin)) generation.unscoped = missing;
+    }
 }
 
 }  // namespace
@@ -125,7 +137,7 @@ Result<GenerationPin> PluginManager::build(const Config& config, std::vector<Plu
     }
     for (PluginStatus& plugin : plugins)
         plugin.quarantined = plugin.instance && plugin.instance->quarantined();
-    generation->closed = closedReason(plugins);
+    closeUnscoped(plugins, *generation);
     for (const PluginStatus& plugin : plugins) {
         if (!plugin.instance) continue;
         generation->instances.push_back(plugin.instance);

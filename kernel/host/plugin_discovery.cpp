@@ -179,6 +179,23 @@ std::vector<std::string> unguarded(const Config& config, const std::vector<Plugi
     return warnings;
 }
 
+std::vector<std::string> unscoped(const Config& config, const std::vector<PluginStatus>& plugins) {
+    std::vector<std::string> warnings;
+    for (const PluginStatus& plugin : plugins) {
+        const bool audits =
+            plugin.manifest && plugin.manifest->stage == Stage::scope && plugin.entry.mode == PluginEntry::Mode::audit;
+        if (!audits) continue;
+        const std::string_view what =
+            plugin.entry.on_failure == PluginEntry::OnFailure::ignore
+                ? "tenants are kept apart by nobody: it scopes nothing in mode: audit, and on_failure is ignore"
+                : "all queries and calls will be refused: it scopes nothing in mode: audit; take mode: enforce, or "
+                  "write "
+                  "on_failure: ignore to let them through unscoped";
+        warnings.push_back(config.describe(plugin.entry.pointer, what));
+    }
+    return warnings;
+}
+
 Result<void> addCommands(std::vector<CommandManifest>& all, const Manifest& manifest) {
     for (const CommandManifest& command : manifest.commands) {
         const auto same = [&](const CommandManifest& other) { return other.name == command.name; };
@@ -285,7 +302,9 @@ Result<std::vector<std::string>> PluginManager::check(const Config& config,
     std::vector<CommandManifest> commands;
     for (const PluginStatus& plugin : *plugins)
         if (auto sound = addCommands(commands, *plugin.manifest); !sound) return std::move(sound).error();
-    return unguarded(config, *plugins);
+    std::vector<std::string> warnings = unguarded(config, *plugins);
+    std::ranges::move(unscoped(config, *plugins), std::back_inserter(warnings));
+    return warnings;
 }
 
 }  // namespace howdah::kernel

@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto kStopLimit = std::chrono::seconds(10);
 
-// Databases that the new generation closes to text of clients, or opens again.
+// What the new generation closes, or opens again: all queries, or those of clients to a database.
 std::vector<std::string> closings(const Generation* before, const Generation& now) {
     auto closedBefore = [before](const DatabaseInfo& database) {
         if (!before) return std::string();
@@ -25,6 +25,8 @@ std::vector<std::string> closings(const Generation* before, const Generation& no
         return std::string();
     };
     std::vector<std::string> lines;
+    if (now.closed != (before ? before->closed : std::string()))
+        lines.push_back(now.closed.empty() ? "queries are let in again" : concat("queries are refused: ", now.closed));
     for (const DatabaseInfo& database : now.databases) {
         if (database.closed == closedBefore(database)) continue;
         lines.push_back(database.closed.empty()

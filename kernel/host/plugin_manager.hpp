@@ -39,6 +39,7 @@ struct PluginStatus {
 };
 
 // Why text of clients is refused where the operator does not allow it unguarded.
+inline constexpr std::string_view kScopesNothing = "scopes nothing in mode: audit";
 inline constexpr std::string_view kNobodyGuards = "no plugin of stage guard with mode: enforce judges them";
 
 // Without `strict` a block is said in the status; else it is the end of a check or a reload.

@@ -29,7 +29,12 @@ CallRun::CallRun(Request& request, const Handler& handler, std::uint32_t call_ki
 }
 
 Result<void> CallRun::run() {
-    if (request_.generation->around_call.empty()) [[likely]]
+    const Generation& generation = *request_.generation;
+    if (!generation.unscoped.empty()) [[unlikely]] {
+        return Error::unavailable("calls are refused: ", generation.unscoped)
+            .withHint("the operator sees more with `howdah plugin list`");
+    }
+    if (generation.around_call.empty()) [[likely]]
         return handle();
     Result<void> outcome = before();
     if (outcome) outcome = handle();

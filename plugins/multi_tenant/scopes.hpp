@@ -17,7 +17,7 @@ namespace howdah::multi_tenant {
 
 class Scopes {
 public:
-    static constexpr std::size_t kMost = 1024;
+    static constexpr std::size_t kMost = 1024;  // beyond it all are made anew, which costs time and nothing else
 
     // `directory` outlives this.
     explicit Scopes(const Directory& directory) : directory_(directory) {}

@@ -101,6 +101,16 @@ public:
         control.call([&] { changes = manager.apply(config, strict); });
         return changes;
     }
+    // A test plugin, found before the built one, that is of stage scope.
+    void scopeWith(const std::string& id) const {
+        const auto built = std::filesystem::path(HOWDAH_TEST_PLUGINS) / id;
+        std::ifstream file(built / "plugin.json");
+        std::string manifest{std::istreambuf_iterator<char>(file), {}};
+        const std::size_t at = manifest.find("\"guard\"");
+        REQUIRE(at != std::string::npos);
+        folder.write(id + "/plugin.json", manifest.replace(at, 7, "\"scope\""));
+        std::filesystem::copy_file(built / (id + ".so"), folder.path / id / (id + ".so"));
+    }
     std::string refusal(const Config& config) {
         auto changes = apply(config);
         return changes ? "" : changes.error().message + " | " + changes.error().hint;

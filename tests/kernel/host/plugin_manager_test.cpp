@@ -126,20 +126,21 @@ TEST_CASE("plugins: a guard that fails with on_failure: quarantine closes the da
 
 TEST_CASE("plugins: one that is to scope queries and does not, in audit or in quarantine, closes the server to them") {
     HostFixture host;
-    // hookextra, but of stage scope.
-    const auto built = std::filesystem::path(HOWDAH_TEST_PLUGINS) / "hookextra";
-    std::ifstream file(built / "plugin.json");
-    std::string manifest{std::istreambuf_iterator<char>(file), {}};
-    const std::size_t at = manifest.find("\"guard\"");
-    REQUIRE(at != std::string::npos);
-    host.folder.write("hookextra/plugin.json", manifest.replace(at, 7, "\"scope\""));
-    std::filesystem::copy_file(built / "hookextra.so", host.folder.path / "hookextra/hookextra.so");
+    host.scopeWith("hookextra");
+    const auto sound = host.config({entryOf("hookprobe"), entryOf("hookextra")});
+    REQUIRE(host.apply(sound));
+    CHECK(host.callOnFiber() == "Cba rows db");
 
-    auto audited = host.config({entryOf("hookprobe"), entryOf("hookextra")});
+    auto audited = sound;
     audited.plugins[1].mode = PluginEntry::Mode::audit;
-    REQUIRE(host.apply(audited));
-    CHECK(says(host.callOnFiber(),
-               "queries are refused: plugin \"hookextra\" is configured and scopes nothing: mode is audit"));
+    const std::string nothing = "refused: plugin \"hookextra\" scopes nothing in mode: audit";
+    auto changes = host.apply(audited);
+    REQUIRE(changes);
+    CHECK(changes->back() == "! queries are " + nothing);
+    CHECK(host.callOnFiber() == "! calls are " + nothing);  // also a tool that asks no database
+    changes = host.apply(sound);
+    REQUIRE(changes);
+    CHECK(changes->back() == "! queries are let in again");
     audited.plugins[1].on_failure = PluginEntry::OnFailure::ignore;
     REQUIRE(host.apply(audited));
     CHECK(host.callOnFiber() == "Cba rows db");
@@ -149,11 +150,30 @@ TEST_CASE("plugins: one that is to scope queries and does not, in audit or in qu
     REQUIRE(host.apply(failing));
     CHECK(says(host.callOnFiber(), "plugin \"hookextra\" failed in beforeQuery"));  // not let through this once either
     host.control.call([] {});  // the job that builds the next generation is over
-    CHECK(says(host.callOnFiber(),
-               "queries are refused: plugin \"hookextra\" is configured and scopes nothing: it has failed"));
+    const std::string failed = "! calls are refused: plugin \"hookextra\" has failed and is in quarantine";
+    CHECK(says(host.callOnFiber(), failed));
+    failing.plugins[1].on_failure = PluginEntry::OnFailure::ignore;  // of a failure, not of its absence ever after
+    REQUIRE(host.apply(failing));
+    CHECK(says(host.callOnFiber(), failed));
     failing.plugins[1].section.erase("before");
     REQUIRE(host.apply(failing));
     CHECK(host.callOnFiber() == "Cba rows db");
+}
+
+TEST_CASE("plugins: a check warns of tenants' scoping in audit") {
+    HostFixture host;
+    host.scopeWith("hookextra");
+    auto config = host.config({entryOf("hookprobe"), entryOf("hookextra")});
+    const auto warnings = [&] {
+        auto checked = PluginManager::check(config, {host.folder.path, HOWDAH_TEST_PLUGINS});
+        REQUIRE_MESSAGE(checked.has_value(), (checked ? "" : checked.error().message));
+        return checked->empty() ? std::string() : checked->back();
+    };
+    CHECK_FALSE(says(warnings(), "scopes nothing"));
+    config.plugins[1].mode = PluginEntry::Mode::audit;
+    CHECK(says(warnings(), "all queries and calls will be refused: it scopes nothing in mode: audit"));
+    config.plugins[1].on_failure = PluginEntry::OnFailure::ignore;
+    CHECK(says(warnings(), "tenants are kept apart by nobody"));
 }
 
 TEST_CASE("plugins: a check warns of a database that will be closed, and of one that is let unguarded") {

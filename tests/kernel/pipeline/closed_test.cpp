@@ -1,6 +1,7 @@
 // A database that is closed to text of clients: what still runs there, and what nobody can send there.
 #include <doctest/doctest.h>
 
+#include "kernel/pipeline/gate.hpp"
 #include "kernel/pipeline/probe.hpp"
 
 namespace howdah::kernel {
@@ -56,6 +57,31 @@ TEST_CASE("closed: a text a plugin registered still runs") {
         QueryRun query(ctx, served.generation);
         CHECK(query.run(own));
     });
+}
+
+TEST_CASE("gate: a hook around a call that fails is gone on without, but not where it keeps tenants apart") {
+    Bench bench;
+    const auto instance = bench.instance("h");
+    Request served;
+    const auto allows = [&](Stage stage, OnFailure on_failure, Mode mode = Mode::enforce) {
+        howdah_ctx ctx(instance.get(), served);
+        HookSlot slot;
+        slot.instance = instance.get();
+        slot.stage = stage;
+        slot.on_failure = on_failure;
+        slot.mode = mode;
+        return static_cast<bool>(judgeGate(ctx, slot, "beforeCall", HOWDAH_FAULT));
+    };
+    CHECK_FALSE(allows(Stage::observe, OnFailure::deny));
+    CHECK(allows(Stage::observe, OnFailure::ignore));
+    CHECK(bench.quarantined == 0);
+    CHECK(allows(Stage::observe, OnFailure::quarantine));
+    CHECK(allows(Stage::admit, OnFailure::quarantine));
+    CHECK_FALSE(allows(Stage::scope, OnFailure::quarantine));
+    CHECK_FALSE(allows(Stage::guard, OnFailure::quarantine));
+    CHECK(bench.quarantined == 4);
+    CHECK(allows(Stage::scope, OnFailure::ignore));
+    CHECK(allows(Stage::scope, OnFailure::quarantine, Mode::audit));
 }
 
 }  // namespace howdah::kernel

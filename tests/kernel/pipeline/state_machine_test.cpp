@@ -16,7 +16,7 @@ std::vector<Script> allScripts() {
         for (int b = 0; b < 4; ++b)
             for (int o = 0; o < 3; ++o)
                 for (int m = 0; m < 2; ++m)
-                    for (Stage stage : {Stage::guard, Stage::recall})
+                    for (Stage stage : {Stage::scope, Stage::recall})
                         out.push_back({static_cast<Forward>(f), static_cast<Backward>(b), static_cast<OnFailure>(o),
                                        static_cast<Mode>(m), stage});
     return out;
