@@ -24,6 +24,7 @@ async function resets(report, bench, size, rows, points) {
   }
   const length = Number.MAX_SAFE_INTEGER - bench.proxy.reset_after;
   const tally = { whole: 0, error: 0, broken: 0, partial: 0 };
+  let differs = '';  // where the first partial answer leaves the whole one
   let reset = 0;
   for (let point = 0; point < points; point++) {
     bench.proxy.reset_after = Math.floor(length * (point + 0.5) / points);
@@ -33,12 +34,21 @@ async function resets(report, bench, size, rows, points) {
     if (answer.broken) tally.broken++;
     else if (answer.result.isError) tally.error++;
     else if (saidBy(answer) === text) tally.whole++;
-    else tally.partial++;
+    else {
+      tally.partial++;
+      differs ||= difference(saidBy(answer), text, point);
+    }
   }
   report.figure(`${size}, ${rows} rows: reset at ${reset} of ${points} points of ${length} bytes: ${tally.whole} whole after another try, ${tally.error} told as an error, ${tally.broken} broken off, `
     + `${tally.partial} partial and taken as complete`);
   report.holds(`reset.${size}`, reset >= points * 0.9, `only ${reset} of ${points} answers were reset, so little was tested`);
   await load.stop();
   report.judgeDeadlines(load);
-  report.holds(`partial.${size}`, tally.partial === 0 && tally.broken === 0, JSON.stringify(tally));
+  report.holds(`partial.${size}`, tally.partial === 0 && tally.broken === 0, `${JSON.stringify(tally)} ${differs}`);
+}
+
+function difference(said, text, point) {
+  let at = 0;
+  while (at < said.length && said[at] === text[at]) at++;
+  return `point ${point}, ${said.length} of ${text.length} characters, alike up to ${at}: ${said.slice(Math.max(0, at - 60), at + 120)} ... ${said.slice(-200)}`;
 }

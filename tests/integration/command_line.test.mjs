@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -18,6 +18,18 @@ after(() => place.remove());
 test('--version and --help', () => {
   assert.match(run(['--version']).out, /^howdah \d+\.\d+\.\d+/);
   assert.match(run(['--help']).out, /doctor/);
+});
+
+test('what the published example shows as a comment is valid as well, but for files that it names', () => {
+  const example = readFileSync(join(import.meta.dirname, '../../config/howdah.yaml'), 'utf8');
+  const [choices, rest] = example.split('\ntools:');
+  writeFileSync(file, `${choices.replace(/^  # (?=- | {2}|http:)/gm, '  ').replace(/^ *tls: .*\n/m, '')}\ntools:${rest}`);
+  const checked = run(['config', 'check', '-c', file], { env: { DATABASE_URL: 'postgresql://h/d', REDIS_PASSWORD: 'p' } });
+  write(config({ folder: place.folder }));
+  assert.equal(checked.code, 0, checked.err);
+  const count = example.match(/^  (?:# )?- [a-z]/gm).length;
+  assert.ok(count > 10);
+  assert.match(checked.out, new RegExp(`valid, ${count} plugins, 1 databases`));
 });
 
 test('a word that is no command, a missing one and an unknown option are named with what there is', () => {

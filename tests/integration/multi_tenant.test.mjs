@@ -153,12 +153,14 @@ test('writes reach the rows of the tenant alone, whatever they name', async () =
 });
 
 test('T5 after an error, a timeout, a cancel and a disconnect the next tenant on that connection finds nothing', async () => {
+  load(`create table public.once (tenant_id text, id int, unique (tenant_id, id) deferrable initially deferred); grant select, insert on public.once to app;`, cluster.dsn);
   const one = await starting({ model: 'shared', role: 'app', explain: 'allow' }, { connections_max: 1, connections_min: 1 });
   try {
     const clean = async (tenant) => {
       const [row] = await rowsAs(one.url, tenant, `select current_user, current_setting('app.tenant_id'), current_setting('request.jwt.claims')::json ->> 'tenant',
         current_setting('search_path'), (select count(*) from notes), (select count(distinct tenant_id) from notes)`);
       assert.deepEqual(row, ['app', tenant, tenant, '"$user", public', 20, 1]);
+      assert.equal(psql("select (select count(*) from pg_locks where locktype = 'advisory') + (select count(*) from pg_class where relpersistence = 't')", cluster.dsn), '0', 'locks and temporary tables');
     };
     const upsets = {
       'an error': () => refusedAs(one.url, 't0', 'select 1 / (id - id) from notes'),
@@ -172,6 +174,7 @@ test('T5 after an error, a timeout, a cancel and a disconnect the next tenant on
       },
       'a row limit': () => rowsAs(one.url, 't0', 'select note from notes, generate_series(1, 5000)', { max_rows: 10 }),
       'a failed write': () => refusedAs(one.url, 't0', "insert into notes values ('t0', 1, 'x')", { tool: 'execute', database: 'notes' }),
+      'a failed COMMIT': async () => assert.match(await refusedAs(one.url, 't0', "insert into once values ('t0', 1), ('t0', 1)", { tool: 'execute', database: 'notes' }), /23505/),
       'the backend killed': async () => {
         const call = callAs(one.url, 't0', 'query', { sql: "select note, pg_sleep(3) /* doomed */ from notes limit 1" });
         await until('it runs', () => psql("select count(*) from pg_stat_activity where query like '%/* doomed */%' and state = 'active' and pid <> pg_backend_pid()", cluster.dsn) === '1');
