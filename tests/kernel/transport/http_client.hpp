@@ -162,7 +162,7 @@ public:
 
 private:
     void connectTo(const void* address, socklen_t size) {
-        if (::connect(socket_, static_cast<const sockaddr*>(address), size) == 0) return;
+        if (socket_ >= 0 && ::connect(socket_, static_cast<const sockaddr*>(address), size) == 0) return;
         close();
         throw std::runtime_error("connect");
     }

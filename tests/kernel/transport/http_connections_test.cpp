@@ -92,6 +92,7 @@ TEST_CASE("http: a body that trickles is refused before its time is over, one th
 TEST_CASE("http: a server serves many connections on several shards at once") {
     HttpFixture fixture({}, nullptr, 3);
     std::vector<std::thread> clients;
+    clients.reserve(8);
     std::atomic<int> right{0};
     for (int c = 0; c < 8; ++c) {
         clients.emplace_back([&, c] {

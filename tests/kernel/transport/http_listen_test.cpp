@@ -54,6 +54,7 @@ std::string startError(HttpServer::Config config) {
 
 Descriptor listeningSocket() {
     Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(socket.get() >= 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -260,7 +261,7 @@ TEST_CASE("http: sockets the process was started with are served when the config
 }
 
 TEST_CASE("http: sockets are taken over only when LISTEN_PID names this process") {
-    auto environment = [](std::string pid, std::string count) {
+    auto environment = [](const std::string& pid, const std::string& count) {
         return [pid, count](const std::string& name) -> std::optional<std::string> {
             return name == "LISTEN_PID" ? pid : count;
         };
@@ -276,6 +277,7 @@ TEST_CASE("http: sockets are taken over only when LISTEN_PID names this process"
     REQUIRE(child >= 0);
     if (child == 0) {
         const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+        if (socket < 0) ::_exit(2);
         for (int descriptor : {3, 4})
             ::dup2(socket, descriptor);
         const auto passed = passedSockets(environment(std::to_string(::getpid()), "2"));

@@ -186,7 +186,6 @@ TEST_CASE("tls: a slow reader parks the handler and gets every byte") {
     CHECK(head.find("200") != std::string::npos);
     REQUIRE(fixture.http->handler.handled.reaches(1));
     CHECK(fixture.http->handler.bytes_written.load() < kBytes);
-    std::string body = "\"";
     client.readUntil("\r\n\r\n");
     std::size_t bytes = 0;
     for (;;) {
@@ -320,6 +319,7 @@ TEST_CASE("tls: many connections on several shards, while the certificate change
     TlsFixture fixture({}, 2);
     std::atomic<int> right{0};
     std::vector<std::thread> clients;
+    clients.reserve(4);
     for (int c = 0; c < 4; ++c) {
         clients.emplace_back([&, c] {
             for (int connection = 0; connection < 5; ++connection) {
