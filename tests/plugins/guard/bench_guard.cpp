@@ -33,7 +33,7 @@ std::string report(std::size_t bytes) {
     std::string sql = "with t0 as (select id, total, status, placed_at from shop.orders where id = $1)";
     for (int i = 1; sql.size() < bytes - 400; ++i) {
         const std::string n = std::to_string(i), before = std::to_string(i - 1);
-        sql += concat(
+        sql += howdah::concat(
             ", t", n,
             " as (select o.status, count(*) as n, sum(o.total) as total, max(t.placed_at) as last, rank() "
             "over (partition by o.status order by sum(o.total) desc) as r from shop.orders o join t",
