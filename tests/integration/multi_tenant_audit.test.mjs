@@ -82,7 +82,7 @@ test('T17 a record that is changed, removed, put in or another tenant\'s is foun
   for (let i = 0; i < 5; i++) assert.equal(await said(lines.toSpliced(i, 1)), i + 1, `without line ${i + 1}`);
   assert.equal(await said(lines.slice(0, 3)), 4);
   assert.equal(await said(lines.with(2, lines[2].replace('"at":"2', '"at":"1'))), 3);
-  assert.equal(await said(lines.with(2, lines[2].replace(/"body":"./, '"body":"x'))), 3);
+  assert.equal(await said(lines.with(2, lines[2].replace(/"body":"./, (start) => `"body":"${start.endsWith('x') ? 'y' : 'x'}`))), 3);
   assert.equal(await said(lines.toSpliced(2, 0, lines[1])), 3);
   assert.equal(await said(lines.with(0, logOf('t3').trimEnd())), 1);
   // While it is broken the tenant is not served: what follows could not be trusted.

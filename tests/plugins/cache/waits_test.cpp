@@ -42,15 +42,19 @@ TEST_CASE("cache: when the read that others wait for fails, one of them reads, a
 }
 
 TEST_CASE("cache: who waits longer than coalesce_ms asks the database himself") {
-    Stage stage(R"({"coalesce_ms":1})");
-    auto leader = readOf(1);
-    REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
-    auto follower = readOf(1);
-    CHECK(stage.host.before(*follower, 1) == HOWDAH_PROCEED);
-    CHECK(stage.host.stats()["waits_late"] == 1);
-    stage.host.after(*follower, {"a"}, 1);
-    stage.host.after(*leader, {"b"});
-    CHECK(stage.host.isKept(readOf(1)));
+    Stage stage(R"({"coalesce_ms":20})");
+    // Once more where a busy machine lets that time pass before the second call comes, which then waits for nobody.
+    for (int round = 0; stage.host.stats()["waits_late"] == 0; ++round) {
+        REQUIRE(round < 100);
+        const std::string sql = concat("select ", round, " from t");
+        auto leader = readOf(1, sql);
+        REQUIRE(stage.host.before(*leader) == HOWDAH_PROCEED);
+        auto follower = readOf(1, sql);
+        CHECK(stage.host.before(*follower, 1) == HOWDAH_PROCEED);
+        stage.host.after(*follower, {"a"}, 1);
+        stage.host.after(*leader, {"b"});
+        CHECK(stage.host.isKept(readOf(1, sql)));
+    }
 }
 
 TEST_CASE("cache: a tenant does not wait for another's equal text") {
