@@ -70,10 +70,6 @@ void closeUnguarded(const Config& config, Generation& generation) {
     }
 }
 
-bool scopes(const PluginStatus& plugin) {
-    return plugin.manifest && plugin.manifest->stage == Stage::scope;
-}
-
 // Why queries must be refused: this one was to judge or scope them, and does not. "" where it does, or may be missed.
 std::string missingFor(const PluginStatus& plugin) {
     const bool may_miss = plugin.entry.on_failure == PluginEntry::OnFailure::ignore;
@@ -85,7 +81,7 @@ std::string missingFor(const PluginStatus& plugin) {
         return concat("plugin \"", plugin.entry.id, "\" is configured and does not run: ", plugin.blocked);
     }
     // A guard that judges nothing closes text of clients only: closeUnguarded.
-    if (!scopes(plugin)) return {};
+    if (!plugin.scopes()) return {};
     if (plugin.quarantined)
         return concat("plugin \"", plugin.entry.id, "\" has failed and is in quarantine until it is configured anew");
     if (plugin.entry.mode == PluginEntry::Mode::audit && !may_miss)
@@ -97,7 +93,7 @@ void closeUnscoped(const std::vector<PluginStatus>& plugins, Generation& generat
     for (const PluginStatus& plugin : plugins) {
         const std::string missing = missingFor(plugin);
         if (generation.closed.empty()) generation.closed = missing;
-        if (generation.unscoped.empty() && scopes(plugin)) generation.unscoped = missing;
+        if (generation.unscoped.empty() && plugin.scopes()) generation.unscoped = missing;
     }
 }
 

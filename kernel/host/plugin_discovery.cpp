@@ -182,16 +182,13 @@ std::vector<std::string> unguarded(const Config& config, const std::vector<Plugi
 std::vector<std::string> unscoped(const Config& config, const std::vector<PluginStatus>& plugins) {
     std::vector<std::string> warnings;
     for (const PluginStatus& plugin : plugins) {
-        const bool audits =
-            plugin.manifest && plugin.manifest->stage == Stage::scope && plugin.entry.mode == PluginEntry::Mode::audit;
-        if (!audits) continue;
-        const std::string_view what =
+        if (!plugin.scopes() || plugin.entry.mode != PluginEntry::Mode::audit) continue;
+        const std::string_view comes_of_it =
             plugin.entry.on_failure == PluginEntry::OnFailure::ignore
-                ? "tenants are kept apart by nobody: it scopes nothing in mode: audit, and on_failure is ignore"
-                : "all queries and calls will be refused: it scopes nothing in mode: audit; take mode: enforce, or "
-                  "write "
-                  "on_failure: ignore to let them through unscoped";
-        warnings.push_back(config.describe(plugin.entry.pointer, what));
+                ? ", and on_failure: ignore lets queries and calls through: nobody keeps tenants apart"
+                : ", so queries and calls will be refused: take mode: enforce, or write on_failure: ignore to let them "
+                  "through unscoped";
+        warnings.push_back(config.describe(plugin.entry.pointer, concat("it ", kScopesNothing, comes_of_it)));
     }
     return warnings;
 }

@@ -36,10 +36,14 @@ struct PluginStatus {
     std::shared_ptr<Instance> instance;  // null when blocked
     std::string blocked;                 // why it does not run
     bool quarantined = false;
+
+    // Whether it is the one that keeps tenants apart.
+    bool scopes() const { return manifest && manifest->stage == Stage::scope; }
 };
 
-// Why text of clients is refused where the operator does not allow it unguarded.
+// Why queries and calls are refused, behind the name of the plugin that was to scope them.
 inline constexpr std::string_view kScopesNothing = "scopes nothing in mode: audit";
+// Why text of clients is refused where the operator does not allow it unguarded.
 inline constexpr std::string_view kNobodyGuards = "no plugin of stage guard with mode: enforce judges them";
 
 // Without `strict` a block is said in the status; else it is the end of a check or a reload.

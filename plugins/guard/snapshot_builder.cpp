@@ -85,8 +85,8 @@ Result<void> Snapshot::Builder::add(Part part, std::string_view json) {
     return {};
 }
 
-Result<void> Snapshot::Builder::addRow(Part part, const Row& of) {
-    const array& row = of.cells;
+Result<void> Snapshot::Builder::addRow(Part part, const Row& catalog_row) {
+    const array& row = catalog_row.cells;
     const auto object = [&] { return CatalogObject{oidAt(row, 0), oidAt(row, 1), keep(textAt(row, 2)), 0, 0, false}; };
     switch (part) {
         case Part::own_functions: own_functions_.emplace(oidAt(row, 0), keep(textAt(row, 1))); break;

@@ -84,7 +84,7 @@ private:
     struct Row;     // of an answer
     struct Reader;  // of JSON
 
-    Result<void> addRow(Part part, const Row& of);
+    Result<void> addRow(Part part, const Row& catalog_row);
     std::string_view keep(std::string_view name);
 
     void index();

@@ -88,9 +88,41 @@ test('a tenant called like what all use is refused: words of PostgreSQL, the def
   }
 });
 
+const reloadOf = (server) => async (config) => {
+  server.write({ databases: databases(cluster), ...config });
+  const done = await runBeside(['reload', '-c', server.file]);
+  assert.equal(done.code, 0, done.err);
+  return done.out;
+};
+
+test('in audit it scopes nothing, so queries and tools are refused, and reload, config check and doctor say so', async () => {
+  const list = (more) => ({ plugins: plugins(place.folder, { model: 'shared', role: 'app', ...more }) });
+  const server = await startTenants(cluster, place.folder, { model: 'shared', role: 'app' });
+  const reload = reloadOf(server);
+  try {
+    assert.match(await reload(list({ mode: 'audit' })), /queries are refused: plugin "multi_tenant" scopes nothing in mode: audit/);
+    for (const who of ['t1', 'ops', 'nobody']) {
+      assert.match(await refusedAs(server.url, who, 'select 1'), /calls are refused: plugin \\?"multi_tenant\\?" scopes nothing/);
+      assert.match(JSON.stringify(await callAs(server.url, who, 'list_tables')), /calls are refused/);
+    }
+    const checked = await runBeside(['config', 'check', '-c', server.file]);
+    assert.match(checked.out + checked.err, /it scopes nothing in mode: audit, so queries and calls will be refused/);
+    const doctor = await runBeside(['doctor', '-c', server.file]);
+    assert.equal(doctor.code, 4, doctor.out + doctor.err);
+    assert.match(doctor.out, /refused: every query: plugin "multi_tenant" scopes nothing/);
+    assert.match(await reload(list({ mode: 'audit', on_failure: 'ignore' })), /queries are let in again/);
+    assert.match(await refusedAs(server.url, 't1', 'select count(*) from notes'), /permission denied/);
+    await reload(list({}));
+    assert.deepEqual(await rowsAs(server.url, 't1', 'select count(*) from notes'), [[20]]);
+  } finally {
+    await server.stop();
+  }
+});
+
 test('reconfigured, disabled and enabled under load nothing leaks, and a plugin that cannot start refuses the reload', async () => {
   const list = (section, without = '') => ({ plugins: plugins(place.folder, section).filter((plugin) => !plugin[without]) });
   const server = await startTenants(cluster, place.folder, { model: 'shared', role: 'app' });
+  const reload = reloadOf(server);
   try {
     let stop = false;
     let unscoped = false;  // for as long as it may be
@@ -105,11 +137,6 @@ test('reconfigured, disabled and enabled under load nothing leaks, and a plugin 
         calls++;
       }
     });
-    const reload = async (config) => {
-      server.write({ databases: databases(cluster), ...config });
-      const done = await runBeside(['reload', '-c', server.file]);
-      assert.equal(done.code, 0, done.err);
-    };
     for (const section of [{ claims: true }, { claims: true, catalogs: 'allow' }, {}]) await reload(list({ model: 'shared', role: 'app', ...section }));
     unscoped = true;
     await reload(list({}, 'multi_tenant'));

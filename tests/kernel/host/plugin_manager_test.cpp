@@ -171,9 +171,9 @@ TEST_CASE("plugins: a check warns of tenants' scoping in audit") {
     };
     CHECK_FALSE(says(warnings(), "scopes nothing"));
     config.plugins[1].mode = PluginEntry::Mode::audit;
-    CHECK(says(warnings(), "all queries and calls will be refused: it scopes nothing in mode: audit"));
+    CHECK(says(warnings(), "it scopes nothing in mode: audit, so queries and calls will be refused"));
     config.plugins[1].on_failure = PluginEntry::OnFailure::ignore;
-    CHECK(says(warnings(), "tenants are kept apart by nobody"));
+    CHECK(says(warnings(), "lets queries and calls through: nobody keeps tenants apart"));
 }
 
 TEST_CASE("plugins: a check warns of a database that will be closed, and of one that is let unguarded") {
