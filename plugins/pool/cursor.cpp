@@ -148,13 +148,17 @@ std::optional<Failure> Cursor::take(ResultPtr result) {
     switch (PQresultStatus(result.get())) {
         case PGRES_PIPELINE_SYNC: nextStep(); return std::nullopt;
         case PGRES_PIPELINE_ABORTED: return std::nullopt;
-        case PGRES_SINGLE_TUPLE: takeRow(std::move(result)); return std::nullopt;
+        case PGRES_SINGLE_TUPLE:
+            ++arrived_;
+            takeRow(std::move(result));
+            return std::nullopt;
         case PGRES_TUPLES_OK:
         case PGRES_COMMAND_OK:
             if (kind == StepKind::prepare) lease_->statements().add(steps_[at_].key, steps_[at_].name);
             if (kind == StepKind::statement) {
                 keepColumns(result.get());
                 keepTag(result.get());
+                if (auto failure = lacksRows(result.get())) return failure;
             }
             if (kind == StepKind::hypopg) keepHypopg(result.get());
             if (kind == StepKind::supposed) keepSupposed(result.get());
@@ -181,7 +185,9 @@ std::optional<Failure> Cursor::take(ResultPtr result) {
 
 void Cursor::nextStep() {
     ++at_;
-    if (at_ < steps_.size() && steps_[at_].kind == StepKind::statement) lease_->takeRowsSingly();
+    if (at_ == steps_.size() || steps_[at_].kind != StepKind::statement) return;
+    arrived_ = 0;
+    lease_->takeRowsSingly();
 }
 
 void Cursor::takeRow(ResultPtr row) {
@@ -366,6 +372,21 @@ void Cursor::keepTag(PGresult* result) {
     bool changes = verb == "INSERT" || verb == "UPDATE" || verb == "DELETE" || verb == "MERGE";
     if (changes) std::from_chars(digits.data(), digits.data() + digits.size(), affected_rows_);
     if (verb == "SELECT" && truncated_) command_tag_ = concat("SELECT ", rows_);
+}
+
+// The tag counts what the server has sent: an answer that lost rows on its way here may not pass for a complete one.
+std::optional<Failure> Cursor::lacksRows(PGresult* result) {
+    const std::string_view tag = PQcmdStatus(result);
+    const bool gives_rows = tag.starts_with("SELECT ") || tag.starts_with("FETCH ");
+    if (!gives_rows || PQresultStatus(result) != PGRES_TUPLES_OK) return std::nullopt;  // CREATE TABLE AS is a SELECT
+    const std::string_view digits = PQcmdTuples(result);
+    std::uint64_t sent = 0;
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), sent);
+    if (read.ec != std::errc() || sent == arrived_) return std::nullopt;
+    Failure failure = broken();
+    failure.error.message =
+        concat("of ", sent, " rows that the server sent ", arrived_, " arrived, so ", failure.error.message);
+    return failure;
 }
 
 howdah_trailer Cursor::trailer() const {

@@ -121,6 +121,7 @@ private:
     void keepArrayTypes(const PGresult* result);
     const char* timeoutHint() const;
     void keepTag(PGresult* result);
+    std::optional<Failure> lacksRows(PGresult* result);
     void keepOfWrite(StepKind kind, PGresult* result);
     void keepCommit(PGresult* result);
     std::optional<Failure> beyondCeiling() const;
@@ -173,6 +174,7 @@ private:
     Batch batch_;
     ResultPtr held_;  // a row that did not fit into the last batch
     std::uint64_t rows_ = 0;
+    std::uint64_t arrived_ = 0;  // rows of the statement, also those that are not given out
     std::uint64_t bytes_ = 0;
     std::uint32_t truncated_ = 0;
     std::int64_t affected_rows_ = -1;

@@ -119,6 +119,26 @@ test('the proxy passes on, delays in order, holds and lets go', () => through(as
   assert.ok(!early, 'nothing passes what is held');
 }));
 
+// What comes behind the cut in the same turn would make a hole, and a stream that goes on behind it a valid one of fewer rows.
+test('the proxy passes nothing on behind what it resets after, however much has come', async () => {
+  const kSaid = 1 << 22, kPassed = 1000;
+  const upstream = createServer((socket) => socket.on('error', () => {}).end(Buffer.alloc(kSaid))).listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const proxy = await Proxy.start({ host: '127.0.0.1', port: upstream.address().port });
+  try {
+    proxy.reset_after = kPassed;
+    const socket = createConnection(proxy.port, '127.0.0.1');
+    let heard = 0;
+    socket.on('data', (bytes) => { heard += bytes.length; });
+    const [error] = await once(socket, 'error');
+    assert.equal(error.code, 'ECONNRESET');
+    assert.ok(heard <= kPassed, `${heard} bytes were passed on`);
+  } finally {
+    await proxy.stop();
+    upstream.close();
+  }
+});
+
 test('the proxy trickles', () => through(async (proxy, socket) => {
   proxy.trickled = { bytes: 1, every_ms: 1 };
   socket.write('abc');

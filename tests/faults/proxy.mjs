@@ -68,6 +68,7 @@ export class Proxy {
   trickled = null;  // { bytes, every_ms }
   silent = false;  // new connections are taken and never passed on
   reset_after = null;  // bytes of the next answer, then RST; once
+  hole = null;  // { after, bytes }: of the next answer so many bytes are left out, as no network does; once
   commits_to_lose = [];  // 'before' it is passed on or 'after' it was answered, with what to call then: { when, done }
   accepted = 0;
   tries = 0;
@@ -93,7 +94,7 @@ export class Proxy {
     this.held = true;
   }
   heal() {
-    Object.assign(this, { held: false, latency_ms: 0, trickled: null, silent: false, reset_after: null });
+    Object.assign(this, { held: false, latency_ms: 0, trickled: null, silent: false, reset_after: null, hole: null });
     for (const link of this.#links) link.wake();
   }
   cut() {
@@ -128,6 +129,7 @@ export class Proxy {
     const frontend = new Frontend();
     const link = {
       deaf: null,
+      over: false,
       wake: () => [up, down].forEach((pipe) => pipe.wake()),
       close: (how) => [client, database].forEach((socket) => end(socket, how)),
     };
@@ -165,16 +167,27 @@ export class Proxy {
       link.deaf = null;
       return;
     }
+    if (link.over) return;  // more of it may have come before its end is made
+    if (this.hole) bytes = this.#without(this.hole, bytes);
     if (this.reset_after !== null) {
       this.reset_after -= bytes.length;
       if (this.reset_after < 0) {
         const part = bytes.length + this.reset_after;
         this.reset_after = null;
+        link.over = true;
         if (part > 0) down.push(bytes.subarray(0, part));
         setImmediate(() => link.close('reset'));
         return;
       }
     }
     down.push(bytes);
+  }
+  #without(hole, bytes) {
+    const before = bytes.subarray(0, hole.after);
+    const left_out = Math.min(bytes.length - before.length, hole.bytes);
+    hole.after -= before.length;
+    hole.bytes -= left_out;
+    if (hole.bytes === 0) this.hole = null;
+    return Buffer.concat([before, bytes.subarray(before.length + left_out)]);
   }
 }

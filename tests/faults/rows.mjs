@@ -12,7 +12,7 @@ export const rows = [
     must: 'every call ends in its time + 100 ms; dead connections closed <= 6 s; first success <= 1 s after it heals' },
   { id: 'F6', module: './f06_latency.mjs', title: 'latency +200 ms for 30 s', must: 'no call fails, the breaker stays closed, <= 1.1 tries a call' },
   { id: 'F6-loss', module: './f06_latency.mjs', run: 'runLoss', title: 'latency +200 ms and packet loss 5 %', own_network: true, must: 'as F6' },
-  { id: 'F7', module: './f07_reset.mjs', title: 'RST in the middle of a result, at 200 places of a small and of a streamed one',
+  { id: 'F7', module: './f07_reset.mjs', title: 'RST in the middle of a result, at 200 places of a small and of a streamed one; rows left out of one in 100 places',
     must: 'an error or the whole result, never a part taken for it' },
   { id: 'F8', module: './f08_silent.mjs', title: 'a database that takes connections and never answers, beside one that does',
     must: 'its calls end after 2 s + 100 ms; those to the other do not wait for them' },
