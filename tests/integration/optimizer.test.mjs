@@ -1,5 +1,6 @@
 // explain_query, suggest_indexes and optimize_query against a real database, as a role that only reads: plans, advice
-// judged with HypoPG that leaves nothing behind, findings, proved rewrites, refusals, cancellation, reloads under load.
+// judged with HypoPG that leaves nothing behind, findings, proved rewrites, refusals, progress, cancellation, reloads under
+// load. Each kind of index, finding and rewrite is optimizer_kinds.test.mjs's.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,7 +11,7 @@ import { startCluster } from './cluster.mjs';
 import { session } from './health_support.mjs';
 import { callAs, tokenFile } from './multi_tenant_support.mjs';
 import { clients, connected } from './sdk_clients.mjs';
-import { callTool, inFolder, meta, modern, post, psql, runBeside, startServer, textOf, until } from './support.mjs';
+import { callTool, inFolder, initialize, meta, modern, post, psql, runBeside, startServer, startStdio, textOf, until } from './support.mjs';
 
 let cluster;
 let server;
@@ -42,6 +43,7 @@ const refused = async (tool, args) => {
   assert.ok(result.isError, textOf(result));
   return textOf(result);
 };
+const waiting = () => Number(there("select count(*) from pg_stat_activity where usename = 'shop_reader' and wait_event_type = 'Lock'"));
 const kByCustomer = 'select id, total from shop.orders where customer_id = $1';
 const ddls = (advice) => advice.steps.flatMap(({ indexes }) => indexes.map(({ sql }) => sql));
 const rules = ({ findings }) => findings.map(({ rule }) => rule);
@@ -165,18 +167,6 @@ test('the connection of a search is closed behind it', async () => {
   }
 });
 
-test('kinds of candidates: partial, expression, sort, GIN as an estimate', async () => {
-  const partial = ddls(await ask('suggest_indexes', { sql: 'select customer_id from shop.orders where closed is null and customer_id > 1990' }));
-  assert.match(partial.join(), /\(closed\b|where closed is null/);
-  const expression = ddls(await ask('suggest_indexes', { sql: "select id from shop.orders where lower(status) = 'open' and customer_id + 1 = 5" }));
-  assert.match(expression.join(), /lower|customer_id \+ 1/);
-  const sort = ddls(await ask('suggest_indexes', { sql: 'select id from shop.orders order by customer_id desc, id desc limit 10' }));
-  assert.match(sort.join(), /\(customer_id, id\)/);
-  const gin = await ask('suggest_indexes', { sql: `select id from shop.orders where tags @> '{"kind": 5}'` });
-  assert.match(gin.estimated[0].sql, /using gin \(tags\)/);
-  assert.match(gin.estimated[0].note, /ESTIMATED/);
-});
-
 test('several statements with weights, one of them impossible, within limits', async () => {
   const queries = [{ sql: kByCustomer, params: [7], weight: 100 }, { sql: 'select name from shop.customers where country = $1 and name = $2', params: ['Chile', 'customer 2'] }, { sql: 'select nope from shop.orders' }];
   const advice = await ask('suggest_indexes', { queries });
@@ -233,7 +223,8 @@ test('where HypoPG is not, or is not asked for, the advice is an estimate and sa
   assert.equal((await ask('suggest_indexes', { sql: kByCustomer, params: [7], estimate_only: true })).judged_by, 'estimate');
 });
 
-const many = Array.from({ length: 60 }, (_, n) => ({ sql: `select o.id from shop.orders o join shop.customers c on c.id = o.customer_id where c.name = 'customer ${n}' and o.status = 'open' and o.total > ${n}` }));
+const alike = (length) => Array.from({ length }, (_, n) => ({ sql: `select o.id from shop.orders o join shop.customers c on c.id = o.customer_id where c.name = 'customer ${n}' and o.status = 'open' and o.total > ${n}` }));
+const many = alike(60);
 
 test('a search that has no time says that it is not complete', async () => {
   const advice = await ask('suggest_indexes', { time_budget_ms: 100, queries: many });
@@ -247,7 +238,6 @@ test('a search that has no time says that it is not complete', async () => {
 test('a client that goes away ends the search, and its place is free again', async () => {
   const holder = session(cluster.dsn);
   const tried = () => Number(there("select coalesce(sum(calls), 0) from pg_stat_statements where query ~ 'hypopg_create_index'"));
-  const waiting = () => Number(there("select count(*) from pg_stat_activity where usename = 'shop_reader' and wait_event_type = 'Lock'"));
   try {
     for (let i = 0; i < 3; i++) {
       const gone = new AbortController();
@@ -268,6 +258,67 @@ test('a client that goes away ends the search, and its place is free again', asy
   await until('a session can be had', async () => (await ask('suggest_indexes', { sql: kByCustomer, params: [7] })).judged_by === 'hypopg');
 });
 
+for (const era of ['legacy', 'modern']) {
+  test(`progress goes to whom asked for it, and a call taken back ends soon: stdio, ${era}`, async () => {
+    const pipe = startStdio({ databases: databases(), plugins: kPlugins(), privileged: false });
+    const holder = session(cluster.dsn);
+    const params = (name, args, more) => ({ name, arguments: args, _meta: { ...(era === 'modern' && meta()), ...more } });
+    const progressOf = (token) => pipe.messages.filter((message) => message.method === 'notifications/progress' && message.params.progressToken === token).map((message) => message.params);
+    try {
+      if (era === 'legacy') await pipe.request(0, 'initialize', initialize('2025-11-25'));
+      for (const [name, args] of [['suggest_indexes', { queries: many }], ['optimize_query', { ...many[0], rewrites: false }]]) {
+        assert.ok(!(await pipe.request(`${name} unasked`, 'tools/call', params(name, args))).result.isError);
+        assert.equal(pipe.messages.filter((message) => message.method === 'notifications/progress').length, 0);
+        assert.ok(!(await pipe.request(name, 'tools/call', params(name, args, { progressToken: name }))).result.isError);
+        const told = progressOf(name);
+        assert.ok(told.length > 0);
+        told.forEach(({ progress, total, message }, at) => {
+          assert.ok(total === 100 && progress <= 100 && progress > (told[at - 1]?.progress ?? -1), JSON.stringify(told));
+          assert.match(message, /^judging \d+ candidates by hypopg$/);
+        });
+        pipe.messages.length = 0;
+
+        await holder.done('begin; lock table shop.customers in access exclusive mode');
+        pipe.send({ id: 'taken back', method: 'tools/call', params: params(name, args, { progressToken: 'p' }) });
+        await until('it waits for the table', () => waiting() === 1);
+        pipe.send({ method: 'notifications/cancelled', params: { requestId: 'taken back' } });
+        await until('it has ended', () => waiting() === 0, 4000);  // the table stays held
+        assert.ok(!(await pipe.request('then', 'tools/call', params('query', { sql: 'select 1' }))).result.isError);
+        await holder.done('rollback');
+        assert.deepEqual(pipe.messages.map(({ id }) => id), ['then']);
+        pipe.messages.length = 0;
+      }
+    } finally {
+      await holder.end();
+      assert.deepEqual(await pipe.stop(), { code: 0, signal: null });
+    }
+  });
+}
+
+for (const entry of clients.filter(({ name }) => /SDK over HTTP|2026-07-28, over HTTP/.test(name))) {
+  test(`a search that has begun to tell of its progress can be taken back: ${entry.name}`, async () => {
+    const client = await connected(entry, { url: server.url });
+    const holder = session(cluster.dsn);
+    try {
+      const taken = new AbortController();
+      const told = [];
+      const options = { signal: taken.signal, onprogress: (progress) => { if (told.push(progress) === 1) holder.send('begin; lock table shop.customers in access exclusive mode'); } };
+      const asked = { name: 'suggest_indexes', arguments: { queries: alike(200), time_budget_ms: 60000 } };
+      const call = client.callTool(asked, ...(client.listen ? [] : [undefined]), options).then(() => null, (error) => error);
+      await until('the search waits for the table', () => waiting() === 1);
+      assert.ok(told.length > 0);
+      taken.abort('no longer wanted');
+      assert.match(String(await call), /no longer wanted|abort/i);
+      await until('the search has ended', () => waiting() === 0, 4000);  // the table stays held
+      await holder.done('rollback');
+      assert.ok(!(await client.callTool({ name: 'query', arguments: { sql: 'select 1' } })).isError);
+    } finally {
+      await client.close();
+      await holder.end();
+    }
+  });
+}
+
 const takesTasks = { 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } };
 test('a search goes on as a task when the connection that asked for it is gone, for clients of both eras', async () => {
   const own = await startServer({ databases: databases(), plugins: kPlugins(), privileged: false, extra: 'tools: { profile: optimizer }' });
@@ -276,7 +327,6 @@ test('a search goes on as a task when the connection that asked for it is gone, 
   const modernAsk = async (method, params) => (await post(own.url, { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta(takesTasks) } },
     { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': method, 'Mcp-Name': params.name ?? params.taskId })).json.result;
   const holder = session(cluster.dsn);
-  const waiting = () => Number(there("select count(*) from pg_stat_activity where usename = 'shop_reader' and wait_event_type = 'Lock'"));
   const leaves = async (tool, args) => {
     const client = await legacy();
     const { tools } = await client.listTools();
