@@ -9,6 +9,8 @@
 namespace howdah::optimizer {
 namespace {
 
+constexpr double kBlockKb = 8;  // of a block, unless PostgreSQL was built otherwise
+
 std::string nameOf(const Table& table) {
     return concat(quoteName(table.schema), ".", quoteName(table.name));
 }
@@ -208,21 +210,30 @@ void findStaleStatistics(const Examined& examined, Findings& findings) {
 
 void findSpills(const Examined& examined, Findings& findings) {
     eachNode(examined.plan.root, [&](const PlanNode& node) {
-        if (node.temp_kb <= 0) return;
+        // A sort and a grouping tell what they took; of a hash join there are only the blocks it wrote.
+        const double kb = node.temp_kb > 0 ? node.temp_kb : node.self_buffers.temp_written * kBlockKb;
+        if (kb <= 0) return;
         findings.push_back(
             {"spill",
-             concat(titleOf(node), " did not fit into work_mem: ", shortNumber(node.temp_kb), " kB went to disk"),
+             concat(titleOf(node), " did not fit into work_mem: ", shortNumber(kb), " kB went to disk"),
              "read fewer or narrower rows, let an index give the order, or raise work_mem for this statement",
-             {{"kb", node.temp_kb}, {"self_ms", rounded(node.self_ms)}}});
+             {{"kb", kb}, {"self_ms", rounded(node.self_ms)}}});
     });
 }
 
 void findNotIn(const Examined& examined, Findings& findings) {
     if (!examined.shape.not_in_subquery) return;
+    Document evidence = Document::object();
+    eachNode(examined.plan.root, [&](const PlanNode& node) {
+        for (const auto& [name, text] : node.conditions) {
+            const bool negates = text.find("NOT ") != std::string::npos && text.find("SubPlan ") != std::string::npos;
+            if (negates && evidence.empty()) evidence = {{"condition", text}, {"scan_cost", rounded(node.total_cost)}};
+        }
+    });
     findings.push_back(
         {"not_in_subquery",
          "not in (select ...) gives no row at all once the subquery has a NULL, and cannot be planned as an anti-join",
-         "not exists (select from ... where ... = ...)", Document::object()});
+         "not exists (select from ... where ... = ...)", std::move(evidence)});
 }
 
 void findRepetition(const Repetition& repetition, const Config& config, Findings& findings) {

@@ -149,9 +149,10 @@ const kFindings = [
     }],
   ['not_in_subquery', { sql: 'select id from shop.customers where id not in (select customer_id from shop.orders)' },
     { sql: 'select id from shop.customers c where not exists (select from shop.orders o where o.customer_id = c.id)' },
-    ({ text, suggestion }) => {
+    ({ text, suggestion, evidence }) => {
       assert.match(text, /not in \(select \.\.\.\).* NULL/);
       assert.match(suggestion, /not exists/);
+      assert.match(evidence.condition, /^\(NOT .*SubPlan 1/);
     }],
   ['estimate_error', { sql: 'select id from shop.orders where customer_id % 7 = 3 and id % 11 = 1', analyze: true }, { sql: 'select id from shop.orders where customer_id % 7 = 3 and id % 11 = 1' },
     ({ text, evidence }) => {
@@ -168,15 +169,20 @@ const kFindings = [
       assert.match(text, /^HashAggregate did not fit into work_mem: \d+ kB went to disk$/);
       assert.ok(evidence.kb > 100);
     }],
+  // Both of its nodes write: the one table, and what is looked up in it.
+  ['spill', { sql: 'select count(*) from shop.events a join shop.events b on a.id = b.id', analyze: true }, { sql: 'select count(*) from shop.customers a join shop.customers b on a.id = b.id', analyze: true },
+    ({ text, evidence }) => {
+      assert.match(text, /^Hash( Join)? did not fit into work_mem: \d+ kB went to disk$/);
+      assert.ok(evidence.kb > 100);
+    }],
 ];
 describe('a finding is told of the statement it is of, and of no other', () => {
   for (const [rule, of, not_of, says] of kFindings) {
     test(`${rule}: ${of.sql}`, async () => {
       const told = async (args) => (await ask('optimize_query', { rewrites: false, ...args })).findings.filter((finding) => finding.rule === rule);
-      const [found, ...more] = await told(of);
-      assert.ok(found);
-      assert.deepEqual(more, []);
-      says(found);
+      const found = await told(of);
+      assert.ok(found.length > 0);
+      found.forEach(says);
       assert.deepEqual(await told(not_of), []);
     });
   }

@@ -136,6 +136,31 @@ TEST_CASE("optimizer: a pattern that begins with a wildcard is found") {
     CHECK_FALSE(scene.has("leading_wildcard"));
 }
 
+TEST_CASE("optimizer: what went to disk is found, of a hash join by the blocks it wrote itself") {
+    Scene scene;
+    const auto kb = [&] {
+        const auto all = scene.found();
+        return all.empty() ? Document() : all.front().evidence["kb"];
+    };
+    CHECK(kb().is_null());
+    scene.plan.root.self_buffers.temp_written = 3;
+    CHECK(scene.has("spill"));
+    CHECK(kb() == 24);
+    scene.plan.root.temp_kb = 16;  // it tells itself
+    CHECK(kb() == 16);
+}
+
+TEST_CASE("optimizer: NOT IN with a subquery is found, with the condition the plan makes of it") {
+    Scene scene;
+    scene.scan("(NOT (hashed SubPlan 1))");
+    CHECK_FALSE(scene.has("not_in_subquery"));
+    scene.shape.not_in_subquery = true;
+    REQUIRE(scene.has("not_in_subquery"));
+    CHECK(scene.found().front().evidence["condition"] == "(NOT (hashed SubPlan 1))");
+    scene.scan("(o.id > 0)");
+    CHECK(scene.found().front().evidence.empty());
+}
+
 TEST_CASE("optimizer: statements of one shape are N+1 from n_plus_one_min on, and only with different values") {
     Config config;
     config.n_plus_one_min = 3;
