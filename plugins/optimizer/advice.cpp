@@ -82,7 +82,16 @@ Result<void> Advisor::plan(Target& target, const ExplainOptions& options) {
     auto plan = explain(call_, target.ask, options);
     if (!plan) return std::move(plan).error();
     target.plan = std::move(*plan);
-    auto uses = jobs_.made(call_.context(), [copy = target.plan] { return usesOf(copy); }, HOWDAH_OFFLOAD_LARGE_STACK);
+    const std::string& written = target.written.empty() ? target.ask.sql : target.written;
+    const bool parameters = !target.written.empty() || !target.ask.params.empty();
+    auto uses = jobs_.made(
+        call_.context(),
+        [copy = target.plan, written, parameters] {
+            auto found = usesOf(copy);
+            if (parameters) markParameters(found, written);
+            return found;
+        },
+        HOWDAH_OFFLOAD_LARGE_STACK);
     if (!uses) return std::move(uses).error();
     target.uses = std::move(*uses);
     return {};

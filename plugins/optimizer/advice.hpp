@@ -24,6 +24,7 @@ struct Target {
     double weight = 1;  // how often it runs, against the others
     Plan plan = {};
     std::vector<TableUse> uses = {};
+    std::string written = {};  // where ask.sql has values in place of its parameters
 };
 
 struct AdviceOptions {

@@ -177,7 +177,7 @@ private:
     void partial(const IndexSpec& spec) {
         for (const Comparison& comparison : use_->comparisons) {
             const Column* column = table_->column(comparison.column);
-            if (!column || comparison.alternative || !comparison.expression.empty()) continue;
+            if (!column || comparison.alternative || !keepsIndex(comparison, column)) continue;
             const bool in_key =
                 std::find(spec.columns.begin(), spec.columns.end(), comparison.column) != spec.columns.end();
             if (in_key) continue;
@@ -194,11 +194,20 @@ private:
             case Comparing::is_true: return name;
             case Comparing::is_false: return "not " + name;
             case Comparing::equal:
-                if (comparison.constant.empty() || column.distinct < 2 || column.distinct > kCommonDistinctMax)
+                if (comparison.constant.empty() || comparison.parameter || column.distinct < 2 ||
+                    column.distinct > kCommonDistinctMax)
                     return "";
-                return 1 / column.distinct <= kPartialShareMax ? concat(name, " = ", comparison.constant) : "";
+                return shareOfValue(comparison.constant, column) <= kPartialShareMax
+                           ? concat(name, " = ", comparison.constant)
+                           : "";
             default: return "";
         }
+    }
+    // The most frequent value has its own share; the others divide what is left.
+    static double shareOfValue(const std::string& constant, const Column& column) {
+        if (column.common_share <= 0) return 1 / column.distinct;
+        if (constant == quoteText(column.common) || constant == column.common) return column.common_share;
+        return std::max(0.0, 1 - column.null_share - column.common_share) / (column.distinct - 1);
     }
 
     void expressions() {

@@ -101,6 +101,7 @@ private:
         for (const bool number_first : {true, false}) {
             Target target{ask, statement.calls};
             target.ask.sql = trimmed(withValues(statement.sql, **catalog, number_first));
+            target.written = statement.sql;
             auto planned = advisor_.plan(target, {});
             if (planned) {
                 if (readsTables(target)) targets_.push_back(std::move(target));

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "plugins/optimizer/syntax.hpp"
+#include "plugins/optimizer/tokens.hpp"
 
 namespace howdah::optimizer {
 namespace {
@@ -240,6 +241,22 @@ private:
 
 std::vector<TableUse> usesOf(const Plan& plan) {
     return Reader(plan).run();
+}
+
+// EXPLAIN writes 42 as '42' where the column is a bigint, and -42 as '-42'.
+void markParameters(std::vector<TableUse>& uses, std::string_view written) {
+    std::set<std::string> constants;
+    for (const Token& token : tokensOf(written)) {
+        if (token.kind != Token::Kind::string && token.kind != Token::Kind::number) continue;
+        constants.insert(token.text);
+        if (token.kind == Token::Kind::number) {
+            constants.insert(concat("'", token.text, "'"));
+            constants.insert(concat("'-", token.text, "'"));
+        }
+    }
+    for (TableUse& use : uses)
+        for (Comparison& comparison : use.comparisons)
+            comparison.parameter = !comparison.constant.empty() && !constants.contains(comparison.constant);
 }
 
 }  // namespace howdah::optimizer

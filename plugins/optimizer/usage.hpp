@@ -6,6 +6,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugins/optimizer/plan.hpp"
@@ -35,6 +36,7 @@ struct Comparison {
     std::string constant;  // as SQL; "" where it is no constant
     std::string text;      // of the condition, for people
     bool alternative = false;  // one side of an OR
+    bool parameter = false;    // the constant is the value of a parameter: another call has another
 };
 
 struct SortColumn {
@@ -58,5 +60,8 @@ struct TableUse {
 };
 
 std::vector<TableUse> usesOf(const Plan& plan);
+// Of a statement with parameters: tells their values apart, which a plan shows as constants. What its text as it was
+// written does not hold is taken for one.
+void markParameters(std::vector<TableUse>& uses, std::string_view written);
 
 }  // namespace howdah::optimizer

@@ -11,7 +11,7 @@ let cluster;
 let server;
 const there = (sql) => psql(sql, cluster.dsn);
 before(async () => {
-  cluster = startCluster('--database', 'shop', '--load', join(import.meta.dirname, 'optimizer_shop.sql'));
+  cluster = startCluster('--database', 'shop', '--load', join(import.meta.dirname, 'optimizer_shop.sql'), '--set', 'shared_preload_libraries=pg_stat_statements');
   // Rows that only come, in the order of "at"; "shuffled" has the same values without that order.
   there(`create extension pg_trgm;
     create table shop.events (id int, at timestamp, shuffled timestamp, source int, place int, kind text, urgent bool, gone date, words text[], body tsvector, note text);
@@ -59,6 +59,7 @@ const kJudged = [
   ['covering', 'select total from shop.orders where customer_id between 7 and 60', 'on shop.orders (customer_id) include (total)'],
   ['expression', "select total, doc from shop.orders where lower(status) = 'open'", 'on shop.orders ((lower((status)::text)))'],
   ['partial', 'select customer_id from shop.orders where closed is null and customer_id > 1990', 'on shop.orders (customer_id) where closed is null'],
+  ['partial', "select customer_id from shop.orders where status = 'open' and customer_id > 1990", "on shop.orders (customer_id) where status = 'open'"],
   ['partial', 'select note from shop.events where urgent and id between 5000 and 9000', 'on shop.events (id) where urgent'],
   ['partial', 'select note from shop.events where gone is not null and id between 5000 and 9000', 'on shop.events (id) where gone is not null'],
   ['partial', "select note from shop.events where kind = 'kind 3' and id between 5000 and 9000", "on shop.events (id) where kind = 'kind 3'"],
@@ -90,6 +91,19 @@ test('a partial index has the rows of its condition alone, so nothing else is pl
     assert.doesNotMatch(JSON.stringify(await planOf('select customer_id from shop.orders where closed is not null and customer_id > 1990')), /made/);
     assert.deepEqual((await ask('suggest_indexes', { sql: 'select customer_id from shop.orders where closed is null and customer_id > 1990' })).steps, []);
   });
+});
+
+test('no partial index is of a value that came as a parameter, or was put in the place of one', async () => {
+  const sql = (value) => `select * from shop.events where kind = ${value} and id between 5000 and 9000`;
+  assert.match(proposed(await ask('suggest_indexes', { sql: sql("'kind 3'") })).join(), / where kind = 'kind 3'$/);
+  const bound = proposed(await ask('suggest_indexes', { sql: sql('$1'), params: ['kind 3'] }));
+  assert.ok(bound.length > 0);
+  assert.doesNotMatch(bound.join(), / where /);
+  there('select pg_stat_statements_reset()');
+  for (let kind = 0; kind < 5; kind++) there(sql(`'kind ${kind}'`));
+  const workload = proposed(await ask('suggest_indexes', {}));
+  assert.match(workload.join(), /on shop\.events/);
+  assert.doesNotMatch(workload.join(), / where kind/);
 });
 
 test('BRIN is proposed only for the column whose values lie in their order, and beside no B-tree that there is room for', async () => {

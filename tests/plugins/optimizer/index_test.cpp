@@ -109,6 +109,39 @@ TEST_CASE("optimizer: the more selective of two equal columns comes first") {
     CHECK(has(ddls, "create index on shop.orders (customer) where status = 'open'"));
 }
 
+TEST_CASE("optimizer: a partial index is of a value that is rare, and not of one that every call has another of") {
+    const auto partial = [](const std::string& value, const std::string& written) {
+        Table orders = shop().tables().front();
+        orders.columns["status"].distinct = 2;
+        orders.columns["status"].common = "done", orders.columns["status"].common_share = 0.98;
+        Catalog catalog;
+        catalog.add(std::move(orders));
+        auto uses = usesOf(scanOf(concat("(((o.status)::text = '", value, "'::text) AND (o.customer = 7))")));
+        markParameters(uses, written);
+        std::vector<std::string> ddls;
+        for (const Candidate& candidate : candidatesFor({uses}, catalog, {}))
+            ddls.push_back(candidate.spec.ddl());
+        return has(ddls, concat("create index on shop.orders (customer) where status = '", value, "'"));
+    };
+    CHECK(partial("open", "... where status = 'open' and customer = $1"));
+    CHECK_FALSE(partial("done", "... where status = 'done' and customer = $1"));
+    CHECK_FALSE(partial("open", "... where status = $1 and customer = $2"));
+}
+
+TEST_CASE("optimizer: a constant is a parameter's value where the text has none like it") {
+    const auto parameter = [](const std::string& filter, std::string_view written) {
+        auto uses = usesOf(scanOf(filter));
+        markParameters(uses, written);
+        return onlyOne(uses).parameter;
+    };
+    CHECK_FALSE(parameter("(o.id = '42'::bigint)", "... where id = 42"));
+    CHECK(parameter("(o.id = '42'::bigint)", "... where id = $42"));
+    CHECK_FALSE(parameter("(o.id = '-42'::bigint)", "... where id = -42"));
+    CHECK_FALSE(parameter("(o.status = 'it''s'::text)", "... where status = 'it''s'"));
+    CHECK(parameter("(o.status = 'open'::text)", "... where open = $1"));
+    CHECK_FALSE(parameter("(o.closed IS NULL)", "... where closed is null"));
+}
+
 TEST_CASE("optimizer: the columns that are read are included where they make an index-only scan, and are narrow") {
     const auto ddls = suggested("(o.customer = 7)", shop(), R"({"Output":["o.id","o.day"]})");
     CHECK(has(ddls, "create index on shop.orders (customer) include (day, id)"));
