@@ -6,7 +6,7 @@
 namespace howdah::optimizer {
 namespace {
 
-constexpr std::uint64_t kAnswerMargin_ns = 2'000'000'000;  // of the request's time, for the answer itself
+constexpr std::uint64_t kAnswerMargin_ns = 2'000'000'000;  // of the request's time, at most half, for the answer itself
 
 }  // namespace
 
@@ -30,8 +30,9 @@ AdviceOptions adviceOptions(const ToolCall& call, const Config& config) {
     const auto budget_ms = static_cast<std::uint64_t>(call.integer("time_budget_ms", config.time_budget.count()));
     const std::uint64_t now_ns = call.context().host().nowNs(), ends_ns = call.context().deadlineNs();
     options.deadline_ns = now_ns + budget_ms * 1'000'000;
-    if (ends_ns != UINT64_MAX && ends_ns > now_ns + kAnswerMargin_ns)
-        options.deadline_ns = std::min(options.deadline_ns, ends_ns - kAnswerMargin_ns);
+    if (ends_ns != UINT64_MAX && ends_ns > now_ns)
+        options.deadline_ns =
+            std::min(options.deadline_ns, ends_ns - std::min(kAnswerMargin_ns, (ends_ns - now_ns) / 2));
     return options;
 }
 

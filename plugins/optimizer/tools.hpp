@@ -31,7 +31,7 @@ Result<void> optimizeQuery(ToolCall& call, const Shared& shared);
 
 // The arguments sql, params, database and timeout_ms.
 Ask askOf(const ToolCall& call, const Shared& shared);
-// Of the arguments time_budget_ms, indexes_max, size_max_bytes and estimate_only, within the configuration.
+// Of the arguments time_budget_ms, indexes_max, size_max_bytes and estimate_only; without them, of the configuration.
 AdviceOptions adviceOptions(const ToolCall& call, const Config& config);
 // Statements without a plan that others may not see: of a tenant's caller.
 bool isTenant(const ToolCall& call);

@@ -181,6 +181,21 @@ TEST_CASE("optimizer: an estimate gives the shard back in between, and ends with
     CHECK(Rests::count == 2);
 }
 
+TEST_CASE("optimizer: a search ends in half of a short request's time, and tells what it found until then") {
+    static std::uint64_t ends_ns;
+    ends_ns = UINT64_MAX;
+    Stage stage("{}", true, [](ToolHost& host) {
+        Rests::into(host);
+        Rests::context.deadline_ns = [](howdah_ctx*) { return ends_ns; };
+    });
+    stage.many_conditions = true;
+    CHECK(stage.advice()["complete"] == true);
+    ends_ns = Rests::context.now_ns(nullptr) + 60'000'000;  // looks at the clock take 3 ms each
+    const Json advice = stage.advice();
+    CHECK(advice["complete"] == false);
+    CHECK(advice["not_judged"]["candidates_out_of_time"] > 0);
+}
+
 TEST_CASE("optimizer: where nothing is to be judged no session is opened") {
     Stage stage("{}", true);
     stage.without_columns = true;
