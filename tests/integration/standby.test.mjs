@@ -1,60 +1,22 @@
 // A primary and a standby behind one connection string: writes go where they can be made, reads where they were asked
 // to, before and after the roles change.
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { after, before, test } from 'node:test';
 
 import { startCluster } from './cluster.mjs';
-import { atExit, callTool, freePort, psql, startServer, textOf, until } from './support.mjs';
+import { makeStandby } from './standby_support.mjs';
+import { callTool, psql, startServer, textOf, until } from './support.mjs';
 
 let primary;
 let standby;
 let server;
 
-// PostgreSQL's programs refuse to run as root.
-const bindir = () => primary.environment.HOWDAH_TEST_PG_BINDIR;
-const ofServer = (name, args) => {
-  const as = process.getuid() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups', '--'] : [];
-  const [program, ...rest] = [...as, join(bindir(), name), ...args];
-  return [program, rest, { cwd: '/', stdio: 'ignore', env: { ...process.env, HOME: '/' } }];
-};
-const asServer = (name, ...args) => execFileSync(...ofServer(name, args));
-const asServerBeside = (name, ...args) => promisify(execFile)(...ofServer(name, args));
-
-async function makeStandby() {
-  const folder = mkdtempSync(join(tmpdir(), 'howdah-standby-'));
-  const { uid, gid } = statSync(primary.environment.HOWDAH_TEST_DATA);
-  chownSync(folder, uid, gid);
-  chmodSync(folder, 0o711);
-  const data = join(folder, 'data');
-  const port = await freePort();
-  asServer('pg_basebackup', '-h', primary.environment.PGHOST, '-p', primary.environment.PGPORT, '-U', 'postgres', '-D', data, '-R', '-X', 'stream', '-c', 'fast');
-  appendFileSync(join(data, 'postgresql.conf'), `\nport = ${port}\nunix_socket_directories = '${folder}'\n`);
-  const ctl = (...args) => asServer('pg_ctl', '-D', data, '-w', '-t', '60', '-l', join(folder, 'log'), ...args);
-  ctl('start');
-  return {
-    port,
-    dsn: `postgresql://postgres@127.0.0.1:${port}/postgres`,
-    promote: () => asServerBeside('pg_ctl', '-D', data, '-w', '-t', '60', 'promote'),  // beside calls under way
-    remove: atExit(() => {
-      try {
-        ctl('stop', '-m', 'immediate');
-      } catch {
-        // ended already
-      }
-      rmSync(folder, { recursive: true, force: true });
-    }),
-  };
-}
-
 before(async () => {
   primary = startCluster('--tcp');
   psql('create table written (i int primary key)', primary.dsn);
-  standby = await makeStandby();
+  standby = await makeStandby(primary, 'standby');
   await until('the standby has the table', () => {
     try {
       return psql("select to_regclass('written')", standby.dsn) === 'written';
