@@ -1,5 +1,5 @@
-// health_check of a primary and of the standby that streams from it: one that follows, one that does not replay, one that is
-// gone while its slot keeps WAL. On the oldest and the newest PostgreSQL: of slots more is known from 17 on.
+// health_check of a primary and of the standby that streams from it: one that follows, one that does not replay, one that has
+// lost its primary, one that is gone while its slot keeps WAL. On the oldest and the newest PostgreSQL: of slots more is known from 17 on.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
@@ -73,6 +73,17 @@ for (const major of process.env.HOWDAH_PG_MAJOR ? [Number(process.env.HOWDAH_PG_
       assert.ok(said[0].figures.worst_lag_s >= 3 && said[1].figures.worst_lag_s >= 3);
       assert.equal(said[0].summary, 'replication lags');
       on_standby('select pg_wal_replay_resume()');
+      await untilBoth('ok');
+    });
+
+    test('a standby that has lost its primary says so, though it has replayed all it has', async () => {
+      primary.down();
+      try {
+        const lost = await untilSaid(server.url, 'replication', /^this standby receives nothing from its primary; the last transaction it has replayed is \d.* old -> see whether the primary runs/, { database: 'copy' });
+        assert.ok(['warning', 'critical'].includes(lost.status));
+      } finally {
+        primary.up();
+      }
       await untilBoth('ok');
     });
 

@@ -20,12 +20,16 @@ constexpr Statement kReplicationStatement{
     "pg_catalog.pg_wal_lsn_diff(" HOWDAH_LSN_NOW
     ", r.replay_lsn)::pg_catalog.float8 as lag_bytes "
     "from pg_catalog.pg_stat_replication r "
-    "union all select 'self', '', coalesce((select w.status from pg_catalog.pg_stat_wal_receiver w), 'not seen'), "
-    "null, "
-    "case when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() then 0 else "
+    "union all select 'self', '', "
+    "case when w.streams or not w.ever then coalesce(w.status, 'not seen') else 'disconnected' end, null, "
+    "case when w.streams and pg_catalog.pg_last_wal_receive_lsn() <= pg_catalog.pg_last_wal_replay_lsn() then 0 else "
     "extract(epoch from pg_catalog.now() - pg_catalog.pg_last_xact_replay_timestamp()) end::pg_catalog.float8, "
     "pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), "
     "pg_catalog.pg_last_wal_replay_lsn())::pg_catalog.float8 "
+    // A role that may not see the receiver sees that there is one. One that has never been reads WAL from an archive.
+    "from (select r.status, r.pid is not null and coalesce(r.status, 'streaming') = 'streaming' as streams, "
+    "pg_catalog.pg_last_wal_receive_lsn() is not null as ever "
+    "from (values (1)) one (row) left join pg_catalog.pg_stat_wal_receiver r on true) w "
     "where pg_catalog.pg_is_in_recovery()"};
 
 Judgement judgeReplication(const Input& input) {
@@ -46,6 +50,16 @@ Judgement judgeReplication(const Input& input) {
         Status status = band(lag_s, limits.replication_warning_s, limits.replication_critical_s);
         if (!self && row.text("state") != "streaming" && row.text("state") != "backup")
             status = worseOf(status, Status::notice);
+        if (self && row.text("state") == "disconnected") {
+            const std::string age =
+                row.isNull("lag_s") ? std::string()
+                                    : concat("; the last transaction it has replayed is ", durationText(lag_s), " old");
+            judgement.add({worseOf(status, Status::warning), concat(name, " receives nothing from its primary", age),
+                           "see whether the primary runs and lets it in (show primary_conninfo, as a superuser); the "
+                           "standby's log says why it does not",
+                           row.text("name")});
+            continue;
+        }
         if (status == Status::ok) continue;
         judgement.add({status,
                        concat(name, " is ", durationText(lag_s), " behind (",

@@ -303,7 +303,8 @@ TEST_CASE("archiving: critical while the last try failed") {
 
 TEST_CASE("replication: a standby behind, a standby itself, and one this role cannot look at") {
     Asked asked;
-    const auto judged = [&](const char* kind, const std::optional<std::string>& state, const char* lag) {
+    const auto judged = [&](const char* kind, const std::optional<std::string>& state,
+                            const std::optional<std::string>& lag) {
         return asked.judge(kReplication, {{"kind", "name", "state", "sync_state", "lag_s", "lag_bytes"},
                                           {Cells{kind, "walreceiver", state, "async", lag, "5"}}});
     };
@@ -311,6 +312,14 @@ TEST_CASE("replication: a standby behind, a standby itself, and one this role ca
     CHECK(judged("standby", "streaming", "30").status == Status::warning);
     CHECK(judged("self", "streaming", "300").status == Status::critical);
     CHECK(judged("standby", "catchup", "0").status == Status::notice);
+    const Judgement severed = judged("self", "disconnected", "29");
+    CHECK(severed.status == Status::warning);
+    CHECK(severed.findings[0].text ==
+          "this standby receives nothing from its primary; the last transaction it has replayed is 29 s old");
+    CHECK(judged("self", "disconnected", "300").status == Status::critical);
+    CHECK(judged("self", "disconnected", std::nullopt).findings[0].text ==
+          "this standby receives nothing from its primary");
+    CHECK(judged("self", "not seen", "0").status == Status::ok);
     CHECK(judged("standby", std::nullopt, "0").reason.find("pg_monitor") != std::string::npos);
 }
 
