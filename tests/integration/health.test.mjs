@@ -74,6 +74,27 @@ test('connections, cache and disk are judged by the thresholds of the configurat
   assert.deepEqual([by.wraparound.status, by.permissions.status], ['ok', 'ok']);
 });
 
+test('room on the disk and memory of the machine, which SQL does not tell, are judged where they are told', async () => {
+  const judged = async (known) => {
+    const done = await reload({ thresholds: { ...tight, disk_bytes: 0, ...known } });
+    assert.equal(done.code, 0, done.err);
+    return (await healthOf(server.url, { checks: ['disk', 'memory'] })).by;
+  };
+  const unknown = await judged({});
+  assert.deepEqual([unknown.disk.status, unknown.memory.status], ['ok', 'ok']);
+  assert.equal(unknown.disk.reason, 'the room on the disk cannot be asked by SQL: set health.thresholds.disk_bytes to have it judged');
+  assert.ok(!('used_percent' in unknown.disk.figures));
+  const [bytes, most] = [unknown.disk.figures.database_bytes, unknown.memory.figures.most_bytes];
+  const enough = await judged({ disk_bytes: 2 * bytes, memory_bytes: 2 * most });
+  assert.deepEqual([enough.disk.status, enough.disk.reason, enough.memory.status, enough.memory.reason], ['ok', undefined, 'ok', undefined]);
+  assert.ok(Math.abs(enough.disk.figures.used_percent - 50) < 1);
+  const short = await judged({ disk_bytes: bytes, memory_bytes: most });
+  assert.deepEqual([short.disk.status, short.memory.status], ['critical', 'warning']);
+  assert.match(textsOf(short.disk), /^the database takes .*, 10\d % of the .* it may -> see what is large/);
+  assert.match(textsOf(short.memory), /^the settings allow .*, 100 % of the server's .* -> alter system set work_mem/);
+  assert.equal((await reload()).code, 0);
+});
+
 test('a connection somebody holds, the plugins that run, and what is known of the network', async () => {
   const call = callTool(server.url, 'query', { sql: 'select count(*) from generate_series(1, 200000) a, generate_series(1, 200000) b', timeout_ms: 8000 });
   await untilSaid(server.url, 'pool', /query.* holds a connection for/);
