@@ -83,6 +83,7 @@ test('room on the disk and memory of the machine, which SQL does not tell, are j
   const unknown = await judged({});
   assert.deepEqual([unknown.disk.status, unknown.memory.status], ['ok', 'ok']);
   assert.equal(unknown.disk.reason, 'the room on the disk cannot be asked by SQL: set health.thresholds.disk_bytes to have it judged');
+  assert.equal(unknown.memory.reason, 'the memory of the machine cannot be asked by SQL: set health.thresholds.memory_bytes to have it judged');
   assert.ok(!('used_percent' in unknown.disk.figures));
   const [bytes, most] = [unknown.disk.figures.database_bytes, unknown.memory.figures.most_bytes];
   const enough = await judged({ disk_bytes: 2 * bytes, memory_bytes: 2 * most });

@@ -106,7 +106,10 @@ Judgement judgeMemory(const Input& input) {
     judgement.figures["temp_bytes"] = rounded(temp_bytes);
     judgement.summary = concat("shared memory ", bytesText(row.number("shared")), ", up to ", bytesText(most),
                                " when every connection sorts or hashes once");
-    if (limits.memory_bytes > 0 && percent(most, limits.memory_bytes) >= limits.memory_warning_percent) {
+    if (limits.memory_bytes <= 0) {
+        judgement.reason =
+            "the memory of the machine cannot be asked by SQL: set health.thresholds.memory_bytes to have it judged";
+    } else if (percent(most, limits.memory_bytes) >= limits.memory_warning_percent) {
         judgement.add(
             {Status::warning,
              concat("the settings allow ", bytesText(most), ", ", percentText(percent(most, limits.memory_bytes)),

@@ -246,7 +246,7 @@ TEST_CASE("cache: judged by what was read since the round before") {
     CHECK(judged("10000", "10000").status == Status::ok);  // exactly 90 %
 }
 
-TEST_CASE("memory: spills are judged by the hour") {
+TEST_CASE("memory: spills are judged by the hour, what the settings allow where the memory is told") {
     Asked asked;
     asked.before = {{"temp_bytes", 1000}};
     asked.before_s = 360;  // a tenth of an hour
@@ -257,8 +257,11 @@ TEST_CASE("memory: spills are judged by the hour") {
     };
     CHECK(judged(107374182).status == Status::ok);
     CHECK(judged(107374183).status == Status::warning);
+    CHECK(judged(0).status == Status::ok);
+    CHECK(judged(0).reason.find("health.thresholds.memory_bytes") != std::string::npos);
     asked.config.thresholds.memory_bytes = 1e9;  // the settings allow 553,648,128
     CHECK(judged(0).status == Status::ok);
+    CHECK(judged(0).reason.empty());
     asked.config.thresholds.memory_bytes = 6e8;
     CHECK(judged(0).status == Status::warning);
 }
