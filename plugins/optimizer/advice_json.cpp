@@ -157,7 +157,9 @@ Document adviceJson(const Advice& advice, const std::vector<Target>& targets, co
     for (const auto& [index, saved] : advice.estimated_extra) {
         Document entry = indexJson(advice.candidates[index], advice.catalog, false);
         entry["cost_saved_estimated"] = rounded(saved);
-        entry["note"] = "ESTIMATED: HypoPG plans with no indexes of this kind";
+        const bool trigrams = !advice.candidates[index].spec.operator_class.empty();
+        entry["note"] = concat("ESTIMATED: HypoPG plans with no indexes of this kind",
+                               trigrams ? "; its operator class is the extension pg_trgm's" : "");
         json["estimated"].push_back(std::move(entry));
     }
     if (Document drops = dropsJson(advice.catalog, made, options.unused_days); !drops.empty())
