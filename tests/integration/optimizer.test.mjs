@@ -173,6 +173,7 @@ test('several statements with weights, one of them impossible, within limits', a
   assert.equal(advice.statements.length, 2);
   assert.match(advice.left_out[0].why, /nope/);
   assert.ok(ddls(advice)[0].includes('customer_id'));
+  assert.deepEqual(advice.steps[0].used_by_statements, [1]);
   assert.equal((await ask('suggest_indexes', { queries, indexes_max: 1 })).steps.flatMap(({ indexes }) => indexes).length, 1);
   const small = await ask('suggest_indexes', { queries, size_max_bytes: 8192 });
   assert.ok(small.bytes <= 8192);
