@@ -71,8 +71,14 @@ void Peers::look(const Context& context) {
 }
 
 // The counter first and then what it lies in: where that is another one, the counter was perhaps its, too.
+// Compared with what was known before it was asked: messages of greater numbers may come in before its answer is used.
 Result<void> Peers::renew(const Context& context) {
     const std::uint64_t begun_ns = bootNs();
+    std::uint64_t known = kNothing;
+    {
+        const std::lock_guard lock(mutex_);
+        known = known_;
+    }
     const auto counted = kv_.add(context, key("count"), 0, 0);
     if (!counted) return counted.error();
     // All numbers up to it were given out by now, and not before begun_ns, however long the store took.
@@ -87,7 +93,7 @@ Result<void> Peers::renew(const Context& context) {
     {
         const std::lock_guard lock(mutex_);
         member = member_;
-        same = known_ != kNothing && store_ == *store && count >= known_ && count - known_ <= kReplayMax;
+        same = known_ != kNothing && store_ == *store && count >= known && count - known <= kReplayMax;
         if (store_ == *store && *tick > 0) chronicle_->noteTick(*tick, counted_ns);
     }
     if (member.empty() || !same) return join(context, count, std::move(*store));

@@ -66,6 +66,28 @@ TEST_CASE("peers: a number is a writer's from when it was seen, not from when a 
     one.untilHeld(41);
 }
 
+TEST_CASE("peers: a write that is told of after the counter was asked, and before that is looked at, costs no lease") {
+    std::atomic<int> looks{0};
+    std::atomic<bool> told{false};
+    FakeKv kv;
+    Instance one(kv);
+    one.untilState("member");
+    const int joined = one.shared()["joined"].get<int>();
+    Played other(kv);
+    kv.setBefore([&](std::string_view what, std::string_view key) -> std::optional<Error> {
+        if (what == "add" && told) ++looks;
+        if (what == "get" && key == "cache/default/store" && !told) {
+            other.begin(41);
+            CacheHost::until([&] { return !kv.told("/to/played-1").empty(); });
+            told = true;
+        }
+        return std::nullopt;
+    });
+    CacheHost::until([&] { return looks >= 1; });  // so the one that was held up is over
+    CHECK(one.shared()["joined"] == joined);
+    CHECK(one.shared()["state"] == "member");
+}
+
 TEST_CASE("peers: what was judged before another instance defined anew is not kept, also when it waited for a read") {
     FakeKv kv;
     Instance one(kv);
