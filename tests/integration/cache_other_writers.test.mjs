@@ -241,7 +241,7 @@ test('with notices none is over for longer than notify.bound_ms, though the list
   await until('the tables are heard of', async () => (await notifyOf()).every(({ state, tables }) => state === 'listening' && tables === 3 * kLanes));
   // Where a table has a trigger the reach of a write through the server is not known, so it makes all answers old, and that hides
   // what the notices do: they are rare.
-  const seen = await run(server, 40, { mute: kTtl_ms, others: kBound_ms }, async (made) => {
+  const seen = await run(server, 20, { mute: kTtl_ms, others: kBound_ms }, async (made) => {
     for (const part of [0.25, 0.5, 0.75]) {
       await until('so many reads are made', () => made() > part * kReads, 3_600_000);
       await psqlBeside("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like '%pg_notify($1, $2)%' and pid <> pg_backend_pid()", database.dsn);
