@@ -28,10 +28,10 @@ for (const major of process.env.HOWDAH_PG_MAJOR ? [Number(process.env.HOWDAH_PG_
     });
 
     before(async () => {
-      primary = startCluster('--major', `${major}`, '--tcp');
+      primary = startCluster('--major', `${major}`, '--tcp', '--set', 'wal_level=logical');
       on_primary("create table written as select 1 as i; select pg_create_physical_replication_slot('copied', true)");
       // It tells how far it is once a second, also while it does nothing.
-      standby = await makeStandby(primary, 'copy', { primary_slot_name: 'copied', wal_receiver_status_interval: '1s' });
+      standby = await makeStandby(primary, 'copy', { primary_slot_name: 'copied', hot_standby_feedback: 'on', wal_receiver_status_interval: '1s' });
       server = await startServer({ databases: `  main: { dsn: "${primary.dsn}" }\n  copy: { dsn: "${standby.dsn}" }`, plugins: ['pool', 'guard', 'query', { health: { thresholds } }] });
       await until('it streams', () => on_primary("select state from pg_stat_replication where application_name = 'copy'") === 'streaming');
     });
@@ -85,6 +85,22 @@ for (const major of process.env.HOWDAH_PG_MAJOR ? [Number(process.env.HOWDAH_PG_
         primary.up();
       }
       await untilBoth('ok');
+    });
+
+    test('a slot that the standby copies from its primary is not told there as one that nobody uses', { skip: major < 17 && 'from 17 on' }, async () => {
+      on_primary("select pg_create_logical_replication_slot('held', 'pgoutput', false, false, true)");
+      try {
+        await until('it is copied', () => {
+          on_primary("select pg_log_standby_snapshot(), pg_replication_slot_advance('held', pg_current_wal_flush_lsn())");
+          on_standby('select pg_sync_replication_slots()');
+          return on_standby("select synced and not temporary from pg_replication_slots where slot_name = 'held'") === 't';
+        });
+        const held = await checked('slots', 'copy');
+        assert.deepEqual([held.status, held.figures.slots], ['ok', 1], textsOf(held));
+        await untilSaid(server.url, 'slots', /^logical slot held is used by nobody .*pg_drop_replication_slot\('held'\)$/);
+      } finally {
+        on_primary("select pg_drop_replication_slot('held')");
+      }
     });
 
     test('the slot of a standby that is gone is named with the WAL it keeps and the SQL that drops it', async () => {

@@ -29,7 +29,7 @@ export async function makeStandby(primary, name, settings = {}) {
   primary.up();
   const port = await freePort();
   const [host, primary_port] = address.split(':');
-  const conninfo = `host=${host} port=${primary_port} user=postgres application_name=${name}`;
+  const conninfo = `host=${host} port=${primary_port} user=postgres dbname=postgres application_name=${name}`;
   const own = { port, unix_socket_directories: folder, primary_conninfo: conninfo, ...settings };
   appendFileSync(join(data, 'postgresql.conf'), `\n${Object.entries(own).map(([key, value]) => `${key} = '${value}'`).join('\n')}\n`);
   writeFileSync(join(data, 'standby.signal'), '');

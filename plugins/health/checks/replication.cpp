@@ -85,17 +85,20 @@ Judgement judgeReplication(const Input& input) {
     return judgement;
 }
 
-#define HOWDAH_SLOTS(inactive, reason)                                                                                \
+#define HOWDAH_SLOTS(active, inactive, reason)                                                                        \
     "select s.slot_name::pg_catalog.text as name, pg_catalog.quote_literal(s.slot_name::pg_catalog.text) as quoted, " \
-    "s.slot_type, s.active, "                                                                                         \
+    "s.slot_type, " active                                                                                            \
+    " as active, "                                                                                                    \
     "s.wal_status, s.safe_wal_size::pg_catalog.float8 as safe_bytes, "                                                \
     "pg_catalog.pg_wal_lsn_diff(" HOWDAH_LSN_NOW ", s.restart_lsn)::pg_catalog.float8 as kept_bytes, " inactive       \
     " as inactive_s, " reason                                                                                         \
     " as invalid, s.temporary "                                                                                       \
-    "from pg_catalog.pg_replication_slots s order by s.active, 7 desc nulls last limit 100"
+    "from pg_catalog.pg_replication_slots s order by 4, 7 desc nulls last limit 100"
 
-constexpr Statement kSlots13{HOWDAH_SLOTS("null::pg_catalog.float8", "null::pg_catalog.text")};
+constexpr Statement kSlots13{HOWDAH_SLOTS("s.active", "null::pg_catalog.float8", "null::pg_catalog.text")};
+// A slot that a standby copies from its primary is used by nobody there, and cannot be dropped there.
 constexpr Statement kSlots17{HOWDAH_SLOTS(
+    "(s.active or s.synced and pg_catalog.pg_is_in_recovery())",
     "extract(epoch from pg_catalog.clock_timestamp() - s.inactive_since)::pg_catalog.float8", "s.invalidation_reason")};
 #undef HOWDAH_SLOTS
 
