@@ -3,7 +3,7 @@
 // fresh quota by it, and no lease is lost.
 //
 // Threads: any; save() on one that may block.
-// Owns:    the ledger and the holdings, for as long as an instance has them.
+// Owns:    the ledger, the holdings and what is open, for as long as an instance has them.
 // Errors:  a save that fails is tried again with the next one; until then trouble() says why.
 #pragma once
 
@@ -16,6 +16,7 @@
 
 #include "plugins/rate_limit/leases.hpp"
 #include "plugins/rate_limit/ledger.hpp"
+#include "plugins/rate_limit/slots.hpp"
 
 namespace howdah::rate_limit {
 
@@ -29,6 +30,7 @@ public:
 
     Ledger& ledger() { return ledger_; }
     Leases::Holdings& holdings() { return holdings_; }
+    Slots::Open& slots() { return slots_; }
 
     // Writes what has been counted since the last time it was written.
     Result<void> save();
@@ -43,6 +45,7 @@ public:
 private:
     Ledger ledger_;
     Leases::Holdings holdings_;
+    Slots::Open slots_;
     std::mutex file_mutex_;  // held while it is written
     const std::string file_;
     std::atomic<bool> saving_{false};

@@ -1,25 +1,15 @@
 #include "plugins/rate_limit/leases.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
-#include <openssl/evp.h>
-
-#include <howdah/hex.hpp>
+#include "plugins/rate_limit/shared_name.hpp"
 
 namespace howdah::rate_limit {
 namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
-
-std::string digestOf(const std::string& text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    return toHex({reinterpret_cast<const char*>(digest.data()), size});
-}
 
 }  // namespace
 
@@ -33,10 +23,8 @@ Leases::Window Leases::windowOf(const Rate& rate, std::int64_t now_ns) {
     return window;
 }
 
-// The sizes keep the parts from running into each other.
 std::string Leases::nameOfLimit(const Key& key, const Rate& rate) {
-    return concat(nameOf(key.scope), ' ', key.tenant.size(), ' ', key.subject.size(), ' ', key.tenant, key.subject,
-                  key.part, ' ', nameOf(rate.measure), ' ', nameOf(rate.period));
+    return concat(nameOfKey(key), ' ', nameOf(rate.measure), ' ', nameOf(rate.period));
 }
 
 double Leases::leaseOf(const Rate& rate) const {

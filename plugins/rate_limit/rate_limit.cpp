@@ -19,6 +19,7 @@
 #include "plugins/rate_limit/config.hpp"
 #include "plugins/rate_limit/leases.hpp"
 #include "plugins/rate_limit/planner.hpp"
+#include "plugins/rate_limit/slots.hpp"
 
 namespace howdah::rate_limit {
 namespace {
@@ -48,9 +49,12 @@ public:
         if (auto found = acquire(offer); !found) return found;
         offer.bind(std::string(kQuotaTool), [this](ToolCall& call) { return quota(call); });
         wakes_.emplace(host());
+        unsettled_.emplace(host());
         jobs_.emplace(host());
         if (!jobs_->spawn([this](const Context& own) { keep(own); }))
             return Error::internal("the task that writes down what was used could not be started");
+        if (slots_ && !jobs_->spawn([this](const Context& own) { settleSlots(own); }))
+            return Error::internal("the task that tells other instances of open calls could not be started");
         return {};
     }
 
@@ -68,13 +72,20 @@ public:
         const std::uint64_t id = call.raw()->request_id;
         const std::int64_t now_ns = unixNowNs();
         if (auto exceeded = ledger().admit(id, limits, now_ns)) return deny(refusalOf(*exceeded));
-        double one = 1;
-        auto refused = draw(call.context(), limits, Measure::calls, 1, one, now_ns);
+        if (!leases_) return proceed();
+        auto refused = admitShared(call.context(), limits, now_ns);
         if (!refused) return proceed();
         ledger().takeBack(id, unixNowNs());
         return std::move(*refused);
     }
-    void afterCall(Call& call, const Error*) override { ledger().end(call.raw()->request_id); }
+    void afterCall(Call& call, const Error*) override {
+        const std::uint64_t id = call.raw()->request_id;
+        if (slots_) {
+            giveSlotsBack(call.context(), ledger().limitsOf(id));
+            call.context().fail({});  // a call that was cancelled, or a store that is away, is no failure of this hook
+        }
+        ledger().end(id);
+    }
 
     // --- its queries; those of hooks inside them are nobody's
     Verdict beforeQuery(Query& query) override {
@@ -143,6 +154,7 @@ private:
                     "rate_limit.shared needs a howdah.kv/1 that other instances see, and no plugin offers one: add the "
                     "plugin redis, or leave shared out where there is one instance");
             leases_.emplace(config_.sharing, *kv, books_->holdings());
+            slots_.emplace(config_.sharing, *kv, books_->slots());
         }
         if (config_.counts_cost) {
             auto statement = offer.acquire<howdah_statement_v1>(HOWDAH_STATEMENT_1);
@@ -157,28 +169,57 @@ private:
 
     Ledger& ledger() { return books_->ledger(); }
 
+    // What this instance grants, of the counts that are shared. Mostly the calls are at hand, and the slots are not.
+    Refused admitShared(const Context& context, const AppliedLimits& limits, std::int64_t now_ns) {
+        double one = 1;
+        auto refused = draw(context, limits, Measure::calls, 1, one, now_ns);
+        if (refused) return refused;
+        refused = takeSlots(context, limits);
+        if (refused && one > 0) leases_->giveBack(context, limits, Measure::calls, one, now_ns, unixNowNs());
+        return refused;
+    }
+
     // Of the count that is shared; nothing to do where there is none. Empty = go on, and with an amount of 0 nothing
     // was drawn.
     Refused draw(const Context& context, const AppliedLimits& limits, Measure measure, double least, double& amount,
                  std::int64_t now_ns) {
         if (!leases_) return std::nullopt;
         auto drawn = leases_->draw(context, limits, measure, least, amount, now_ns);
-        // Past its time the kernel takes the hook for failed whatever it says, and calls neither afterCall nor
-        // afterQuery: so the hook must give back what it has taken, and that is what a refusal does.
-        const bool late = host().nowNs() >= context.deadlineNs();
+        const bool late = isLate(context);
         if (drawn && *drawn) return deny(refusalOf(**drawn));
         if (drawn && !late) return std::nullopt;
         if (drawn) leases_->giveBack(context, limits, measure, amount, now_ns, unixNowNs());
+        auto refused = withoutShared(context, late, drawn ? nullptr : &drawn.error());
+        if (!refused) amount = 0;
+        return refused;
+    }
+    Refused takeSlots(const Context& context, const AppliedLimits& limits) {
+        const std::int64_t now_ns = unixNowNs();
+        auto taken = slots_->take(context, limits, now_ns);
+        const bool late = isLate(context);
+        if (taken && *taken) return deny(refusalOf(**taken));
+        if (taken && !late) return std::nullopt;
+        if (taken) giveSlotsBack(context, limits);
+        auto refused = withoutShared(context, late, taken ? nullptr : &taken.error());
+        if (!refused) slots_->hold(limits, now_ns);
+        return refused;
+    }
+    void giveSlotsBack(const Context& context, const AppliedLimits& limits) {
+        if (!slots_->giveBack(context, limits, unixNowNs())) unsettled_->set();
+    }
+
+    // Past its time the kernel takes the hook for failed whatever it says, and calls neither afterCall nor afterQuery:
+    // so the hook must give back what it has taken, and that is what a refusal does.
+    bool isLate(const Context& context) const { return host().nowNs() >= context.deadlineNs(); }
+
+    // What a shared count means that could not be asked, or (no error) answered too late. Empty = go on without it.
+    Refused withoutShared(const Context& context, bool late, const Error* failed) {
         if (auto wanted = context.goOn(); !wanted) return deny(std::move(wanted).error());
-        if (!late && config_.sharing.when_unavailable == WhenUnavailable::open) {
-            amount = 0;
-            return std::nullopt;
-        }
+        if (!late && config_.sharing.when_unavailable == WhenUnavailable::open) return std::nullopt;
         Error error = Error::unavailable("the shared count of rate_limit cannot be asked: ",
-                                         drawn ? "it answers too slowly" : drawn.error().message);
+                                         failed ? failed->message : "it answers too slowly");
         error.rule = "rate_limit.shared";
-        error.retry_after_ms = kRetryShared_ms;
-        if (!drawn && drawn.error().retry_after_ms > 0) error.retry_after_ms = drawn.error().retry_after_ms;
+        error.retry_after_ms = failed && failed->retry_after_ms > 0 ? failed->retry_after_ms : kRetryShared_ms;
         return deny(std::move(error));
     }
 
@@ -269,6 +310,8 @@ private:
         const auto add = [&](const Applied& applied) {
             Ledger::Standing standing = ledger().standing(applied, now_ns);
             if (leases_) leases_->show(call.context(), applied, standing, now_ns);
+            if (slots_ && applied.limits->concurrency > 0)
+                standing.open = slots_->count(call.context(), applied.key, standing.open, now_ns);
             addStanding(answer["limits"], applied, standing);
         };
         for (const Applied& applied : limitsFor(tier, principal, {}, call.clientName()))
@@ -289,6 +332,15 @@ private:
         }
     }
 
+    void settleSlots(const Context& context) {
+        constexpr auto kEvery_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(Slots::kSettleEvery).count());
+        for (;;) {
+            (void)unsettled_->wait(context, host().nowNs() + kEvery_ns);
+            if (!context.goOn()) return;
+            slots_->settle(context, unixNowNs());
+        }
+    }
+
     void save() {
         const auto saved = books_->save();
         const bool failed_before = save_failed_.exchange(!saved);
@@ -299,9 +351,11 @@ private:
     Config config_;
     std::shared_ptr<Books> books_;
     std::optional<Leases> leases_;  // where counts are shared
+    std::optional<Slots> slots_;    // with them
     Planner planner_;
     std::optional<Jobs> jobs_;
-    std::optional<Event> wakes_;  // never set: the task only waits for its time, or its end
+    std::optional<Event> wakes_;      // never set: the task only waits for its time, or its end
+    std::optional<Event> unsettled_;  // a call ended and could not tell others so itself
     std::atomic<bool> save_failed_{false};
 };
 

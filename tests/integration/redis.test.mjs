@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startRedis } from './redis_server.mjs';
-import { callTool, runBeside, startServer, textOf, until } from './support.mjs';
+import { callTool, modern, psql, runBeside, startServer, textOf, until } from './support.mjs';
 
 let redis;
 before(async () => { redis = await startRedis('--requirepass', 'quite-secret'); });
@@ -48,6 +48,81 @@ test('rows are reserved and settled over instances, and a restart forgets nothin
   } finally {
     await one.stop();
     await two.stop();
+  }
+});
+
+// Calls that sleep for as long as the test needs, under a name that the database shows.
+const kAtOnce = 7;
+const startSleepers = (prefix, count = 3) => Promise.all(Array.from({ length: count }, () => startServer({
+  plugins: ['pool', { guard: { functions_allowed: ['pg_sleep'] } }, 'query', kv({ key_prefix: prefix }), limits({ concurrency: kAtOnce })],
+})));
+function sleepers(mark) {
+  const name = `${mark}_${process.pid}`;
+  const abort = new AbortController();
+  const refused = [];
+  const all = [];
+  const begin = (server) => all.push(modern(server.url, 'tools/call', { name: 'query', arguments: { sql: `select pg_sleep(60), '${name}'`, timeout_ms: 45000 } }, abort.signal)
+    .then(({ json }) => json.result.isError && refused.push(json.result), () => {}));
+  const found = `from pg_stat_activity where state = 'active' and query like '%pg_sleep%${name}%' and pid <> pg_backend_pid()`;
+  return {
+    begin, refused,
+    running: () => Number(psql(`select count(*) ${found}`)),
+    async end() {
+      abort.abort();
+      await Promise.all(all);
+      psql(`select count(pg_terminate_backend(pid)) ${found}`);  // those of a server that is dead, too
+    },
+  };
+}
+
+test('of parallel calls over three instances exactly the limit runs at once, and the others are told what was exceeded', async () => {
+  const servers = await startSleepers('at_once:');
+  const calls = sleepers('at_once');
+  try {
+    for (let i = 0; i < 30; i++) calls.begin(servers[i % 3]);
+    await until('the others are refused', () => calls.refused.length >= 30 - kAtOnce);
+    await until('the first ones run', () => calls.running() === kAtOnce);
+    assert.equal(calls.refused.length, 30 - kAtOnce);
+    for (const refusal of calls.refused) {
+      assert.match(textOf(refusal), /principal local has 7 calls at once, the limit is 7; retry in 1000 ms/);
+      assert.match(textOf(refusal), /rule: rate_limit\.principal\.concurrency/);
+      assert.equal(JSON.parse(textOf(refusal).match(/detail: (.*)/)[1]).exceeded, 'concurrency');
+    }
+    for (const server of servers) assert.deepEqual([(await used(server, 'concurrency')).used, (await used(server, 'concurrency')).left], [kAtOnce, 0]);
+    await calls.end();
+    for (const server of servers) await until('all are over', async () => (await used(server, 'concurrency')).used === 0);
+    // However a call ends, its slot is there for the next one at once, wherever that is.
+    for (let i = 0; i < 3 * kAtOnce; i++) assert.ok(!(await query(servers[i % 3])).isError);
+    for (let i = 0; i < 2 * kAtOnce; i++) assert.doesNotMatch(textOf(await query(servers[i % 3], ['select 1/0', 'drop table x'][i % 2])), /rate_limit/);
+    assert.equal(passed(await Promise.all(Array.from({ length: kAtOnce }, (_, i) => query(servers[i % 3])))), kAtOnce);
+  } finally {
+    await calls.end();
+    for (const server of servers) assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  }
+});
+
+test('what an instance that is killed had open is free when its terms are over, and what runs on elsewhere is not', async () => {
+  const [victim, two, third] = await startSleepers('killed:');
+  const dead = sleepers('dead');
+  const alive = sleepers('alive');
+  try {
+    alive.begin(two);
+    for (let i = 1; i < kAtOnce; i++) dead.begin(victim);
+    await until('they run', () => alive.running() + dead.running() === kAtOnce);
+    const killed = Date.now();
+    victim.child.kill('SIGKILL');
+    await victim.exited;
+    assert.match(textOf(await query(third)), /7 calls at once/);
+    await until('its slots are free', async () => !(await query(third)).isError);
+    console.log(`figure: slots of an instance that was killed were free ${Date.now() - killed} ms after the kill (at most 9000)`);
+    for (let i = 0; i < kAtOnce; i++) alive.begin([two, third][i % 2]);
+    await until('one is too many', () => alive.refused.length > 0);
+    await until('the others run', () => alive.running() === kAtOnce);
+    assert.equal(alive.refused.length, 1);
+  } finally {
+    await alive.end();
+    await dead.end();
+    for (const server of [two, third]) assert.deepEqual(await server.stop(), { code: 0, signal: null });
   }
 });
 

@@ -42,6 +42,7 @@ public:
     bool admitted() { return hooks_->before_call(self_, request_.ctx(), &call_) == HOWDAH_PROCEED; }
     Error error() { return request_.error(); }
     void end() { hooks_->after_call(self_, request_.ctx(), &call_, nullptr); }
+    void cancel() { request_.cancel(); }
 
     // --- a query of it
     std::uint32_t begin(howdah_query& query) {
