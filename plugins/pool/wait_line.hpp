@@ -1,9 +1,10 @@
 // Who may hold connections of one database, who waits for one, and who is next.
 //
-// Principals take turns; each has its own line, first in, first out. Within a line the first of the connection's own
-// shard comes before the others while nobody has waited for long: moving a connection to another shard costs several
-// system calls and a wake-up. A line that is full makes room for a principal that waits less than others, at the cost
-// of the youngest of the longest line. So nobody can keep another from the database by asking more often.
+// Tenants take turns, and within one its principals; each of these has its own line, first in, first out. A principal
+// without a tenant is a group of its own. So nobody can keep another from the database by asking more often, nor by
+// asking under more names. Within a line the first of the connection's own shard comes before the others while nobody
+// has waited for long: moving a connection to another shard costs several system calls and a wake-up. When the whole is
+// full, the tenant that waits most makes room for one that waits less, and a principal for another of its tenant.
 //
 // Threads: pure; the owner's mutex guards it. Time is passed in.
 // Owns:    the principals met (at most kPrincipalsMax, unless more hold or wait); their addresses stay while they do.
@@ -26,9 +27,15 @@ inline constexpr std::uint64_t kPassedOverNs = kSecondNs / 100;  // how long one
 inline constexpr std::uint64_t kRememberedNs = 600 * kSecondNs;  // a principal that has not come since is no rival
 inline constexpr std::size_t kPrincipalsMax = 1024;
 
+// Those who have turns together: the principals of a tenant, or one that has none.
+struct Group {
+    std::uint32_t waiting = 0;
+};
+
 // Somebody the connections are shared with.
 struct Principal {
-    std::string name;        // tenant/subject, for people
+    std::string name;  // tenant/subject, for people
+    std::shared_ptr<Group> group = std::make_shared<Group>();
     bool alone = false;      // the only user of a server without authentication
     std::uint32_t held = 0;  // connections, those being made or settled too
     std::uint32_t waiting = 0;
@@ -44,6 +51,7 @@ public:
             forgetSome(now_ns);
             Key key{std::string(tenant), std::string(subject)};
             Principal made;
+            if (auto group = groupOf(tenant)) made.group = std::move(group);
             made.name = tenant.empty() ? key.subject : key.tenant + '/' + key.subject;
             made.alone = tenant.empty() && (subject.empty() || subject == "local");
             found = by_name_.emplace(std::move(key), std::move(made)).first;
@@ -90,6 +98,14 @@ private:
         bool operator()(const Name& a, const Name& b) const { return a.tenant == b.tenant && a.subject == b.subject; }
     };
 
+    // The group of a tenant that somebody has come from; none for principals without a tenant.
+    std::shared_ptr<Group> groupOf(std::string_view tenant) const {
+        if (tenant.empty()) return nullptr;
+        auto found =
+            std::find_if(by_name_.begin(), by_name_.end(), [&](auto& one) { return one.first.tenant == tenant; });
+        return found == by_name_.end() ? nullptr : found->second.group;
+    }
+
     void forgetSome(std::uint64_t now_ns) {
         if (by_name_.size() < kPrincipalsMax) return;
         auto oldest = by_name_.end();
@@ -126,71 +142,93 @@ public:
 
     void add(Pointer waiter) {
         Principal* who = waiter->principal;
-        auto turn = turnOf(who);
-        if (turn == turns_.end()) turn = turns_.insert(turns_.end(), Turn{who, {}});
-        turn->line.push_back(std::move(waiter));
+        auto turn = turnOf(*who);
+        if (turn == turns_.end()) turn = turns_.insert(turns_.end(), Turn{who->group.get(), {}});
+        auto line = lineOf(*turn, *who);
+        if (line == turn->lines.end()) line = turn->lines.insert(turn->lines.end(), Line{who, {}});
+        line->waiters.push_back(std::move(waiter));
         ++who->waiting;
+        ++who->group->waiting;
         ++size_;
     }
 
     bool remove(const Pointer& waiter) {
-        auto turn = turnOf(waiter->principal);
+        auto turn = turnOf(*waiter->principal);
         if (turn == turns_.end()) return false;
-        auto at = std::find(turn->line.begin(), turn->line.end(), waiter);
-        if (at == turn->line.end()) return false;
-        (void)takeAt(turn, at);
+        auto line = lineOf(*turn, *waiter->principal);
+        if (line == turn->lines.end()) return false;
+        auto at = std::find(line->waiters.begin(), line->waiters.end(), waiter);
+        if (at == line->waiters.end()) return false;
+        (void)takeAt(turn, line, at);
         return true;
     }
 
     template <typename MayHave>
     bool anyMay(const MayHave& may_have) const {
-        return std::any_of(turns_.begin(), turns_.end(), [&](const Turn& turn) { return may_have(*turn.principal); });
+        return std::any_of(turns_.begin(), turns_.end(), [&](const Turn& turn) {
+            return std::any_of(turn.lines.begin(), turn.lines.end(),
+                               [&](const Line& line) { return may_have(*line.principal); });
+        });
     }
 
-    // Takes out the next that may have a connection of that shard; null if there is none. Its principal goes to the end
-    // of the turns.
+    // Takes out the next that may have a connection of that shard; null if there is none. Its tenant goes to the end of
+    // the turns, its principal to the end of the tenant's.
     template <typename MayHave>
     Pointer next(std::uint32_t shard, std::uint64_t now_ns, const MayHave& may_have) {
         for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
-            if (!may_have(*turn->principal)) continue;
+            auto line = std::find_if(turn->lines.begin(), turn->lines.end(),
+                                     [&](const Line& one) { return may_have(*one.principal); });
+            if (line == turn->lines.end()) continue;
             turns_.splice(turns_.end(), turns_, turn);
-            auto& line = turn->line;
-            auto chosen = line.begin();
-            if (now_ns - line.front()->since_ns <= kPassedOverNs) {
-                auto same =
-                    std::find_if(line.begin(), line.end(), [&](const Pointer& one) { return one->shard == shard; });
-                if (same != line.end()) chosen = same;
+            turn->lines.splice(turn->lines.end(), turn->lines, line);
+            auto& waiters = line->waiters;
+            auto chosen = waiters.begin();
+            if (now_ns - waiters.front()->since_ns <= kPassedOverNs) {
+                auto same = std::find_if(waiters.begin(), waiters.end(),
+                                         [&](const Pointer& one) { return one->shard == shard; });
+                if (same != waiters.end()) chosen = same;
             }
-            return takeAt(turn, chosen);
+            return takeAt(turn, line, chosen);
         }
         return nullptr;
     }
 
-    // Makes room for one more of this principal: the youngest of the longest line, if that is at least two longer.
+    // Makes room for one more of this principal: the youngest of the longest line, of the tenant that waits most if
+    // that is at least two more than its own, else of its own if that line is at least two longer.
     Pointer giveWay(const Principal& to) {
-        auto longest = std::max_element(turns_.begin(), turns_.end(),
-                                        [](const Turn& a, const Turn& b) { return a.line.size() < b.line.size(); });
-        if (longest == turns_.end() || longest->line.size() < to.waiting + 2) return nullptr;
-        return takeAt(longest, std::prev(longest->line.end()));
+        auto turn = longest(turns_);
+        if (turn == turns_.end()) return nullptr;
+        const bool of_others = turn->size() >= to.group->waiting + 2;
+        if (!of_others) turn = turnOf(to);
+        if (turn == turns_.end()) return nullptr;
+        auto line = longest(turn->lines);
+        if (!of_others && line->size() < to.waiting + 2) return nullptr;
+        return takeAt(turn, line, std::prev(line->waiters.end()));
     }
 
     // How many connections must come free before one more of this principal has its turn.
     std::size_t ahead(const Principal& principal) const {
-        std::size_t count = 0;
+        std::size_t of_group = 0;
         for (const Turn& turn : turns_) {
-            if (turn.principal == &principal)
-                count += turn.line.size();
-            else
-                count += std::min<std::size_t>(turn.line.size(), principal.waiting + 1);
+            if (turn.group != principal.group.get()) continue;
+            for (const Line& line : turn.lines)
+                of_group += line.principal == &principal ? line.size()
+                                                         : std::min(line.size(), principal.waiting + std::size_t{1});
         }
+        std::size_t count = of_group;
+        for (const Turn& turn : turns_)
+            if (turn.group != principal.group.get()) count += std::min(turn.size(), of_group + 1);
         return count;
     }
 
     std::deque<Pointer> takeAll() {
         std::deque<Pointer> all;
         for (Turn& turn : turns_) {
-            turn.principal->waiting = 0;
-            std::move(turn.line.begin(), turn.line.end(), std::back_inserter(all));
+            turn.group->waiting = 0;
+            for (Line& line : turn.lines) {
+                line.principal->waiting = 0;
+                std::move(line.waiters.begin(), line.waiters.end(), std::back_inserter(all));
+            }
         }
         turns_.clear();
         size_ = 0;
@@ -198,22 +236,44 @@ public:
     }
 
 private:
-    struct Turn {
+    struct Line {
         Principal* principal;
-        std::deque<Pointer> line;
+        std::deque<Pointer> waiters;
+        std::size_t size() const { return waiters.size(); }
+    };
+    struct Turn {
+        Group* group;
+        std::list<Line> lines;  // the front is next
+        std::size_t size() const { return group->waiting; }
     };
     using Turns = std::list<Turn>;
+    using Lines = std::list<Line>;
 
-    typename Turns::iterator turnOf(const Principal* principal) {
-        if (principal->waiting == 0) return turns_.end();
-        return std::find_if(turns_.begin(), turns_.end(), [&](const Turn& t) { return t.principal == principal; });
+    typename Turns::iterator turnOf(const Principal& who) {
+        if (who.group->waiting == 0) return turns_.end();
+        return std::find_if(turns_.begin(), turns_.end(), [&](const Turn& t) { return t.group == who.group.get(); });
     }
-    Pointer takeAt(typename Turns::iterator turn, const typename std::deque<Pointer>::iterator& at) {
+    static typename Lines::iterator lineOf(Turn& turn, const Principal& who) {
+        if (who.waiting == 0) return turn.lines.end();
+        return std::find_if(turn.lines.begin(), turn.lines.end(), [&](const Line& l) { return l.principal == &who; });
+    }
+    // Of several the one whose turn comes last.
+    template <typename List>
+    static typename List::iterator longest(List& list) {
+        auto chosen = list.begin();
+        for (auto one = list.begin(); one != list.end(); ++one)
+            if (one->size() >= chosen->size()) chosen = one;
+        return chosen;
+    }
+    Pointer takeAt(typename Turns::iterator turn, typename Lines::iterator line,
+                   const typename std::deque<Pointer>::iterator& at) {
         Pointer taken = std::move(*at);
-        turn->line.erase(at);
-        --turn->principal->waiting;
+        line->waiters.erase(at);
+        --line->principal->waiting;
+        --turn->group->waiting;
         --size_;
-        if (turn->line.empty()) turns_.erase(turn);
+        if (line->waiters.empty()) turn->lines.erase(line);
+        if (turn->lines.empty()) turns_.erase(turn);
         return taken;
     }
 

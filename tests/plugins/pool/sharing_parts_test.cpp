@@ -23,6 +23,27 @@ std::shared_ptr<Waiting> waiting(Principal& who, int number, std::uint32_t shard
 }
 const auto kAnybody = [](const Principal&) { return true; };
 constexpr std::uint32_t kOther = 9;  // a shard nobody is on
+
+// The next `count` of the line, or all that there are.
+std::vector<int> inOrder(Line& line, std::size_t count) {
+    std::vector<int> order;
+    while (order.size() < count) {
+        auto next = line.next(kOther, 0, kAnybody);
+        if (!next) break;
+        order.push_back(next->number);
+    }
+    return order;
+}
+
+// A tenant of several principals and one of a single one.
+struct Tenants {
+    explicit Tenants(std::size_t count) : many(count) {
+        for (auto& one : many)
+            one.group = many.front().group;
+    }
+    std::vector<Principal> many;
+    Principal other;
+};
 const Breaker::Failed kRefused{};
 
 }  // namespace
@@ -35,10 +56,7 @@ TEST_CASE("wait line: principals take turns, each first in, first out") {
     line.add(waiting(b, 11));
     line.add(waiting(b, 12));
     CHECK(a.waiting == 3);
-    std::vector<int> order;
-    while (auto next = line.next(kOther, 0, kAnybody))
-        order.push_back(next->number);
-    CHECK(order == std::vector<int>{1, 11, 2, 12, 3});
+    CHECK(inOrder(line, 9) == std::vector<int>{1, 11, 2, 12, 3});
     CHECK(line.empty());
     CHECK(a.waiting == 0);
 }
@@ -94,6 +112,109 @@ TEST_CASE("wait line: full, the youngest of the longest line gives way, never to
     line.add(waiting(b, 11));
     CHECK(line.giveWay(b) == nullptr);
     CHECK(line.ahead(a) == 2);
+    (void)line.takeAll();
+}
+
+TEST_CASE("wait line: a tenant of fifty principals has as many turns as a tenant of one") {
+    Line line;
+    Tenants tenants(50);
+    for (int number = 0; auto& one : tenants.many)
+        line.add(waiting(one, number++));
+    for (int number : {100, 101, 102})
+        line.add(waiting(tenants.other, number));
+    CHECK(tenants.other.group->waiting == 3);
+    CHECK(inOrder(line, 8) == std::vector<int>{0, 100, 1, 101, 2, 102, 3, 4});
+    // Who comes when the flood waits already has the turn after the next one.
+    line.add(waiting(tenants.other, 103));
+    CHECK(inOrder(line, 3) == std::vector<int>{5, 103, 6});
+    CHECK(tenants.many.front().group->waiting == 43);
+    (void)line.takeAll();
+    CHECK(tenants.many.front().group->waiting == 0);
+}
+
+TEST_CASE("wait line: within a tenant principals take turns, each first in, first out") {
+    Line line;
+    Tenants tenants(2);
+    for (int number : {1, 2, 3})
+        line.add(waiting(tenants.many[0], number));
+    line.add(waiting(tenants.other, 100));
+    for (int number : {11, 12})
+        line.add(waiting(tenants.many[1], number));
+    CHECK(inOrder(line, 9) == std::vector<int>{1, 100, 11, 2, 12, 3});
+    CHECK(line.empty());
+}
+
+TEST_CASE("wait line: principals without a tenant do not share their turns") {
+    Principals principals;
+    Line line;
+    auto& ann = principals.met("", "ann", 1);
+    auto& ben = principals.met("", "ben", 1);
+    auto& of_acme = principals.met("acme", "ann", 1);
+    CHECK(ann.group != ben.group);
+    CHECK(ann.group != of_acme.group);
+    CHECK(principals.met("acme", "ben", 1).group == of_acme.group);
+    CHECK(principals.met("acm", "eben", 1).group != of_acme.group);
+    for (auto* who : {&ann, &ben, &of_acme, &principals.met("acme", "ben", 1)})
+        for (int turn : {0, 1})
+            line.add(waiting(*who, turn));
+    CHECK(inOrder(line, 8) == std::vector<int>{0, 0, 0, 1, 1, 0, 1, 1});
+}
+
+TEST_CASE("wait line: of a tenant whose first principal has his share or leaves, the next one has the turn") {
+    Line line;
+    Tenants tenants(3);
+    Principal &first = tenants.many[0], &second = tenants.many[1], &third = tenants.many[2];
+    first.held = 5;
+    auto left = waiting(second, 2);
+    line.add(waiting(first, 1));
+    line.add(left);
+    line.add(waiting(third, 3));
+    line.add(waiting(tenants.other, 100));
+    CHECK(line.remove(left));
+    CHECK_FALSE(line.remove(left));
+    CHECK(first.group->waiting == 2);
+    auto share = [](const Principal& who) { return who.held < 5; };
+    CHECK(line.next(kOther, 0, share)->number == 3);
+    CHECK(line.next(kOther, 0, share)->number == 100);
+    CHECK_FALSE(line.anyMay(share));
+    CHECK(line.next(kOther, 0, share) == nullptr);
+    CHECK(line.next(kOther, 0, kAnybody)->number == 1);
+    CHECK(line.empty());
+    CHECK(first.group->waiting == 0);
+}
+
+TEST_CASE("wait line: full, the tenant that waits most gives way, were it with one statement for each principal") {
+    Line line;
+    Tenants tenants(4);
+    for (int number : {1, 2, 3})
+        line.add(waiting(tenants.many[number - 1], number));
+    CHECK(line.giveWay(tenants.many[3]) == nullptr);  // its own waits no longer
+    auto gone = line.giveWay(tenants.other);
+    REQUIRE(gone);
+    CHECK(gone->number == 3);  // whose turn would have come last
+    line.add(waiting(tenants.other, 100));
+    CHECK(line.giveWay(tenants.other) == nullptr);  // two against one
+    line.add(waiting(tenants.many[0], 11));
+    gone = line.giveWay(tenants.other);  // three against one
+    REQUIRE(gone);
+    CHECK(gone->number == 11);  // the youngest of the longest line
+    line.add(waiting(tenants.many[0], 11));
+    gone = line.giveWay(tenants.many[3]);  // within the tenant: two against none
+    REQUIRE(gone);
+    CHECK(gone->number == 11);
+    CHECK(line.size() == 3);
+    (void)line.takeAll();
+}
+
+TEST_CASE("wait line: how many are ahead counts one turn of each other tenant, however many principals it has") {
+    Line line;
+    Tenants tenants(5);
+    for (int number : {1, 2, 3, 4})
+        line.add(waiting(tenants.many[number - 1], number));
+    CHECK(line.ahead(tenants.other) == 1);
+    line.add(waiting(tenants.other, 100));
+    CHECK(line.ahead(tenants.other) == 3);    // its own, and two of the four
+    CHECK(line.ahead(tenants.many[4]) == 5);  // one of each of its tenant, and the other's only one
     (void)line.takeAll();
 }
 
