@@ -222,8 +222,9 @@ Database::Obtained Database::waitInLine(const Context& context, const std::share
         if (gives_up && connecting_ > 0) {
             reason = "those being made have not answered yet";
         } else if (gives_up && !mayHoldMore(*waiter->principal, limit)) {
-            reason = concat(waiter->principal->held, " of ", config_.connections_max,
-                            " are in use by this client, and the others are left to others");
+            const Principal& who = *waiter->principal;
+            reason = concat(who.group->held, " of ", config_.connections_max, " are in use by this client",
+                            who.group->held > who.held ? "'s tenant" : "", ", and the others are left to others");
         }
         if (waiter->gave_way) return fullLine();
         if (waiter->refused) return stopped_ ? final(Error::unavailable("the pool is being stopped")) : refusal(limit);
@@ -267,6 +268,7 @@ Holder* Database::hold(Principal* who, const Caller& caller, std::uint64_t now_n
     holder.tool = caller.tool;
     holder.named = false;
     ++who->held;
+    ++who->group->held;
     return &holder;
 }
 
@@ -276,6 +278,7 @@ void Database::letGo(Holder* holder, std::uint64_t now_ns) {
     // The mean of about the last 16.
     mean_hold_ns_ = ++holds_ended_ == 1 ? held_ns : mean_hold_ns_ - mean_hold_ns_ / 16 + held_ns / 16;
     --holder->principal->held;
+    --holder->principal->group->held;
     unused_holders_.splice(unused_holders_.begin(), holders_, holder->place);
 }
 

@@ -27,8 +27,9 @@ inline constexpr std::uint64_t kPassedOverNs = kSecondNs / 100;  // how long one
 inline constexpr std::uint64_t kRememberedNs = 600 * kSecondNs;  // a principal that has not come since is no rival
 inline constexpr std::size_t kPrincipalsMax = 1024;
 
-// Those who have turns together: the principals of a tenant, or one that has none.
+// Those who have their share together: the principals of a tenant, or one that has none.
 struct Group {
+    std::uint32_t held = 0;
     std::uint32_t waiting = 0;
 };
 
@@ -59,6 +60,7 @@ public:
         Principal& principal = found->second;
         if (&principal != last_ && !subject.empty()) {  // what nobody asked for is no rival
             if (last_) rival_ns_ = now_ns;              // somebody else asked before
+            if (last_ && last_->group != principal.group) rival_tenant_ns_ = now_ns;
             last_ = &principal;
         }
         principal.seen_ns = now_ns;
@@ -68,12 +70,16 @@ public:
     // Whether it may have one more of `total` connections, `used` of which are taken. Alone it may have all. With a
     // rival in the last ten minutes it may hold less than four times what is left, and never the last, so that
     // something is left for whoever holds none; a known user of a server with authentication leaves one, as rivals may
-    // come.
+    // come. The same goes for its tenant among tenants.
     bool mayHoldMore(const Principal& principal, std::uint32_t used, std::uint32_t total, std::uint64_t now_ns) const {
-        if (principal.held == 0 || total < 2) return true;
+        if (total < 2) return true;
         const std::uint32_t left = total - std::min(used, total);
-        if (rival_ns_ != 0 && now_ns - rival_ns_ < kRememberedNs) return left > 1 && principal.held < 4 * left;
-        return principal.alone || principal.held + 1 < total;
+        auto may = [&](std::uint32_t held, std::uint64_t rival_ns) {
+            if (held == 0) return true;
+            if (rival_ns != 0 && now_ns - rival_ns < kRememberedNs) return left > 1 && held < 4 * left;
+            return principal.alone || held + 1 < total;
+        };
+        return may(principal.group->held, rival_tenant_ns_) && may(principal.held, rival_ns_);
     }
 
     std::size_t count() const { return by_name_.size(); }
@@ -127,8 +133,9 @@ private:
     }
 
     std::unordered_map<Key, Principal, Hash, Equal> by_name_;
-    Principal* last_ = nullptr;   // who asked last
-    std::uint64_t rival_ns_ = 0;  // when it was last somebody else than before
+    Principal* last_ = nullptr;          // who asked last
+    std::uint64_t rival_ns_ = 0;         // when it was last somebody else than before
+    std::uint64_t rival_tenant_ns_ = 0;  // and of another tenant, or of none
 };
 
 // `Waiter` has `principal`, `shard` and `since_ns`.

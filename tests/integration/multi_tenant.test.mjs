@@ -1,7 +1,7 @@
 // The leak battery: eight tenants on two connections, and nothing of one in what another is told. T-numbers are those of the
 // project's list of leaks (docs/security.md names the tests of each). T6 to T8 are in multi_tenant_cache, T9 is asked here and of
-// rate_limit, T13 and T15 are in multi_tenant_timing, T14 in multi_tenant_pooler, T16 and T17 in multi_tenant_audit; T18
-// (natural language) is not there yet.
+// rate_limit, T13 and T15 are in multi_tenant_timing, T15 with many principals in multi_tenant_flood, T14 in
+// multi_tenant_pooler, T16 and T17 in multi_tenant_audit; T18 (natural language) is not there yet.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 

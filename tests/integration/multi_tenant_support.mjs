@@ -71,13 +71,13 @@ export function tokenFile(folder, more = []) {
 
 // Two of the databases are the tenants', `hidden` is not.
 export const databases = (cluster) => `  main: { dsn: "${asLogin(cluster)}" }\n  notes: { dsn: "${asLogin(cluster)}", access: read_write }\n  hidden: { dsn: "${asLogin(cluster)}" }`;
-export const plugins = (folder, section, pool = {}) => [
-  { pool: { connections_max: 2, connections_min: 1, queue_max: 1000, lease_timeout_ms: 60000, ...pool } }, { auth: { token_file: tokenFile(folder, hostile) } },
+export const plugins = (folder, section, pool = {}, callers = []) => [
+  { pool: { connections_max: 2, connections_min: 1, queue_max: 1000, lease_timeout_ms: 60000, ...pool } }, { auth: { token_file: tokenFile(folder, [...hostile, ...callers]) } },
   { multi_tenant: { operators: ['token:ops'], databases: { main: 'main', notes: 'notes' }, ...section } },
   { guard: { functions_allowed: ['pg_sleep'] } }, 'query', 'schema', 'health',
 ];
-export const startTenants = (cluster, folder, section, pool) =>
-  startServer({ http: '', privileged: false, databases: databases(cluster), plugins: plugins(folder, section, pool) });
+export const startTenants = (cluster, folder, section, pool, callers) =>
+  startServer({ http: '', privileged: false, databases: databases(cluster), plugins: plugins(folder, section, pool, callers) });
 
 // The result of a tool call of this caller; a refusal of the request throws.
 export async function callAs(url, who, tool, args = {}, signal) {

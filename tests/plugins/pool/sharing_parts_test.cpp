@@ -24,6 +24,11 @@ std::shared_ptr<Waiting> waiting(Principal& who, int number, std::uint32_t shard
 const auto kAnybody = [](const Principal&) { return true; };
 constexpr std::uint32_t kOther = 9;  // a shard nobody is on
 
+void holds(Principal& who, std::uint32_t count) {
+    who.group->held += count - who.held;
+    who.held = count;
+}
+
 // The next `count` of the line, or all that there are.
 std::vector<int> inOrder(Line& line, std::size_t count) {
     std::vector<int> order;
@@ -211,9 +216,10 @@ TEST_CASE("wait line: how many are ahead counts one turn of each other tenant, h
     Tenants tenants(5);
     for (int number : {1, 2, 3, 4})
         line.add(waiting(tenants.many[number - 1], number));
+    line.add(waiting(tenants.many[0], 11));
     CHECK(line.ahead(tenants.other) == 1);
     line.add(waiting(tenants.other, 100));
-    CHECK(line.ahead(tenants.other) == 3);    // its own, and two of the four
+    CHECK(line.ahead(tenants.other) == 3);    // its own, and two of the five
     CHECK(line.ahead(tenants.many[4]) == 5);  // one of each of its tenant, and the other's only one
     (void)line.takeAll();
 }
@@ -221,36 +227,62 @@ TEST_CASE("wait line: how many are ahead counts one turn of each other tenant, h
 TEST_CASE("principals: one alone may have all; with a rival something is always left for the next") {
     Principals principals;
     auto& local = principals.met("", "local", 1000);
-    local.held = 19;
+    holds(local, 19);
     CHECK(principals.mayHoldMore(local, 19, 20, 1000));
     auto& a = principals.met("", "a", 2000);
-    local.held = 15;
+    holds(local, 15);
     CHECK(principals.mayHoldMore(local, 15, 20, 2000));
-    local.held = 16;
+    holds(local, 16);
     CHECK_FALSE(principals.mayHoldMore(local, 16, 20, 2000));
     CHECK(principals.mayHoldMore(a, 20, 20, 2000));  // its first
-    a.held = 1;
+    holds(a, 1);
     CHECK(principals.mayHoldMore(a, 18, 20, 2000));
     CHECK_FALSE(principals.mayHoldMore(a, 19, 20, 2000));                // the last is for whoever holds none
     CHECK(principals.mayHoldMore(local, 16, 20, 2000 + kRememberedNs));  // the rival is forgotten
     // A known user of a server with authentication leaves one, before anybody else has come.
     Principals alone;
     auto& first = alone.met("acme", "a", 1000);
-    first.held = 18;
+    holds(first, 18);
     CHECK(alone.mayHoldMore(first, 18, 20, 1000));
-    first.held = 19;
+    holds(first, 19);
     CHECK_FALSE(alone.mayHoldMore(first, 19, 20, 1000));
     CHECK(first.name == "acme/a");
     // What nobody asked for (a report) is no rival.
     (void)alone.met("", "", 1000);
-    first.held = 17;
+    holds(first, 17);
     CHECK(alone.mayHoldMore(first, 18, 20, 1000));
+}
+
+TEST_CASE("principals: what a tenant's principals hold is its own share, and leaves something to other tenants") {
+    Principals principals;
+    auto& a = principals.met("acme", "a", 1000);
+    auto& b = principals.met("acme", "b", 1000);
+    holds(a, 16);
+    CHECK_FALSE(principals.mayHoldMore(a, 16, 20, 1000));  // b is a rival within the tenant
+    CHECK(principals.mayHoldMore(b, 16, 20, 1000));
+    holds(b, 2);
+    auto& c = principals.met("acme", "c", 1000);
+    CHECK(principals.mayHoldMore(c, 18, 20, 1000));
+    holds(b, 3);
+    CHECK_FALSE(principals.mayHoldMore(c, 19, 20, 1000));  // the last is for a tenant that may come
+    auto& other = principals.met("other", "a", 2000);
+    CHECK(principals.mayHoldMore(other, 19, 20, 2000));
+    holds(a, 10);
+    holds(b, 5);
+    CHECK(principals.mayHoldMore(c, 15, 20, 2000));
+    holds(b, 6);
+    CHECK_FALSE(principals.mayHoldMore(c, 16, 20, 2000));
+    CHECK(principals.mayHoldMore(c, 16, 20, 2000 + kRememberedNs));  // the other tenant is forgotten
+    // Principals without a tenant share none.
+    auto& ann = principals.met("", "ann", 3000);
+    holds(ann, 1);
+    CHECK(principals.mayHoldMore(principals.met("", "ben", 3000), 19, 20, 3000));
 }
 
 TEST_CASE("principals: those that hold or wait are kept, of the others only so many") {
     Principals principals;
     auto& kept = principals.met("", "kept", 1);
-    kept.held = 1;
+    holds(kept, 1);
     for (std::size_t i = 0; i < 3 * kPrincipalsMax; ++i)
         (void)principals.met("", std::to_string(i), 2 + i);
     CHECK(principals.count() <= kPrincipalsMax);
