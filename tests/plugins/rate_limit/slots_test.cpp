@@ -141,6 +141,7 @@ TEST_CASE("slots: parallel instances never exceed the limit and use all of it, w
     const Limits limits = atOnce(10);
     std::atomic<int> taken{0}, ready{0};
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
         threads.emplace_back([&] {
             Peer peer(store);
@@ -164,6 +165,7 @@ TEST_CASE("slots: parallel calls that come and go are never more than the limit,
             const Limits limits = atOnce(3);
             std::atomic<int> inside{0}, most{0}, passed{0};
             std::vector<std::thread> threads;
+            threads.reserve(4);
             for (int i = 0; i < 4; ++i) {
                 threads.emplace_back([&] {
                     Peer peer(store);

@@ -145,12 +145,12 @@ private:
     bool own_folder_ = false;
 };
 
-inline const Json& limitOf(const Json& quota, std::string_view scope, std::string_view of, std::string_view per = {}) {
+inline Json limitOf(const Json& quota, std::string_view scope, std::string_view of, std::string_view per = {}) {
     for (const Json& limit : quota["limits"]) {
         if (limit["scope"] == scope && limit["of"] == of && (per.empty() || limit["per"] == per)) return limit;
     }
     FAIL("no limit of ", of);
-    return quota;
+    return {};
 }
 
 }  // namespace howdah::test
