@@ -7,21 +7,8 @@
 //   fuzz.mjs [STATEMENTS [SEED]]       exit 1 with the statement that changed something; HOWDAH_PROGRAM names the program
 import { readSuite, openSuite } from '../integration/suite.mjs';
 import { modern, textOf } from '../integration/support.mjs';
+import { choicesFrom } from '../support/random.mjs';
 import { kQuietCluster, openBareSession } from './bare_session.mjs';
-
-// A small generator of known quality (mulberry32), so that a seed repeats a run.
-function randomOf(seed) {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const below = (limit) => Math.floor(next() * limit);
-  return { below, pick: (list) => list[below(list.length)], chance: (share) => next() < share };
-}
 
 // Statements that PostgreSQL would mostly understand, with every name of the catalog in every place a name may stand.
 export function generator(names, random) {
@@ -169,7 +156,7 @@ export async function openFuzzed(suite) {
 
 // Runs up to `count` statements, or for `time_ms`; gives the counts, and the statement that changed something.
 export async function fuzz({ count, seed, time_ms = Infinity, opened }) {
-  const random = randomOf(seed);
+  const random = choicesFrom(seed);
   const figures = { sent: 0, refused: 0, failed: 0, answered: 0, played: 0, ran: 0 };
   const end = performance.now() + time_ms;
   const bare = await openBareSession(opened.dsnOf('least'));

@@ -7,6 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { randomFrom } from '../support/random.mjs';
 import { asText, call, read, session, startCached, statsOf, untilReady } from './cache_support.mjs';
 import { inFolder, madeDatabase, psql, textOf, until } from './support.mjs';
 
@@ -23,14 +24,6 @@ const kPrincipals = [...kTenants, kOperator].map((who, i) => {
   return { ...who, token, headers: { Authorization: `Bearer ${token}` } };
 });
 const kOps = kPrincipals.at(-1).headers;
-
-// mulberry32: the same seed, the same operations of each lane.
-const randomFrom = (seed) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-};
 
 const schemaOf = (lane) => `
 create schema l${lane};

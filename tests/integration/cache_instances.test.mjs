@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { randomFrom } from '../support/random.mjs';
 import { asText, cachedDatabase, databasesOf, statsOf, untilReady } from './cache_support.mjs';
 import { startNginx } from './nginx.mjs';
 import { startRedis } from './redis_server.mjs';
@@ -18,14 +19,6 @@ const kLease_ms = 2000;
 const kInstances = 3;
 const kLanes = 4;
 const kRows = 4;
-
-// mulberry32
-const randomFrom = (seed) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-};
 
 const place = inFolder();
 const kKeyFile = join(place.folder, 'key');

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { randomFrom } from '../support/random.mjs';
 import { asText, call, session, startCached, statsOf } from './cache_support.mjs';
 import { inFolder, madeDatabase, psqlBeside, textOf, until } from './support.mjs';
 
@@ -17,14 +18,6 @@ const kReaders = 2;  // of each lane: at times both ask the same at once
 const kTtl_ms = 400;
 const kBound_ms = 600;  // of tables that tell of their writes
 const kLong_ms = 3_600_000;
-
-// mulberry32
-const randomFrom = (seed) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-};
 
 const readme = readFileSync(join(import.meta.dirname, '../../plugins/cache/README.md'), 'utf8');
 const kTell = readme.match(/```sql\n(create schema howdah_cache;[^]*?)```/)[1];

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { randomFrom } from '../support/random.mjs';
 import { cachedDatabase, call, databasesOf, read, statsOf, untilReady } from './cache_support.mjs';
 import { startRedis } from './redis_server.mjs';
 import { inFolder, psql, startServer, textOf, until } from './support.mjs';
@@ -16,13 +17,6 @@ const kSeed = Number(process.env.HOWDAH_CACHE_SEED ?? Math.floor(Math.random() *
 const kLease_ms = 3000;  // a busy machine makes Redis slow, and a write is refused when it takes a quarter of this
 const kLanes = 4;
 const kInstances = 3;
-
-const randomFrom = (seed) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-};
 
 // By token: another tenant's questions are not those of this one.
 const kTokens = ['a', 'b'].map((letter) => letter.repeat(30));

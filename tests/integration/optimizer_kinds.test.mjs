@@ -1,17 +1,16 @@
 // Each kind of index that suggest_indexes may propose, each finding and each rewrite of optimize_query once against a real
 // planner: what is proposed is made, planned with and costs what was told. tests/plugins/optimizer has the edges.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { startCluster } from './cluster.mjs';
+import { asking, asReader, startShop } from './optimizer_support.mjs';
 import { callTool, psql, startServer, textOf, until } from './support.mjs';
 
 let cluster;
 let server;
 const there = (sql) => psql(sql, cluster.dsn);
 before(async () => {
-  cluster = startCluster('--database', 'shop', '--load', join(import.meta.dirname, 'optimizer_shop.sql'), '--set', 'shared_preload_libraries=pg_stat_statements');
+  cluster = startShop();
   // Rows that only come, in the order of "at"; "shuffled" has the same values without that order.
   there(`create extension pg_trgm;
     create table shop.events (id int, at timestamp, shuffled timestamp, source int, place int, kind text, urgent bool, gone date, words text[], body tsvector, note text);
@@ -23,18 +22,14 @@ before(async () => {
     alter role shop_reader set work_mem = '1MB';
     alter role shop_reader set max_parallel_workers_per_gather = 0`);
   there('vacuum analyze shop.events');
-  server = await startServer({ databases: `  main: { dsn: "${cluster.dsn.replace('//postgres@', '//shop_reader@')}" }`, plugins: ['pool', 'guard', 'query', { optimizer: { unused_days: 0 } }], privileged: false });
+  server = await startServer({ databases: `  main: { dsn: "${asReader(cluster.dsn)}" }`, plugins: ['pool', 'guard', 'query', { optimizer: { unused_days: 0 } }], privileged: false });
 });
 after(async () => {
   if (server) assert.deepEqual(await server.stop(), { code: 0, signal: null });
   cluster?.remove();
 });
 
-async function ask(tool, args) {
-  const result = await callTool(server.url, tool, args);
-  assert.ok(!result.isError, textOf(result));
-  return result.structuredContent;
-}
+const ask = asking(() => server.url);
 const planOf = (sql) => ask('explain_query', { sql, format: 'json' });
 const near = (met, told) => assert.ok(Math.abs(met - told) <= 0.1 * told + 5, `${met} for ${told}`);
 const proposed = ({ steps }) => steps.flatMap(({ indexes }) => indexes.map(({ kind, sql }) => `${kind}: ${sql}`));

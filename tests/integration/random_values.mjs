@@ -1,14 +1,8 @@
 // Random values of every kind of type as PostgreSQL's input text, extremes included; the same for the same seed.
+import { randomBits } from '../support/random.mjs';
 
-// mulberry32: small, and the same on every machine.
 export function generator(seed) {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
-  };
+  const next = randomBits(seed);
   const below = (n) => Math.floor((next() / 4294967296) * n);
   const bits64 = () => (BigInt(next()) << 32n) | BigInt(next());
   const chance = (n) => below(n) === 0;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { lacking } from '../../support/lacking.mjs';
+import { choicesFrom } from '../../support/random.mjs';
 
 const require = createRequire(new URL('../../integration/package.json', import.meta.url));
 const { Ajv2020 } = require('ajv/dist/2020.js');
@@ -81,18 +82,6 @@ test('the optional files of the upstream suite', { skip }, () => {
   judgeFolder('JSON Schema 2020-12, optional', filesIn('optional').filter((name) => !name.includes('format')));
 });
 
-// A small generator with a fixed seed: what it makes is the same on every run and machine.
-function randomness(seed) {
-  const next = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const below = (limit) => Math.floor(next() * limit);
-  return { below, pick: (list) => list[below(list.length)], chance: (of) => next() < of };
-}
-
 function makeSchema(random, depth) {
   if (depth === 0 || random.chance(0.1)) return random.pick([true, {}, false, { type: 'integer' }, { type: 'string' }, { $ref: '#/$defs/a' }]);
   const inside = () => makeSchema(random, depth - 1);
@@ -135,7 +124,7 @@ function makeValue(random, depth) {
 const ajvIsWrong = (text) => text.includes('"contains"') && /"(prefixItems|unevaluatedItems)"/.test(text);
 
 test('schemas and values made up at random: the same verdicts as ajv', () => {
-  const random = randomness(20261127);
+  const random = choicesFrom(20261127);
   const ajv = new Ajv2020({ strict: false, logger: false, inlineRefs: false });
   const cases = [];
   while (cases.length < 4000) {

@@ -139,7 +139,8 @@ public:
         const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
         while (!condition()) {
             if (std::chrono::steady_clock::now() > limit) FAIL("it has not come true within 60 s");
-            // Looked at again and again without a rest it would take the processor from what it waits for.
+            // What the plugin's own threads have done by now only its counts tell, and no event: they are looked at,
+            // with a rest, which leaves the processor to those threads.
             std::this_thread::sleep_for(std::chrono::microseconds(200));
         }
     }
